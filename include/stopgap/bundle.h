@@ -1,0 +1,43 @@
+/* Signed rule bundles and the roots that say who may sign them.
+ *
+ * File formats: a bundle is one strict ustar file with a text manifest, rules, signatures and the
+ * root chain; a root file numbers keys, roles and thresholds. Nothing here opens a socket, and
+ * no clock is read except the one given in trust_options. */
+#pragma once
+
+#include "stopgap/err.h"
+#include "stopgap/slice.h"
+
+struct trust_store;
+struct bundle;
+
+struct trust_options {
+    const char *root_path; /* root file the operator trusts; NULL: only what state_dir holds */
+    const char *state_dir; /* floors and the newest root are kept here; NULL: in memory only */
+    int64_t now;           /* seconds since 1970; 0: the system clock, read at each check */
+    bool allow_test_root;  /* accept "usage test": never in production */
+};
+
+/* Read the root and the state. NULL with err: E_ROOT_*, E_STATE_*. */
+struct trust_store *trust_open(const struct trust_options *options, struct err *err);
+void trust_close(struct trust_store *store); /* NULL is allowed */
+
+/* Read path into one buffer and check container, root, signatures, manifest, order and contents.
+ *
+ * Everything in the returned bundle was covered by the checked signatures. The highest
+ * (epoch, serial) that was ever authenticated for the bundle's name is remembered in the store;
+ * a lower one is E_ROLLBACK, the same serial with other bytes E_SERIAL_REUSED, the same bytes
+ * again are fine. Not thread-safe for one store; call it off the event loops. */
+struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err);
+void bundle_close(struct bundle *bundle); /* NULL is allowed */
+
+const char *bundle_name(const struct bundle *bundle);   /* "exchange-core" */
+uint64_t bundle_epoch(const struct bundle *bundle);
+uint64_t bundle_serial(const struct bundle *bundle);
+const char *bundle_hash(const struct bundle *bundle);   /* hex SHA-256 of the file */
+const char *bundle_expires(const struct bundle *bundle); /* "2027-02-24T00:00:00Z" */
+bool bundle_is_expired(const struct bundle *bundle);    /* a state to show, never a reason to stop */
+
+/* The rule files, in the order of their names. */
+size_t bundle_n_rules(const struct bundle *bundle);
+struct slice bundle_rule(const struct bundle *bundle, size_t index, const char **ret_name);

@@ -1,0 +1,127 @@
+/* Rule sets: made off the event loops, immutable, handed to workers as leases.
+ *
+ * A ruleset is counted and belongs to the control thread. A lease is one worker's share of it,
+ * with its own scratch memory; only its worker touches it, so its holder count is a plain
+ * integer. The checks below allocate from the transaction's arena and take no lock. */
+#pragma once
+
+#include "stopgap/arena.h"
+#include "stopgap/err.h"
+#include "stopgap/request.h"
+#include "stopgap/verdict.h"
+
+struct ruleset;
+struct lease;
+struct inspection; /* one request under inspection; lives in the transaction's arena */
+struct trust_store; /* stopgap/bundle.h */
+
+enum rules_mode {
+    RULES_BLOCK = 0, /* rules do what they say */
+    RULES_DETECT,    /* rules only report; no byte of the traffic changes */
+    RULES_OFF,       /* no inspection */
+};
+
+/* Where a rule set comes from and what the operator changed about it. Borrowed for the call. */
+struct rules_source {
+    bool use_builtin;                /* the set compiled into the program */
+    const char *const *bundle_paths; /* signed bundles (*.sgb), each adds its rules */
+    size_t n_bundles;
+    const char *const *directories; /* unsigned rule directories: for rule authors' tools only */
+    size_t n_directories;
+    struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
+    const char *const *disabled_rules; /* rule ids the operator switched off */
+    size_t n_disabled;
+    const char *const *detect_rules; /* rule ids that shall only detect */
+    size_t n_detect;
+};
+
+/* The rule-set path in one function: read, verify, parse, compile, self-test.
+ *
+ * Takes up to seconds; call it off the event loops. Returns a set with one reference, or NULL
+ * with err: the code of the first failure (E_SIG_THRESHOLD, E_ROLLBACK, E_LINT, E_COMPILE,
+ * E_SELFTEST, ...), file, line and rule id where known. */
+struct ruleset *rules_load(const struct rules_source *source, struct err *err);
+
+struct ruleset *ruleset_ref(struct ruleset *set);   /* any thread */
+void ruleset_unref(struct ruleset *set);            /* any thread; NULL is allowed */
+
+/* One line that names the set in logs: "builtin@1.0.0+name@epoch.serial", constant for its life. */
+const char *ruleset_name(const struct ruleset *set);
+
+/* Hex SHA-256 over the rules, their order and the operator's changes. */
+const char *ruleset_hash(const struct ruleset *set);
+
+struct ruleset_stats {
+    size_t n_rules;
+    size_t n_patterns;      /* in the multi-pattern database */
+    size_t n_unguarded;     /* rules that must be evaluated for every request */
+    size_t database_bytes;
+    size_t scratch_bytes;
+    uint64_t load_us;
+};
+void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats);
+
+/* What is known of one rule, for status, metrics and tools. */
+struct rule_info {
+    const char *id;
+    const char *title;
+    const char *cve; /* comma-separated */
+    const char *severity;
+    const char *action;
+    const char *side_effects;
+    const char *source; /* "builtin" or the bundle's name */
+    bool is_enforced;
+};
+size_t ruleset_n_rules(const struct ruleset *set);
+const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);
+
+/* A lease for one worker; keeps a reference to the set. Call off the loops. NULL: no memory. */
+struct lease *lease_new(struct ruleset *set, struct err *err);
+/* Frees the scratch and drops the reference. The lease must have no holder. */
+void lease_free(struct lease *lease);
+void lease_hold(struct lease *lease);
+/* Returns true when the last holder has gone. */
+bool lease_release(struct lease *lease);
+bool lease_is_held(const struct lease *lease);
+struct ruleset *lease_ruleset(const struct lease *lease);
+
+/* How often rule `index` matched in this worker since the lease began; read on any thread. */
+uint64_t lease_rule_hits(const struct lease *lease, size_t index);
+
+/* Judge the head of a request.
+ *
+ * head, arena  kept until the inspection ends (they belong to the transaction)
+ * mode         RULES_OFF must not be passed: the proxy does not call then. In RULES_DETECT the
+ *              action is PASS or NEED_BODY and edits_response is false; hits are reported.
+ * ret_inspection  set when the verdict is NEED_BODY or edits_response, else NULL
+ *
+ * On lack of memory the verdict says scan_failed. */
+struct verdict rules_check_head(struct lease *lease, const struct request_head *head,
+                                enum rules_mode mode, struct arena *arena,
+                                struct inspection **ret_inspection);
+
+/* Show the next piece of the body, decoded from its transfer coding. At most
+ * rules_body_window() bytes in all are looked at; last says that the body or the window ends
+ * here. Returns NEED_BODY until last. */
+struct verdict rules_check_body(struct inspection *inspection, struct slice piece, bool last);
+
+/* Bytes of body that inspection looks at. */
+size_t rules_body_window(const struct inspection *inspection);
+
+/* Free what the inspection holds outside the arena (stream state). Safe on NULL, callable once
+ * when the transaction ends or when nothing more will be asked. */
+void rules_end(struct inspection *inspection);
+
+/* One change of the response head. */
+struct header_edit {
+    enum { EDIT_SET, EDIT_APPEND, EDIT_REMOVE } kind;
+    struct slice name;
+    struct slice value; /* SET: the only value; APPEND: added to the first instance */
+    struct slice separator; /* APPEND: between the old and the added value */
+    struct slice rule_id;
+};
+
+/* The edits that the mitigations ask for on this response, in rule order.
+ * Returns how many of ret_edits[0..max) were filled; slices live as long as the lease. */
+size_t rules_edit_response(struct inspection *inspection, const struct response_head *response,
+                           struct header_edit *ret_edits, size_t max);

@@ -1,0 +1,74 @@
+/* The admin listeners: a Unix socket and optionally loopback HTTP, on the control loop.
+ *
+ * GET /metrics (Prometheus text), /healthz, /readyz, /status.json on both; POST /reload and /drain
+ * on the Unix socket only. Knows nothing of rules and workers: it asks its backend. */
+#pragma once
+
+#include "config/config.h"
+#include "stats.h"
+
+#include "stopgap/buf.h"
+#include "stopgap/err.h"
+#include "stopgap/ruleset.h"
+
+#include <uv.h>
+
+struct rule_status { /* one rule of the active set */
+    struct rule_info info;
+    uint64_t hits; /* since the program started */
+};
+
+/* Everything that status and metrics show; filled by the backend at each request. */
+struct status {
+    const char *version;
+    uint64_t started_unix;
+    bool is_ready;    /* rules loaded, listening, not draining */
+    bool is_draining;
+    enum rules_mode mode;
+    unsigned n_workers;
+    struct worker_stats totals;
+    struct string_list listeners;
+    const char *upstream;
+    /* rules */
+    const char *ruleset_name;
+    const char *ruleset_hash;
+    struct ruleset_stats ruleset;
+    uint64_t ruleset_since_unix; /* active since */
+    uint64_t reloads_ok, reloads_failed;
+    char reload_error[1024]; /* why the last load was refused; empty after a good one */
+    char reload_error_code[32];
+    uint64_t reload_error_unix;
+    struct rule_status *rules; /* malloc'd array, freed by status_done */
+    size_t n_rules;
+    bool trust_is_expired; /* a bundle's "expires" has passed: a state, not a stop */
+};
+void status_done(struct status *status);
+
+/* Called once, on the control loop, when a reload ends. text is one line for a person. */
+typedef void (*admin_reload_cb)(void *ctx, bool ok, const char *text);
+
+struct admin_backend {
+    void *ctx;
+    void (*collect)(void *ctx, struct status *ret_status);
+    /* Start a reload; done is called later. */
+    void (*reload)(void *ctx, admin_reload_cb done, void *done_ctx);
+    void (*drain)(void *ctx);
+};
+
+struct admin;
+/* Listen on every address of config->admin. backend is kept. NULL with err. */
+struct admin *admin_start(uv_loop_t *loop, const struct config *config,
+                          const struct admin_backend *backend, struct err *err);
+/* Close everything; the memory goes when the loop has run its close callbacks. */
+void admin_stop(struct admin *admin);
+
+/* Pure renderers, tested alone. False: over the limit. */
+bool metrics_render(const struct status *status, struct buf *out);
+bool status_render_json(const struct status *status, struct buf *out);
+/* The JSON of a running program as a page for a terminal; used by `stopgap status`. */
+bool status_render_text(struct slice json, FILE *out, struct err *err);
+
+/* Client side, for the command line: one request to a Unix socket or loopback address, blocking,
+ * at most timeout_ms. ret_status is the HTTP status. */
+bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
+                   unsigned *ret_status, struct buf *ret_body, struct err *err);

@@ -1,0 +1,27 @@
+/* The verbs of the command line. Each file cmd_*.c holds one; main.c holds the table.
+ *
+ * argv[0] is the verb. Results go to standard output, errors and usage errors to standard error.
+ * Exit codes: 0 fine, 1 the check failed or the work could not be done, 2 usage, 3 not reachable. */
+#pragma once
+
+#include "stopgap/err.h"
+
+enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_UNREACHABLE = 3,
+};
+
+int cmd_run(int argc, char **argv);    /* run the proxy */
+int cmd_check(int argc, char **argv);  /* check a config file, or print the effective config */
+int cmd_status(int argc, char **argv); /* what the running proxy does */
+int cmd_reload(int argc, char **argv); /* ask the running proxy to load its rules again */
+int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
+int cmd_rules(int argc, char **argv);  /* test, list */
+
+/* "stopgap: file:line: CODE: text" to standard error; returns EXIT_FAILED. */
+int cli_error(const struct err *err);
+/* Usage error: text, then "Try 'stopgap VERB --help'."; returns EXIT_USAGE. */
+__attribute__((format(printf, 2, 3))) int cli_usage_error(const char *verb, const char *format,
+                                                         ...);

@@ -1,0 +1,118 @@
+/* The effective configuration: built once from options and file, then never changed. */
+#pragma once
+
+#include "stopgap/err.h"
+#include "stopgap/request.h"
+#include "stopgap/ruleset.h"
+
+struct net_prefix { /* a network in CIDR form */
+    struct net_address address;
+    unsigned bits; /* of the 128; an IPv4 network 10.0.0.0/8 has 104 */
+};
+
+struct listen_config {
+    char *url; /* as given, for messages */
+    char *host;
+    uint16_t port;
+    bool tls;
+    char *cert_path; /* PEM chain; NULL with tls: a self-signed certificate is made in memory */
+    char *key_path;
+};
+
+struct upstream_config {
+    char *url;
+    char *host;
+    uint16_t port;
+    bool tls;
+    bool verify;    /* CA and name; switching it off is explicit */
+    char *ca_path;  /* NULL: the system's store */
+    char *name;     /* expected in the certificate, sent as SNI; NULL: host */
+};
+
+struct admin_config {
+    char *url;        /* unix:PATH or http://127.0.0.1:PORT */
+    char *unix_path;  /* one of the two */
+    char *host;
+    uint16_t port;
+};
+
+enum fail_mode {
+    FAIL_CLOSED = 0, /* a matcher fault refuses the request */
+    FAIL_OPEN,       /* a matcher fault lets the request pass, loudly */
+};
+
+struct string_list {
+    char **items;
+    size_t n;
+};
+
+struct timeouts_config { /* milliseconds; defaults in limits.h */
+    uint64_t header_ms, keepalive_ms, connect_ms, handshake_ms, relay_ms, body_ms, write_ms,
+        upstream_ms, /* silence of the upstream before its response head; default relay_ms */
+        drain_ms;
+};
+
+struct limits_config {
+    uint64_t field_bytes, head_bytes, fields, target_bytes;
+    uint64_t body_bytes; /* 0: no limit but 2^63-1 */
+    uint64_t connections;
+};
+
+struct config {
+    struct listen_config *listen;
+    size_t n_listen;
+    struct upstream_config upstream;
+    struct admin_config *admin;
+    size_t n_admin;
+    unsigned workers; /* 0: number of cores */
+    enum rules_mode mode;
+    enum fail_mode fail_mode;
+
+    bool use_builtin;                 /* default true */
+    struct string_list rules;         /* signed bundles */
+    char *rules_watch;                /* directory; *.sgb renamed into it are loaded */
+    char *trust_path;                 /* root file */
+    struct string_list rules_disabled; /* rule ids */
+    struct string_list rules_detect;
+
+    char *state_dir;      /* NULL: nothing is kept */
+    char *access_log;     /* path, "-" for standard output, NULL: none */
+    char *decision_log;   /* the same; default "-" */
+
+    struct net_prefix *trusted_proxies;
+    size_t n_trusted_proxies;
+    bool allow_upgrade;   /* websocket and the like */
+    bool proxy_protocol;  /* listeners demand PROXY protocol v1 or v2 from trusted_proxies */
+    struct timeouts_config timeouts;
+    struct limits_config limits;
+    char *source_path;    /* the file it came from, or NULL */
+};
+
+/* A config with every default set, no listener and no upstream. */
+void config_init(struct config *config);
+void config_done(struct config *config);
+
+/* Called for each error found; a file can have many. */
+typedef void (*config_error_cb)(void *ctx, const struct err *err);
+
+/* Read a YAML file over the defaults. False when there was an error; every error is reported
+ * with file, line, column and remedy. */
+bool config_read_file(struct config *config, const char *path, config_error_cb on_error, void *ctx);
+
+/* What must hold for a whole config: at least one listener, an upstream, files that can be read. */
+bool config_validate(const struct config *config, config_error_cb on_error, void *ctx);
+
+/* The effective config as YAML, secrets masked. */
+bool config_print(const struct config *config, FILE *out);
+
+/* Parsers of single values, used by the options, too. All return false with err. */
+bool config_parse_duration(struct slice text, uint64_t *ret_ms, struct err *err); /* 15s, 65m */
+bool config_parse_size(struct slice text, uint64_t *ret_bytes, struct err *err);  /* 64KiB */
+bool config_parse_network(struct slice text, struct net_prefix *ret, struct err *err);
+bool config_add_listen(struct config *config, const char *url, struct err *err);
+bool config_set_upstream(struct config *config, const char *url, struct err *err);
+bool config_add_admin(struct config *config, const char *url, struct err *err);
+bool config_add_string(struct string_list *list, const char *text, struct err *err);
+/* Is address inside one of the networks? */
+bool net_prefix_contains(const struct net_prefix *prefixes, size_t n,
+                         const struct net_address *address);

@@ -1,0 +1,63 @@
+/* The program: finds the verb and calls it. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "stopgap/banned.h"
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"run", cmd_run, "run the proxy in the foreground"},
+    {"check", cmd_check, "check a configuration; --print shows the effective one"},
+    {"status", cmd_status, "show what a running proxy does"},
+    {"reload", cmd_reload, "make a running proxy load its rules again"},
+    {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
+    {"rules", cmd_rules, "list and test rules"},
+};
+
+static void print_help(FILE *out)
+{
+    (void)fputs("stopgap " STOPGAP_VERSION
+                ": a filtering reverse proxy in front of Microsoft Exchange\n\n"
+                "  stopgap run --listen https://0.0.0.0:443 --cert cert.pem --key key.pem \\\n"
+                "              --upstream https://exchange.example.com\n\nVerbs:\n",
+                out);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        (void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+    (void)fputs("\n'stopgap VERB --help' says more.\n"
+                "Exit status: 0 fine, 1 failed, 2 usage, 3 not reachable.\n",
+                out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_FINE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0) {
+        (void)puts("stopgap " STOPGAP_VERSION);
+        return EXIT_FINE;
+    }
+    if (!__builtin_cpu_supports("sse4.2")) {
+        (void)fputs("stopgap: this processor lacks SSE4.2, which this build needs\n", stderr);
+        return EXIT_FAILED;
+    }
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    (void)fprintf(stderr, "stopgap: unknown verb '%s'\n\n", argv[1]);
+    print_help(stderr);
+    return EXIT_USAGE;
+}

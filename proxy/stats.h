@@ -1,0 +1,37 @@
+/* Counters of one worker: plain integers that only the worker writes. Control sums them; a reader
+ * on another thread may see a value that is a moment old. */
+#pragma once
+
+#include "reason.h"
+
+#include <stdint.h>
+
+/* X(field, metric name without prefix and suffix, help) */
+#define WORKER_COUNTERS(X)                                                                         \
+    X(connections, "connections_total", "Client connections accepted")                             \
+    X(connections_refused, "connections_refused_total", "Client connections over a limit")         \
+    X(requests, "requests_total", "Requests that ended, whatever the end")                         \
+    X(requests_blocked, "requests_blocked_total", "Requests stopped by a rule")                    \
+    X(requests_detected, "requests_detected_total", "Requests a rule in detect mode matched")      \
+    X(requests_refused, "requests_refused_total", "Requests refused as malformed or over a limit") \
+    X(responses_edited, "responses_edited_total", "Responses whose head a mitigation changed")     \
+    X(upstream_connections, "upstream_connections_total", "Connections made to the upstream")      \
+    X(upstream_failures, "upstream_failures_total", "Requests that ended with 502 or 504")         \
+    X(upstream_reopened, "upstream_reopened_total", "Stale idle upstream connections re-opened")   \
+    X(client_bytes_in, "client_bytes_received_total", "Bytes read from clients")                   \
+    X(client_bytes_out, "client_bytes_sent_total", "Bytes written to clients")                     \
+    X(tls_handshakes, "tls_handshakes_total", "TLS handshakes with clients")                       \
+    X(tls_resumed, "tls_resumed_total", "Of these, resumed sessions")                              \
+    X(matcher_faults, "matcher_faults_total", "Inspections that failed")                           \
+    X(inspected_bytes, "inspected_body_bytes_total", "Bytes of request bodies shown to rules")     \
+    X(log_lines_dropped, "log_lines_dropped_total", "Log lines lost because the disk is slow")
+
+struct worker_stats {
+#define X(field, name, help) uint64_t field;
+    WORKER_COUNTERS(X)
+#undef X
+    uint64_t ended[END_REASON_COUNT]; /* transactions and connections by reason */
+    uint64_t connections_open;        /* a gauge */
+};
+
+void worker_stats_add(struct worker_stats *sum, const struct worker_stats *part);

@@ -1,0 +1,150 @@
+/* One rule as parsed from YAML: checked, but not yet compiled. Owned by its rule_list. */
+#pragma once
+
+#include "stopgap/err.h"
+#include "stopgap/slice.h"
+
+enum field_id {
+    FIELD_METHOD = 0,
+    FIELD_TARGET,
+    FIELD_PATH,
+    FIELD_QUERY,
+    FIELD_ARG,
+    FIELD_ARG_NAME,
+    FIELD_HEADER,
+    FIELD_HEADER_NAME,
+    FIELD_COOKIE,
+    FIELD_COOKIE_NAME,
+    FIELD_FORM,
+    FIELD_BODY,
+    FIELD_HOST,
+    FIELD_VDIR,
+    FIELD_CLIENT,
+    FIELD_ANOMALY,
+    FIELD_STATUS,
+    FIELD_RESPONSE_HEADER,
+    FIELD_COUNT,
+};
+
+enum operator_id {
+    OP_REGEX = 0,
+    OP_CONTAINS,
+    OP_EQUALS,
+    OP_STARTS_WITH,
+    OP_ENDS_WITH,
+    OP_ONE_OF,
+    OP_EXISTS,
+    OP_IN_CIDR,
+    OP_COUNT,
+};
+
+enum node_kind {
+    NODE_ALL = 0, /* true when it has no child */
+    NODE_ANY,     /* false when it has no child */
+    NODE_NONE,
+    NODE_TEST,
+};
+
+/* A node of a condition tree. */
+struct node {
+    enum node_kind kind;
+    struct node **children; /* ALL, ANY, NONE */
+    size_t n_children;
+    enum field_id field; /* the rest: TEST */
+    char *name;          /* of the argument, header or cookie; NULL: all of them */
+    enum operator_id op;
+    bool is_negated;     /* not_regex and the like */
+    bool is_case_sensitive;
+    char *value;         /* one operand; NULL with ONE_OF, IN_CIDR, EXISTS */
+    char **values;       /* ONE_OF, IN_CIDR */
+    size_t n_values;
+};
+
+enum rule_action {
+    ACTION_BLOCK = 0,
+    ACTION_ABORT,
+    ACTION_DETECT,
+    ACTION_DENY_VDIR,
+    ACTION_SET_HEADER,
+    ACTION_APPEND_HEADER,
+    ACTION_REMOVE_HEADER,
+};
+
+struct sample {
+    char *method;
+    char *target;
+    char **headers; /* "Name: value" */
+    size_t n_headers;
+    char *body; /* decoded from body_base64 where that was given */
+    size_t body_len;
+    char *client; /* NULL: 192.0.2.1 */
+    unsigned status;         /* of the response; 0: 200 */
+    char **response_headers; /* "Name: value" */
+    size_t n_response_headers;
+};
+
+struct build_range {
+    char *from;   /* NULL: from the beginning */
+    char *before; /* NULL: up to now */
+};
+
+struct rule {
+    char *id;
+    char *title;
+    char **cve;
+    size_t n_cve;
+    char **references;
+    size_t n_references;
+    char *severity;
+    struct build_range *applies_to;
+    size_t n_applies_to;
+    char *side_effects;
+    char **blind_to;
+    size_t n_blind_to;
+    char *superseded_by;
+    bool is_detect_only; /* mode: detect, or action detect */
+    enum rule_action action;
+    unsigned status;
+    char *header; /* response actions */
+    char *value;
+    char *separator;
+    struct node *when;
+    struct node *when_response; /* NULL without */
+    struct sample *must_block;
+    size_t n_must_block;
+    struct sample *must_pass;
+    size_t n_must_pass;
+    char *source; /* "builtin" or the bundle's name */
+    char *file;   /* where it was read, for messages */
+};
+
+struct rule_list {
+    struct rule **items;
+    size_t n;
+};
+
+/* Parse and lint one rule file and add it to list.
+ *
+ * text    borrowed; one YAML document
+ * source  "builtin" or a bundle's name; copied
+ * file    for messages; copied
+ *
+ * False with err: kind ERR_SYNTAX or ERR_LIMIT, code E_LINT, file, line, and the rule's id in the
+ * text. The list is unchanged then. */
+MUST_USE bool rules_parse(struct slice text, const char *source, const char *file,
+                          struct rule_list *list, struct err *err);
+
+/* Read every *.yaml below path (C-locale order) into list. */
+MUST_USE bool rules_parse_directory(const char *path, const char *source, struct rule_list *list,
+                                    struct err *err);
+
+void rule_list_done(struct rule_list *list);
+
+const char *field_word(enum field_id field);       /* "arg_name" */
+const char *operator_word(enum operator_id op);    /* "starts_with" */
+const char *action_word(enum rule_action action);  /* "deny_vdir" */
+bool action_is_response(enum rule_action action);
+/* Which fields change with the view, and which need the body or the response. */
+bool field_has_views(enum field_id field);
+bool field_needs_body(enum field_id field);
+bool field_is_response(enum field_id field);
