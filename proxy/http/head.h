@@ -1,0 +1,69 @@
+/* A parsed message head. The slices point into the raw head, which the transaction keeps. */
+#pragma once
+
+#include "limits.h"
+
+#include "stopgap/request.h"
+
+/* Fields the proxy itself has to know; everything else passes as it is. */
+enum known_field {
+    KNOWN_OTHER = 0,
+    KNOWN_HOST,
+    KNOWN_CONTENT_LENGTH,
+    KNOWN_TRANSFER_ENCODING,
+    KNOWN_CONNECTION,
+    KNOWN_KEEP_ALIVE,
+    KNOWN_PROXY_CONNECTION,
+    KNOWN_TE,
+    KNOWN_TRAILER,
+    KNOWN_UPGRADE,
+    KNOWN_HTTP2_SETTINGS,
+    KNOWN_EXPECT,
+    KNOWN_X_FORWARDED_FOR,
+    KNOWN_X_FORWARDED_PROTO,
+    KNOWN_X_FORWARDED_HOST,
+    KNOWN_FORWARDED,
+};
+
+enum known_field http_known_field(struct slice name);
+
+/* How the end of a body is found (RFC 9112 6.3). */
+enum http_framing {
+    FRAMING_NONE = 0, /* no body */
+    FRAMING_LENGTH,
+    FRAMING_CHUNKED,
+    FRAMING_CLOSE, /* responses only: until the connection ends */
+};
+
+enum { HTTP_FIELD_SLOTS = 256 }; /* hard bound; the configured one is lower */
+
+struct http_head {
+    struct slice raw; /* start line to the empty line, both included */
+    /* request */
+    struct slice method;
+    struct slice target;
+    struct slice host;
+    /* response */
+    unsigned status;
+    struct slice reason; /* may be empty */
+
+    unsigned minor; /* HTTP/1.minor: 0 or 1 */
+    struct header_field *fields;
+    const char **line_starts; /* of each field in raw; one more marks the empty line */
+    unsigned char *known;     /* enum known_field of each */
+    size_t n_fields;
+
+    enum http_framing framing;
+    uint64_t content_length; /* FRAMING_LENGTH */
+    bool wants_close;        /* Connection: close, or HTTP/1.0 without keep-alive */
+    bool has_keep_alive;     /* Connection: keep-alive */
+    bool has_upgrade;        /* Upgrade and Connection: upgrade */
+    bool has_nominations;    /* Connection names other fields */
+    bool expects_continue;
+};
+
+/* Is name listed in a Connection field of this head (RFC 9110 7.6.1)? */
+bool http_is_nominated(const struct http_head *head, struct slice name);
+
+/* Does the list of a field hold this token? */
+bool http_list_has(struct slice list, struct slice token);

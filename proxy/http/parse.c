@@ -1,0 +1,291 @@
+/* The llhttp binding: callbacks record spans, nothing else. */
+#include "http/parse.h"
+
+#include "http/strict.h"
+
+#include <stdio.h>
+
+#include "stopgap/banned.h"
+
+#if !defined(LLHTTP_STRICT_MODE) || !LLHTTP_STRICT_MODE
+#if LLHTTP_VERSION_MAJOR < 9
+#error "llhttp must be compiled with LLHTTP_STRICT_MODE=1: its loose mode lets requests be smuggled"
+#endif
+#endif
+
+static struct http_parser *parser_of(llhttp_t *llhttp)
+{
+    return (struct http_parser *)((char *)llhttp - offsetof(struct http_parser, llhttp));
+}
+
+enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum end_reason reason,
+                              const char *text)
+{
+    if (parser->is_response) { /* whatever it was, the client did not do it */
+        status = 502;
+        reason = END_UPSTREAM_BAD_RESPONSE;
+    }
+    if (parser->refusal.status == 0) /* the first reason is the cause */
+        parser->refusal = (struct http_refusal){.status = status, .reason = reason, .text = text};
+    return PARSE_REFUSED;
+}
+
+/* ---- callbacks, in the order they fire; -1 stops llhttp */
+
+static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->is_head_done)
+        return 0; /* trailers are counted as overhead and dropped */
+    struct raw_field *raw = &parser->raw[parser->n_raw];
+    if (raw->name_len == 0)
+        raw->name = (unsigned)(at - parser->base);
+    raw->name_len += (unsigned)len;
+    return 0;
+}
+
+static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->is_head_done)
+        return 0;
+    struct raw_field *raw = &parser->raw[parser->n_raw];
+    if (raw->value_len == 0)
+        raw->value = (unsigned)(at - parser->base);
+    raw->value_len += (unsigned)len; /* a folded value fails strict_check_layout */
+    return 0;
+}
+
+static int on_header_value_complete(llhttp_t *llhttp)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->is_head_done)
+        return 0;
+    const struct raw_field *raw = &parser->raw[parser->n_raw];
+    if (raw->name_len + raw->value_len > parser->limits->field_bytes) {
+        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "a field is too long");
+        return -1;
+    }
+    if (parser->n_raw + 1 >= HTTP_FIELD_SLOTS || parser->n_raw + 1 > parser->limits->fields) {
+        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields");
+        return -1;
+    }
+    parser->n_raw++;
+    parser->raw[parser->n_raw] = (struct raw_field){0};
+    return 0;
+}
+
+static bool response_has_no_body(const struct http_parser *parser)
+{
+    unsigned status = parser->head.status;
+    return parser->is_head_request || status < 200 || status == 204 || status == 304;
+}
+
+static int on_headers_complete(llhttp_t *llhttp)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    parser->is_head_done = true;
+    if (parser->is_response && response_has_no_body(parser)) {
+        parser->is_empty = true;
+        return 1; /* RFC 9112 6.3: whatever the fields say */
+    }
+    return HPE_PAUSED;
+}
+
+static int on_body(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    uint64_t max = parser->limits->body_bytes != 0 ? parser->limits->body_bytes : INT64_MAX;
+    if (!parser->is_response && len > max - parser->body_bytes) {
+        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE, "body over its limit");
+        return -1;
+    }
+    parser->body_bytes += len;
+    parser->overhead = 0;
+    parser->on_body(parser->body_ctx, slice_make(at, len));
+    return 0;
+}
+
+static int on_chunk_header(llhttp_t *llhttp)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    if (llhttp->content_length > INT64_MAX) {
+        (void)http_refuse(parser, 400, END_BAD_REQUEST, "chunk size over 2^63-1");
+        return -1;
+    }
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *llhttp)
+{
+    parser_of(llhttp)->is_done = true;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t *parser_settings(void)
+{
+    static const llhttp_settings_t settings = {
+        .on_header_field = on_header_field,
+        .on_header_value = on_header_value,
+        .on_header_value_complete = on_header_value_complete,
+        .on_headers_complete = on_headers_complete,
+        .on_body = on_body,
+        .on_chunk_header = on_chunk_header,
+        .on_message_complete = on_message_complete,
+    };
+    return &settings;
+}
+
+/* ---- start */
+
+static void parser_init(struct http_parser *parser, const struct http_limits *limits)
+{
+    /* raw[] is large and written before it is read, so only its first entry is cleared. */
+    memset(parser, 0, offsetof(struct http_parser, raw));
+    memset((char *)parser + offsetof(struct http_parser, on_body), 0,
+           sizeof(*parser) - offsetof(struct http_parser, on_body));
+    parser->raw[0] = (struct raw_field){0};
+    parser->limits = limits;
+}
+
+void http_parser_init_request(struct http_parser *parser, const struct http_limits *limits)
+{
+    parser_init(parser, limits);
+    llhttp_init(&parser->llhttp, HTTP_REQUEST, parser_settings());
+}
+
+void http_parser_init_response(struct http_parser *parser, const struct http_limits *limits,
+                               bool is_head)
+{
+    parser_init(parser, limits);
+    parser->is_response = true;
+    parser->is_head_request = is_head;
+    llhttp_init(&parser->llhttp, HTTP_RESPONSE, parser_settings());
+}
+
+/* ---- the head */
+
+/* A callback of ours stopped llhttp, which may call that an upgrade; txn decides about those. */
+static bool is_pause(enum llhttp_errno error)
+{
+    return error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE;
+}
+
+/* llhttp gets a start line that means the same to it: the version decides on keep-alive, a
+ * response's status on its body. */
+static bool feed_start_line(struct http_parser *parser)
+{
+    static const char *const requests[] = {"POST / HTTP/1.0\r\n", "POST / HTTP/1.1\r\n"};
+    const char *line = requests[parser->head.minor];
+    char response[32];
+    if (parser->is_response) {
+        (void)snprintf(response, sizeof(response), "HTTP/1.%u %03u OK\r\n", parser->head.minor,
+                       parser->head.status);
+        line = response;
+    }
+    return llhttp_execute(&parser->llhttp, line, strlen(line)) == HPE_OK;
+}
+
+static enum parse_result refuse_llhttp(struct http_parser *parser)
+{
+    return http_refuse(parser, 400, END_BAD_REQUEST, llhttp_get_error_reason(&parser->llhttp));
+}
+
+/* Offsets become slices once the bytes stay where they are. */
+static bool fields_build(struct http_parser *parser, struct arena *arena)
+{
+    struct http_head *head = &parser->head;
+    size_t n = parser->n_raw;
+    head->fields = arena_alloc(arena, (n + 1) * sizeof(*head->fields));
+    head->line_starts = arena_alloc(arena, (n + 1) * sizeof(*head->line_starts));
+    head->known = arena_alloc(arena, n + 1);
+    if (head->fields == NULL || head->line_starts == NULL || head->known == NULL)
+        return false;
+    head->n_fields = n;
+    for (size_t i = 0; i < n; i++) {
+        const struct raw_field *raw = &parser->raw[i];
+        head->fields[i] = (struct header_field){
+            .name = slice_make(parser->base + raw->name, raw->name_len),
+            .value = slice_trim(slice_make(parser->base + raw->value, raw->value_len))};
+        head->line_starts[i] = head->fields[i].name.ptr;
+        head->known[i] = (unsigned char)http_known_field(head->fields[i].name);
+    }
+    head->line_starts[n] = parser->base + parser->head_len - 2;
+    return true;
+}
+
+static enum parse_result head_complete(struct http_parser *parser, struct arena *arena)
+{
+    const char *end = llhttp_get_error_pos(&parser->llhttp);
+    parser->head_len = (size_t)(end - parser->base);
+    parser->head.raw = slice_make(parser->base + parser->start, parser->head_len - parser->start);
+    if (!fields_build(parser, arena))
+        return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
+    if (!strict_check_layout(parser) || !strict_check_head(parser))
+        return PARSE_REFUSED;
+    if (parser->head.framing == FRAMING_NONE ||
+        (parser->head.framing == FRAMING_LENGTH && parser->head.content_length == 0))
+        parser->is_done = true;
+    return PARSE_HEAD;
+}
+
+enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes,
+                                  struct arena *arena)
+{
+    parser->base = bytes.ptr;
+    if (!parser->has_start_line) {
+        enum parse_result result = strict_scan_start_line(parser, bytes);
+        if (result != PARSE_HEAD)
+            return result;
+        parser->has_start_line = true;
+        if (!feed_start_line(parser))
+            return refuse_llhttp(parser);
+    }
+    size_t max = parser->start + parser->limits->head_bytes;
+    struct slice rest = slice_from(slice_head(bytes, max), parser->fed);
+    enum llhttp_errno error = llhttp_execute(&parser->llhttp, rest.ptr, rest.len);
+    if (parser->is_head_done && is_pause(error))
+        return head_complete(parser, arena);
+    if (error != HPE_OK)
+        return refuse_llhttp(parser);
+    parser->fed += rest.len;
+    if (parser->fed >= max)
+        return http_refuse(parser, 431, END_HEAD_TOO_LARGE, "header section is too long");
+    return PARSE_MORE;
+}
+
+/* ---- the body */
+
+enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
+{
+    *ret_used = 0;
+    if (parser->is_done)
+        return PARSE_DONE;
+    uint64_t before = parser->body_bytes;
+    llhttp_resume(&parser->llhttp);
+    enum llhttp_errno error = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
+    if (parser->is_done && is_pause(error)) {
+        *ret_used = (size_t)(llhttp_get_error_pos(&parser->llhttp) - bytes.ptr);
+        return PARSE_DONE;
+    }
+    if (error != HPE_OK)
+        return refuse_llhttp(parser);
+    *ret_used = bytes.len;
+    /* Chunk extensions, trailers and one-byte chunks are cheap to send and dear to read. */
+    size_t data = (size_t)(parser->body_bytes - before);
+    parser->overhead += bytes.len - data;
+    if (data == 0 && parser->overhead > LIMIT_TRAILER_BYTES)
+        return http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing");
+    return PARSE_MORE;
+}
+
+bool http_parse_end(struct http_parser *parser)
+{
+    if (parser->is_done)
+        return true;
+    if (!parser->is_head_done)
+        return false;
+    llhttp_resume(&parser->llhttp);
+    (void)llhttp_finish(&parser->llhttp); /* is_done tells */
+    return parser->is_done;
+}

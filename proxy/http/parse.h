@@ -1,0 +1,92 @@
+/* One message from bytes: start line by our own strict scanner, the rest by llhttp in strict mode,
+ * what llhttp lets through by strict.c.
+ *
+ * llhttp sees a start line of ours ("POST / HTTP/1.1"), because it refuses RPC_IN_DATA and
+ * RPC_OUT_DATA and because its reading of start lines is laxer than what may be forwarded. */
+#pragma once
+
+#include "http/head.h"
+
+#include "reason.h"
+
+#include "stopgap/arena.h"
+
+#include <llhttp.h>
+
+struct http_limits {
+    size_t target_bytes, field_bytes, head_bytes, fields;
+    uint64_t body_bytes; /* 0: 2^63-1 */
+};
+
+enum parse_result {
+    PARSE_MORE = 0, /* give more bytes */
+    PARSE_HEAD,     /* head is complete */
+    PARSE_DONE,     /* the message is complete */
+    PARSE_REFUSED,  /* see refusal; nothing more can be read from this connection */
+};
+
+/* Why a message is refused. */
+struct http_refusal {
+    unsigned status; /* for requests: what to answer */
+    enum end_reason reason;
+    const char *text; /* for the log */
+};
+
+/* Offsets into the head while it is not complete (its memory may move until then). */
+struct raw_field {
+    unsigned name, name_len, value, value_len;
+};
+
+struct http_parser {
+    llhttp_t llhttp;
+    const struct http_limits *limits;
+    struct http_refusal refusal;
+    struct http_head head;
+
+    /* head */
+    const char *base; /* where the current call's bytes start */
+    size_t scanned;   /* bytes looked at for the end of the start line */
+    size_t start;     /* leading CRLF skipped */
+    size_t fed;       /* bytes behind the start line given to llhttp; 0: none yet */
+    size_t head_len;
+    unsigned n_raw;
+    struct raw_field raw[HTTP_FIELD_SLOTS];
+
+    /* body */
+    void (*on_body)(void *ctx, struct slice bytes);
+    void *body_ctx;
+    uint64_t body_bytes; /* so far */
+    size_t overhead;     /* framing bytes since the last data */
+    bool is_response;
+    bool is_head_request; /* response: to HEAD */
+    bool has_start_line;
+    bool is_head_done;
+    bool is_done;
+    bool is_empty; /* the message ends with its head */
+};
+
+void http_parser_init_request(struct http_parser *parser, const struct http_limits *limits);
+/* is_head: the request was HEAD, so no body follows whatever the fields say */
+void http_parser_init_response(struct http_parser *parser, const struct http_limits *limits,
+                               bool is_head);
+
+/* Parse the head.
+ *
+ * bytes  everything from the first byte of the message on, contiguous; on PARSE_MORE call again
+ *        with the same bytes, wherever they are then, and more behind them
+ * arena  for the field table; borrowed by parser->head
+ *
+ * PARSE_HEAD: parser->head is filled, parser->head_len bytes were used. */
+enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes,
+                                  struct arena *arena);
+
+/* Parse the next bytes of the body; on_body gets the data, without its framing.
+ * ret_used  bytes taken: all of them, but for PARSE_DONE */
+enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used);
+
+/* The connection ended. True: the message is complete (FRAMING_CLOSE). */
+bool http_parse_end(struct http_parser *parser);
+
+/* For parse.c and strict.c: refuse. Returns PARSE_REFUSED. */
+enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum end_reason reason,
+                              const char *text);

@@ -1,0 +1,343 @@
+/* The checks llhttp lacks: the layout of the raw head, and a table of rules. */
+#include "http/strict.h"
+
+#include "stopgap/banned.h"
+
+/* ---- the raw head between the fields */
+
+static bool is_blank_run(const char *from, const char *to)
+{
+    for (; from < to; from++)
+        if (*from != ' ' && *from != '\t')
+            return false;
+    return true;
+}
+
+static bool layout_refuse(struct http_parser *parser)
+{
+    (void)http_refuse(parser, 400, END_BAD_REQUEST, "folded, empty or malformed header field");
+    return false;
+}
+
+/* A folded value (RFC 9112 5.2), a bare LF, a line without a colon, a blank line that is not the
+ * last: all of them leave bytes here that are neither OWS, ":" nor CRLF. */
+bool strict_check_layout(struct http_parser *parser)
+{
+    const struct http_head *head = &parser->head;
+    for (size_t i = 0; i < head->n_fields; i++)
+        if (head->fields[i].name.len == 0) /* llhttp has no place for a name that is not there */
+            return layout_refuse(parser);
+    for (size_t i = 0; i < head->n_fields; i++) {
+        const struct header_field *field = &head->fields[i];
+        const char *colon = field->name.ptr + field->name.len;
+        const char *line_end = head->line_starts[i + 1] - 2;
+        const char *value = field->value.len != 0 ? field->value.ptr : line_end;
+        const char *value_end = value + field->value.len;
+        bool ok = colon < line_end && *colon == ':' && line_end[0] == '\r' && line_end[1] == '\n' &&
+                  value_end <= line_end && is_blank_run(colon + 1, value) &&
+                  is_blank_run(value_end, line_end);
+        if (!ok)
+            return layout_refuse(parser);
+    }
+    return true;
+}
+
+/* ---- the table */
+
+/* What the checks look at, gathered in one pass over the fields. */
+struct head_facts {
+    unsigned n_host, n_length, n_transfer, n_expect;
+    struct slice host, length, transfer, expect;
+    bool has_control_byte; /* CTL but HTAB, or DEL, in a value */
+    bool has_lookalike;    /* Content_Length and the like: CGI and IIS fold "_" to "-" */
+    bool has_odd_name;     /* a name that is no token */
+    uint64_t length_value;
+    bool length_is_number;
+};
+
+struct strict_check {
+    bool (*fails)(const struct http_head *head, const struct head_facts *facts);
+    unsigned status;
+    enum end_reason reason;
+    const char *text;
+};
+
+static bool has_bad_name(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->has_odd_name;
+}
+
+static bool has_control_byte(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->has_control_byte;
+}
+
+static bool has_lookalike(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->has_lookalike;
+}
+
+static bool has_wrong_host_count(const struct http_head *head, const struct head_facts *facts)
+{
+    return head->minor == 1 ? facts->n_host != 1 : facts->n_host > 1;
+}
+
+/* uri-host [":" port], RFC 3986 3.2.2: reg-name or IPv6 in brackets; no user info, no path. */
+static bool host_is_valid(struct slice host)
+{
+    size_t i = 0;
+    if (host.len != 0 && host.ptr[0] == '[') {
+        size_t close = slice_find(host, ']');
+        if (close == SIZE_MAX || close < 3)
+            return false;
+        for (i = 1; i < close; i++)
+            if (strchr("0123456789abcdefABCDEF:.", host.ptr[i]) == NULL || host.ptr[i] == '\0')
+                return false;
+        i = close + 1;
+    } else {
+        while (i < host.len && host.ptr[i] != ':') {
+            unsigned char c = (unsigned char)host.ptr[i];
+            bool is_alnum =
+                (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+            if (!is_alnum && (c == '\0' || strchr("-._~%!$&'()*+,;=", c) == NULL))
+                return false;
+            i++;
+        }
+        if (i == 0)
+            return false;
+    }
+    if (i == host.len)
+        return true;
+    struct slice port = slice_from(host, i + 1);
+    uint64_t number;
+    if (host.ptr[i] != ':')
+        return false;
+    return port.len == 0 || (port.len <= 5 && slice_to_u64(port, &number) && number <= 65535);
+}
+
+static bool has_bad_host(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_host == 1 && !host_is_valid(facts->host);
+}
+
+/* The authority of an absolute-form target, or the empty slice. */
+static struct slice target_authority(struct slice target)
+{
+    if (target.len == 0 || target.ptr[0] == '/' || target.ptr[0] == '*')
+        return slice_make(NULL, 0);
+    size_t colon = slice_find(target, ':');
+    struct slice rest = slice_from(target, colon + 3);
+    size_t end = 0;
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
+        end++;
+    return slice_head(rest, end);
+}
+
+static bool has_other_authority(const struct http_head *head, const struct head_facts *facts)
+{
+    if (head->target.ptr[0] == '/' || head->target.ptr[0] == '*')
+        return false;
+    struct slice authority = target_authority(head->target);
+    return !host_is_valid(authority) ||
+           (facts->n_host == 1 && !slice_equal_nocase(authority, facts->host));
+}
+
+static bool has_transfer_in_10(const struct http_head *head, const struct head_facts *facts)
+{
+    return head->minor == 0 && facts->n_transfer != 0;
+}
+
+static bool has_both_framings(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_transfer != 0 && facts->n_length != 0;
+}
+
+static bool has_many_framings(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_transfer > 1 || facts->n_length > 1;
+}
+
+static bool has_other_coding(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_transfer == 1 && !slice_equal_nocase(facts->transfer, SLICE("chunked"));
+}
+
+static bool has_bad_length(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_length == 1 &&
+           (!facts->length_is_number || facts->length_value > (uint64_t)INT64_MAX);
+}
+
+static bool has_other_expectation(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_expect > 1 ||
+           (facts->n_expect == 1 && !slice_equal_nocase(facts->expect, SLICE("100-continue")));
+}
+
+static const struct strict_check request_checks[] = {
+    /* RFC 9110 5.1; llhttp takes an empty name and lets SP through in loose mode only */
+    {has_bad_name, 400, END_BAD_REQUEST, "field name is not a token"},
+    /* RFC 9110 5.5; CVE-2024-27982's family: other parsers stop at NUL or take CTL for blank */
+    {has_control_byte, 400, END_BAD_REQUEST, "control byte in a field value"},
+    /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there */
+    {has_lookalike, 400, END_BAD_REQUEST, "a field that looks like a framing field"},
+    /* RFC 9112 3.2: one Host in HTTP/1.1, at most one in HTTP/1.0 */
+    {has_wrong_host_count, 400, END_BAD_REQUEST, "not exactly one Host"},
+    {has_bad_host, 400, END_BAD_REQUEST, "Host is not host[:port]"},
+    /* RFC 9112 3.2.2: the authority replaces Host, so they must not differ */
+    {has_other_authority, 400, END_BAD_REQUEST, "absolute target and Host differ"},
+    /* RFC 9112 6.1: in HTTP/1.0 a Transfer-Encoding means faulty framing */
+    {has_transfer_in_10, 400, END_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0"},
+    /* RFC 9112 6.1 and 6.3: the classic of request smuggling; llhttp misses an empty field */
+    {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
+    {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
+    /* RFC 9112 6.1: a coding we do not understand is 501; lists are understood differently */
+    {has_other_coding, 501, END_BAD_REQUEST, "transfer coding other than chunked"},
+    /* RFC 9110 8.6; above 2^63-1 signed readers turn negative */
+    {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
+    /* RFC 9110 10.1.1: 417 for an expectation that is not 100-continue */
+    {has_other_expectation, 417, END_BAD_REQUEST, "unknown expectation"},
+};
+
+static const struct strict_check response_checks[] = {
+    /* The same sentences of RFC 9110 and RFC 9112; http_refuse makes all of it 502. */
+    {has_bad_name, 400, END_BAD_REQUEST, "field name is not a token"},
+    {has_control_byte, 400, END_BAD_REQUEST, "control byte in a field value"},
+    {has_transfer_in_10, 400, END_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0"},
+    {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
+    {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
+    {has_other_coding, 400, END_BAD_REQUEST, "transfer coding other than chunked"},
+    {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
+};
+
+static bool value_has_control(struct slice value)
+{
+    bool found = false;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        found |= (c < 0x20 && c != '\t') || c == 0x7f;
+    }
+    return found;
+}
+
+/* Content_Length, Transfer_Encoding, Content_length, ... */
+static bool name_is_lookalike(struct slice name)
+{
+    static const struct slice framing[] = {{"content-length", 14}, {"transfer-encoding", 17}};
+    if (slice_find(name, '_') == SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        bool is_alike = name.len == framing[i].len;
+        for (size_t j = 0; is_alike && j < name.len; j++) {
+            char c = name.ptr[j] == '_' ? '-' : ascii_lower(name.ptr[j]);
+            is_alike = c == framing[i].ptr[j];
+        }
+        if (is_alike)
+            return true;
+    }
+    return false;
+}
+
+static void note_connection(struct http_head *head, struct slice list)
+{
+    struct slice token;
+    while (slice_next(&list, ',', &token)) {
+        if (slice_equal_nocase(token, SLICE("close")))
+            head->wants_close = true;
+        else if (slice_equal_nocase(token, SLICE("keep-alive")))
+            head->has_keep_alive = true;
+        else if (slice_equal_nocase(token, SLICE("upgrade")))
+            head->has_upgrade = true;
+        else if (token.len != 0)
+            head->has_nominations = true;
+    }
+}
+
+static void gather_field(struct http_head *head, size_t i, struct head_facts *facts)
+{
+    struct slice value = head->fields[i].value;
+    switch (head->known[i]) {
+    case KNOWN_HOST:
+        facts->n_host++;
+        facts->host = value;
+        break;
+    case KNOWN_CONTENT_LENGTH:
+        facts->n_length++;
+        facts->length = value;
+        break;
+    case KNOWN_TRANSFER_ENCODING:
+        facts->n_transfer++;
+        facts->transfer = value;
+        break;
+    case KNOWN_EXPECT:
+        facts->n_expect++;
+        facts->expect = value;
+        break;
+    case KNOWN_CONNECTION:
+        note_connection(head, value);
+        break;
+    default:
+        break;
+    }
+    facts->has_control_byte |= value_has_control(value);
+    facts->has_lookalike |= name_is_lookalike(head->fields[i].name);
+    facts->has_odd_name |= !strict_is_token(head->fields[i].name);
+}
+
+static void set_framing(struct http_parser *parser, const struct head_facts *facts)
+{
+    struct http_head *head = &parser->head;
+    if (parser->is_empty)
+        head->framing = FRAMING_NONE;
+    else if (facts->n_transfer != 0)
+        head->framing = FRAMING_CHUNKED;
+    else if (facts->n_length != 0)
+        head->framing = FRAMING_LENGTH;
+    else
+        head->framing = parser->is_response ? FRAMING_CLOSE : FRAMING_NONE;
+    head->content_length = facts->length_value;
+}
+
+bool strict_check_head(struct http_parser *parser)
+{
+    struct http_head *head = &parser->head;
+    struct head_facts facts = {0};
+    for (size_t i = 0; i < head->n_fields; i++)
+        gather_field(head, i, &facts);
+    facts.length_is_number = slice_to_u64(facts.length, &facts.length_value);
+    bool has_upgrade_field = false;
+    for (size_t i = 0; i < head->n_fields; i++)
+        has_upgrade_field |= head->known[i] == KNOWN_UPGRADE;
+    head->has_upgrade &= has_upgrade_field;
+    head->host = facts.host;
+    if (!parser->is_response && head->host.len == 0)
+        head->host = target_authority(head->target);
+    head->expects_continue = facts.n_expect != 0;
+    head->wants_close |= head->minor == 0 && !head->has_keep_alive;
+
+    const struct strict_check *checks = parser->is_response ? response_checks : request_checks;
+    size_t n = parser->is_response ? sizeof(response_checks) / sizeof(response_checks[0])
+                                   : sizeof(request_checks) / sizeof(request_checks[0]);
+    for (size_t i = 0; i < n; i++)
+        if (checks[i].fails(head, &facts)) {
+            (void)http_refuse(parser, checks[i].status, checks[i].reason, checks[i].text);
+            return false;
+        }
+    set_framing(parser, &facts);
+    uint64_t max = parser->limits->body_bytes;
+    if (!parser->is_response && max != 0 && head->framing == FRAMING_LENGTH &&
+        head->content_length > max) {
+        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE, "body over its limit");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,44 @@
+/* Writing heads: everything the proxy sends in front of a body. Pure functions into memory. */
+#pragma once
+
+#include "http/head.h"
+
+#include "stopgap/ruleset.h"
+
+/* What the request head upstream says beyond the client's own fields. */
+struct request_rewrite {
+    struct slice client;       /* address for X-Forwarded-For */
+    struct slice default_host; /* for HTTP/1.0 requests without Host */
+    bool is_tls;               /* for X-Forwarded-Proto */
+    bool trusts_forwarded;     /* the peer may have set X-Forwarded-* and Forwarded */
+    bool drops_expect;         /* the body is here already */
+    bool keeps_upgrade;
+};
+
+/* Room that http_write_request needs at most. */
+size_t http_request_room(const struct http_head *head, const struct request_rewrite *rewrite);
+/* The head for the upstream, as HTTP/1.1. Returns bytes written, 0 when max is too small. */
+size_t http_write_request(const struct http_head *head, const struct request_rewrite *rewrite,
+                          char *out, size_t max);
+
+struct response_rewrite {
+    const struct header_edit *edits;
+    size_t n_edits;
+    unsigned client_minor;     /* HTTP/1.minor of the client */
+    bool closes;               /* say Connection: close */
+    bool says_keep_alive;      /* an HTTP/1.0 client asked for it */
+    bool is_upgrade;           /* 101: keep Upgrade */
+    enum http_framing framing; /* to the client: LENGTH, CHUNKED, CLOSE or NONE */
+};
+
+size_t http_response_room(const struct http_head *head, const struct response_rewrite *rewrite);
+size_t http_write_response(const struct http_head *head, const struct response_rewrite *rewrite,
+                           char *out, size_t max);
+
+/* An answer of our own: short, conventional header case, no detail but the incident id.
+ * Returns bytes written; 512 are always enough. */
+size_t http_write_answer(unsigned status, struct slice incident_id, bool closes, bool is_head,
+                         char *out, size_t max);
+
+/* "1a2b\r\n": the line before a chunk of len bytes; out has 20 bytes. */
+size_t http_write_chunk_line(uint64_t len, char out[static 20]);
