@@ -28,11 +28,16 @@ enum {
     LIMIT_TRUSTED_NETWORKS = 64,        /* networks of balancers in front */
 
     LIMIT_CONFIG_BYTES = 1024 * 1024,   /* a config file; the complete example has 10 KiB */
+    LIMIT_CONFIG_VALUE_BYTES = 4096,    /* PATH_MAX; the longest value is a path */
+    LIMIT_CONFIG_ERRORS = 50,           /* reported of one file; more help nobody */
+    LIMIT_ADMIN_LISTENERS = 8,          /* a socket and loopback in both families, and room */
     LIMIT_LOG_LINE_BYTES = 16 * 1024,   /* one record, escaped */
     LIMIT_LOG_QUEUE_BYTES = 4 * 1024 * 1024, /* per worker while the disk is slow; then dropped */
     LIMIT_ADMIN_CONNECTIONS = 32,       /* scrapers and a person */
     LIMIT_ADMIN_HEAD_BYTES = 8 * 1024,  /* of an admin request */
     LIMIT_ADMIN_BODY_BYTES = 64 * 1024, /* of an admin request */
+    LIMIT_ADMIN_PATH_BYTES = 256,       /* of an admin request; the longest we know has 12 */
+    LIMIT_ADMIN_RESPONSE_BYTES = 4 * 1024 * 1024, /* 2000 rules with long titles in status.json */
 };
 
 /* Time-outs in milliseconds. */
@@ -45,5 +50,6 @@ enum {
     TIMEOUT_BODY_MS = 60 * 1000,            /* silence of the client while we wait for its body */
     TIMEOUT_WRITE_MS = 60 * 1000,           /* a peer that does not take a byte */
     TIMEOUT_DRAIN_MS = 60 * 1000,           /* graceful stop */
+    TIMEOUT_ADMIN_MS = 10 * 1000,           /* an admin request to come, and its answer to go */
     TIMEOUT_SWEEP_MS = 250,                 /* granularity of all of them */
 };

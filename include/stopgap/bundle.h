@@ -22,6 +22,9 @@ struct trust_options {
 struct trust_store *trust_open(const struct trust_options *options, struct err *err);
 void trust_close(struct trust_store *store); /* NULL is allowed */
 
+/* The state in state_dir was damaged: protection against older bundles began anew. Say so. */
+bool trust_state_was_lost(const struct trust_store *store);
+
 /* Read path into one buffer and check container, root, signatures, manifest, order and contents.
  *
  * Everything in the returned bundle was covered by the checked signatures. The highest

@@ -71,6 +71,8 @@ struct rule_info {
     const char *side_effects;
     const char *source; /* "builtin" or the bundle's name */
     bool is_enforced;
+    size_t n_must_block; /* samples that proved the rule when the set was loaded */
+    size_t n_must_pass;
 };
 size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);

@@ -16,6 +16,9 @@ struct slice {
 /* A slice of a string literal. */
 #define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
+/* The same as an initialiser of static data. */
+#define SLICE_INIT(literal) {.ptr = (literal), .len = sizeof(literal) - 1}
+
 /* printf pair: printf("%.*s", SLICE_ARG(s)). */
 #define SLICE_FMT "%.*s"
 #define SLICE_ARG(s) ((int)((s).len > INT32_MAX ? INT32_MAX : (s).len)), ((s).ptr ? (s).ptr : "")

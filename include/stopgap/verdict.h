@@ -39,6 +39,7 @@ struct verdict {
     bool edits_response; /* call rules_edit_response with the response head */
     unsigned n_hits;     /* entries of hits[] */
     bool hits_truncated; /* more rules matched than hits[] can hold */
+    struct slice vdir;   /* first segment of the canonical path; arena of the transaction */
     const struct rule_hit *hits; /* the deciding rule first; arena of the transaction */
 };
 

@@ -27,7 +27,7 @@ struct status {
     enum rules_mode mode;
     unsigned n_workers;
     struct worker_stats totals;
-    struct string_list listeners;
+    struct string_list listeners; /* borrowed, as all strings here */
     const char *upstream;
     /* rules */
     const char *ruleset_name;
@@ -56,7 +56,8 @@ struct admin_backend {
 };
 
 struct admin;
-/* Listen on every address of config->admin. backend is kept. NULL with err. */
+/* Listen on every address of config->admin. backend is copied, its ctx kept. NULL with err; the
+ * loop must then still run the close callbacks. */
 struct admin *admin_start(uv_loop_t *loop, const struct config *config,
                           const struct admin_backend *backend, struct err *err);
 /* Close everything; the memory goes when the loop has run its close callbacks. */
@@ -67,6 +68,9 @@ bool metrics_render(const struct status *status, struct buf *out);
 bool status_render_json(const struct status *status, struct buf *out);
 /* The JSON of a running program as a page for a terminal; used by `stopgap status`. */
 bool status_render_text(struct slice json, FILE *out, struct err *err);
+
+/* Where the command line looks when it is not told. */
+#define ADMIN_DEFAULT_URL "unix:/run/stopgap/admin.sock"
 
 /* Client side, for the command line: one request to a Unix socket or loopback address, blocking,
  * at most timeout_ms. ret_status is the HTTP status. */

@@ -48,7 +48,8 @@ struct string_list {
 
 struct timeouts_config { /* milliseconds; defaults in limits.h */
     uint64_t header_ms, keepalive_ms, connect_ms, handshake_ms, relay_ms, body_ms, write_ms,
-        upstream_ms, /* silence of the upstream before its response head; default relay_ms */
+        upstream_ms, /* silence of the upstream before its response head; follows relay_ms
+                      * while both are equal */
         drain_ms;
 };
 
@@ -96,7 +97,7 @@ void config_done(struct config *config);
 typedef void (*config_error_cb)(void *ctx, const struct err *err);
 
 /* Read a YAML file over the defaults. False when there was an error; every error is reported
- * with file, line, column and remedy. */
+ * with file, line, column and remedy; the config is then good for config_done only. */
 bool config_read_file(struct config *config, const char *path, config_error_cb on_error, void *ctx);
 
 /* What must hold for a whole config: at least one listener, an upstream, files that can be read. */
@@ -104,6 +105,12 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
 
 /* The effective config as YAML, secrets masked. */
 bool config_print(const struct config *config, FILE *out);
+
+/* Set the key of a YAML path from text: ("timeouts.header", "15s"). "[]" appends to a list, as in
+ * "rules.bundles[]"; "listen[].cert" and "listen[].key" belong to the last listener. */
+bool config_set(struct config *config, const char *path, const char *value, struct err *err);
+void config_clear_listen(struct config *config);
+void config_clear_admin(struct config *config);
 
 /* Parsers of single values, used by the options, too. All return false with err. */
 bool config_parse_duration(struct slice text, uint64_t *ret_ms, struct err *err); /* 15s, 65m */

@@ -9,21 +9,21 @@ struct known_name {
 };
 
 static const struct known_name known_names[] = {
-    {{"host", 4}, KNOWN_HOST},
-    {{"content-length", 14}, KNOWN_CONTENT_LENGTH},
-    {{"transfer-encoding", 17}, KNOWN_TRANSFER_ENCODING},
-    {{"connection", 10}, KNOWN_CONNECTION},
-    {{"keep-alive", 10}, KNOWN_KEEP_ALIVE},
-    {{"proxy-connection", 16}, KNOWN_PROXY_CONNECTION},
-    {{"te", 2}, KNOWN_TE},
-    {{"trailer", 7}, KNOWN_TRAILER},
-    {{"upgrade", 7}, KNOWN_UPGRADE},
-    {{"http2-settings", 14}, KNOWN_HTTP2_SETTINGS},
-    {{"expect", 6}, KNOWN_EXPECT},
-    {{"x-forwarded-for", 15}, KNOWN_X_FORWARDED_FOR},
-    {{"x-forwarded-proto", 17}, KNOWN_X_FORWARDED_PROTO},
-    {{"x-forwarded-host", 16}, KNOWN_X_FORWARDED_HOST},
-    {{"forwarded", 9}, KNOWN_FORWARDED},
+    {SLICE_INIT("host"), KNOWN_HOST},
+    {SLICE_INIT("content-length"), KNOWN_CONTENT_LENGTH},
+    {SLICE_INIT("transfer-encoding"), KNOWN_TRANSFER_ENCODING},
+    {SLICE_INIT("connection"), KNOWN_CONNECTION},
+    {SLICE_INIT("keep-alive"), KNOWN_KEEP_ALIVE},
+    {SLICE_INIT("proxy-connection"), KNOWN_PROXY_CONNECTION},
+    {SLICE_INIT("te"), KNOWN_TE},
+    {SLICE_INIT("trailer"), KNOWN_TRAILER},
+    {SLICE_INIT("upgrade"), KNOWN_UPGRADE},
+    {SLICE_INIT("http2-settings"), KNOWN_HTTP2_SETTINGS},
+    {SLICE_INIT("expect"), KNOWN_EXPECT},
+    {SLICE_INIT("x-forwarded-for"), KNOWN_X_FORWARDED_FOR},
+    {SLICE_INIT("x-forwarded-proto"), KNOWN_X_FORWARDED_PROTO},
+    {SLICE_INIT("x-forwarded-host"), KNOWN_X_FORWARDED_HOST},
+    {SLICE_INIT("forwarded"), KNOWN_FORWARDED},
 };
 
 /* Bit n: some known name has n bytes. Most fields end here. */

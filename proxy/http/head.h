@@ -35,8 +35,6 @@ enum http_framing {
     FRAMING_CLOSE, /* responses only: until the connection ends */
 };
 
-enum { HTTP_FIELD_SLOTS = 256 }; /* hard bound; the configured one is lower */
-
 struct http_head {
     struct slice raw; /* start line to the empty line, both included */
     /* request */

@@ -32,11 +32,32 @@ enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum 
 
 /* ---- callbacks, in the order they fire; -1 stops llhttp */
 
+enum { RAW_FIRST_ROOM = 48 }; /* fields that clients and servers send, with some to spare */
+
+/* Room for the field that begins, in the arena: its memory goes with the transaction. */
+static bool raw_make_room(struct http_parser *parser)
+{
+    if (parser->n_raw < parser->raw_room)
+        return true;
+    unsigned room = parser->raw_room != 0 ? parser->raw_room * 2 : RAW_FIRST_ROOM;
+    struct raw_field *raw = arena_alloc(parser->arena, room * sizeof(*raw));
+    if (raw == NULL)
+        return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head") != PARSE_REFUSED;
+    if (parser->n_raw != 0)
+        memcpy(raw, parser->raw, parser->n_raw * sizeof(*raw));
+    memset(raw + parser->n_raw, 0, (room - parser->n_raw) * sizeof(*raw));
+    parser->raw = raw;
+    parser->raw_room = room;
+    return true;
+}
+
 static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *parser = parser_of(llhttp);
     if (parser->is_head_done)
         return 0; /* trailers are counted as overhead and dropped */
+    if (!raw_make_room(parser))
+        return -1;
     struct raw_field *raw = &parser->raw[parser->n_raw];
     if (raw->name_len == 0)
         raw->name = (unsigned)(at - parser->base);
@@ -49,6 +70,8 @@ static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
     struct http_parser *parser = parser_of(llhttp);
     if (parser->is_head_done)
         return 0;
+    if (!raw_make_room(parser)) /* llhttp reports no name when it is empty */
+        return -1;
     struct raw_field *raw = &parser->raw[parser->n_raw];
     if (raw->value_len == 0)
         raw->value = (unsigned)(at - parser->base);
@@ -61,17 +84,18 @@ static int on_header_value_complete(llhttp_t *llhttp)
     struct http_parser *parser = parser_of(llhttp);
     if (parser->is_head_done)
         return 0;
+    if (!raw_make_room(parser))
+        return -1;
     const struct raw_field *raw = &parser->raw[parser->n_raw];
     if (raw->name_len + raw->value_len > parser->limits->field_bytes) {
         (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "a field is too long");
         return -1;
     }
-    if (parser->n_raw + 1 >= HTTP_FIELD_SLOTS || parser->n_raw + 1 > parser->limits->fields) {
+    if (parser->n_raw >= parser->limits->fields) {
         (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields");
         return -1;
     }
     parser->n_raw++;
-    parser->raw[parser->n_raw] = (struct raw_field){0};
     return 0;
 }
 
@@ -140,11 +164,7 @@ static const llhttp_settings_t *parser_settings(void)
 
 static void parser_init(struct http_parser *parser, const struct http_limits *limits)
 {
-    /* raw[] is large and written before it is read, so only its first entry is cleared. */
-    memset(parser, 0, offsetof(struct http_parser, raw));
-    memset((char *)parser + offsetof(struct http_parser, on_body), 0,
-           sizeof(*parser) - offsetof(struct http_parser, on_body));
-    parser->raw[0] = (struct raw_field){0};
+    memset(parser, 0, sizeof(*parser));
     parser->limits = limits;
 }
 
@@ -192,13 +212,18 @@ static enum parse_result refuse_llhttp(struct http_parser *parser)
 }
 
 /* Offsets become slices once the bytes stay where they are. */
-static bool fields_build(struct http_parser *parser, struct arena *arena)
+static bool head_build(struct http_parser *parser)
 {
     struct http_head *head = &parser->head;
     size_t n = parser->n_raw;
-    head->fields = arena_alloc(arena, (n + 1) * sizeof(*head->fields));
-    head->line_starts = arena_alloc(arena, (n + 1) * sizeof(*head->line_starts));
-    head->known = arena_alloc(arena, n + 1);
+    const char *line = parser->base + parser->start;
+    head->raw = slice_make(line, parser->head_len - parser->start);
+    head->method.ptr = line; /* the scanner's lengths hold, wherever the bytes are now */
+    head->target.ptr = line + head->method.len + 1;
+    head->reason.ptr = line + sizeof("HTTP/1.1 200 ") - 1;
+    head->fields = arena_alloc(parser->arena, (n + 1) * sizeof(*head->fields));
+    head->line_starts = arena_alloc(parser->arena, (n + 1) * sizeof(*head->line_starts));
+    head->known = arena_alloc(parser->arena, n + 1);
     if (head->fields == NULL || head->line_starts == NULL || head->known == NULL)
         return false;
     head->n_fields = n;
@@ -214,12 +239,17 @@ static bool fields_build(struct http_parser *parser, struct arena *arena)
     return true;
 }
 
-static enum parse_result head_complete(struct http_parser *parser, struct arena *arena)
+static enum parse_result head_complete(struct http_parser *parser, bool keep)
 {
     const char *end = llhttp_get_error_pos(&parser->llhttp);
     parser->head_len = (size_t)(end - parser->base);
-    parser->head.raw = slice_make(parser->base + parser->start, parser->head_len - parser->start);
-    if (!fields_build(parser, arena))
+    if (keep) {
+        struct slice copy = arena_copy(parser->arena, slice_make(parser->base, parser->head_len));
+        if (copy.ptr == NULL)
+            return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
+        parser->base = copy.ptr;
+    }
+    if (!head_build(parser))
         return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
     if (!strict_check_layout(parser) || !strict_check_head(parser))
         return PARSE_REFUSED;
@@ -230,9 +260,10 @@ static enum parse_result head_complete(struct http_parser *parser, struct arena 
 }
 
 enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes,
-                                  struct arena *arena)
+                                  struct arena *arena, bool keep)
 {
     parser->base = bytes.ptr;
+    parser->arena = arena;
     if (!parser->has_start_line) {
         enum parse_result result = strict_scan_start_line(parser, bytes);
         if (result != PARSE_HEAD)
@@ -245,7 +276,7 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
     struct slice rest = slice_from(slice_head(bytes, max), parser->fed);
     enum llhttp_errno error = llhttp_execute(&parser->llhttp, rest.ptr, rest.len);
     if (parser->is_head_done && is_pause(error))
-        return head_complete(parser, arena);
+        return head_complete(parser, keep);
     if (error != HPE_OK)
         return refuse_llhttp(parser);
     parser->fed += rest.len;

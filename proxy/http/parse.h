@@ -49,8 +49,10 @@ struct http_parser {
     size_t start;     /* leading CRLF skipped */
     size_t fed;       /* bytes behind the start line given to llhttp; 0: none yet */
     size_t head_len;
+    struct raw_field *raw; /* arena; raw_room entries */
     unsigned n_raw;
-    struct raw_field raw[HTTP_FIELD_SLOTS];
+    unsigned raw_room;
+    struct arena *arena; /* of the current call */
 
     /* body */
     void (*on_body)(void *ctx, struct slice bytes);
@@ -74,11 +76,12 @@ void http_parser_init_response(struct http_parser *parser, const struct http_lim
  *
  * bytes  everything from the first byte of the message on, contiguous; on PARSE_MORE call again
  *        with the same bytes, wherever they are then, and more behind them
- * arena  for the field table; borrowed by parser->head
+ * arena  for the field table; borrowed by parser->head; the same in each call
+ * keep   copy the head into the arena, so that it outlives bytes
  *
  * PARSE_HEAD: parser->head is filled, parser->head_len bytes were used. */
 enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes,
-                                  struct arena *arena);
+                                  struct arena *arena, bool keep);
 
 /* Parse the next bytes of the body; on_body gets the data, without its framing.
  * ret_used  bytes taken: all of them, but for PARSE_DONE */

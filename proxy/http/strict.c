@@ -232,7 +232,8 @@ static bool value_has_control(struct slice value)
 /* Content_Length, Transfer_Encoding, Content_length, ... */
 static bool name_is_lookalike(struct slice name)
 {
-    static const struct slice framing[] = {{"content-length", 14}, {"transfer-encoding", 17}};
+    static const struct slice framing[] = {SLICE_INIT("content-length"),
+                                           SLICE_INIT("transfer-encoding")};
     if (slice_find(name, '_') == SIZE_MAX)
         return false;
     for (size_t i = 0; i < 2; i++) {

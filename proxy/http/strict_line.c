@@ -36,13 +36,15 @@ bool strict_target_is_clean(struct slice target)
 /* RFC 9110 9: the methods of HTTP, WebDAV and Exchange. CONNECT and TRACE are not for a reverse
  * proxy; whatever else there may be is 501. */
 static const struct slice methods[] = {
-    {"GET", 3},           {"POST", 4},        {"HEAD", 4},           {"OPTIONS", 7},
-    {"PUT", 3},           {"DELETE", 6},      {"PATCH", 5},          {"RPC_IN_DATA", 11},
-    {"RPC_OUT_DATA", 12}, {"PROPFIND", 8},    {"PROPPATCH", 9},      {"MKCOL", 5},
-    {"COPY", 4},          {"MOVE", 4},        {"LOCK", 4},           {"UNLOCK", 6},
-    {"REPORT", 6},        {"SEARCH", 6},      {"SUBSCRIBE", 9},      {"UNSUBSCRIBE", 11},
-    {"POLL", 4},          {"BPROPPATCH", 10}, {"BPROPFIND", 9},      {"BCOPY", 5},
-    {"BMOVE", 5},         {"BDELETE", 7},     {"X-MS-ENUMATTS", 13},
+    SLICE_INIT("GET"),        SLICE_INIT("POST"),        SLICE_INIT("HEAD"),
+    SLICE_INIT("OPTIONS"),    SLICE_INIT("PUT"),         SLICE_INIT("DELETE"),
+    SLICE_INIT("PATCH"),      SLICE_INIT("RPC_IN_DATA"), SLICE_INIT("RPC_OUT_DATA"),
+    SLICE_INIT("PROPFIND"),   SLICE_INIT("PROPPATCH"),   SLICE_INIT("MKCOL"),
+    SLICE_INIT("COPY"),       SLICE_INIT("MOVE"),        SLICE_INIT("LOCK"),
+    SLICE_INIT("UNLOCK"),     SLICE_INIT("REPORT"),      SLICE_INIT("SEARCH"),
+    SLICE_INIT("SUBSCRIBE"),  SLICE_INIT("UNSUBSCRIBE"), SLICE_INIT("POLL"),
+    SLICE_INIT("BPROPPATCH"), SLICE_INIT("BPROPFIND"),   SLICE_INIT("BCOPY"),
+    SLICE_INIT("BMOVE"),      SLICE_INIT("BDELETE"),     SLICE_INIT("X-MS-ENUMATTS"),
 };
 
 static bool method_is_known(struct slice method)

@@ -55,9 +55,9 @@ static struct slice raw_line(const struct http_head *head, size_t i)
 static bool is_protected(struct slice name)
 {
     static const struct slice names[] = {
-        {"host", 4},           {"content-length", 14}, {"transfer-encoding", 17},
-        {"authorization", 13}, {"cookie", 6},          {"content-type", 12},
-        {"expect", 6},         {"set-cookie", 10},     {"www-authenticate", 16},
+        SLICE_INIT("host"),          SLICE_INIT("content-length"), SLICE_INIT("transfer-encoding"),
+        SLICE_INIT("authorization"), SLICE_INIT("cookie"),         SLICE_INIT("content-type"),
+        SLICE_INIT("expect"),        SLICE_INIT("set-cookie"),     SLICE_INIT("www-authenticate"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (slice_equal_nocase(name, names[i]))
@@ -331,19 +331,20 @@ struct answer {
 };
 
 static const struct answer answers[] = {
-    {400, {"Bad Request", 11}, {"The request is not well formed.", 31}},
-    {403, {"Forbidden", 9}, {"The request was refused.", 24}},
-    {404, {"Not Found", 9}, {"There is nothing here.", 22}},
-    {408, {"Request Timeout", 15}, {"The request was not complete in time.", 37}},
-    {413, {"Content Too Large", 17}, {"The body is too large.", 22}},
-    {414, {"URI Too Long", 12}, {"The address is too long.", 24}},
-    {417, {"Expectation Failed", 18}, {"The expectation is not known.", 29}},
-    {431, {"Request Header Fields Too Large", 31}, {"The header section is too large.", 32}},
-    {501, {"Not Implemented", 15}, {"The method is not known.", 24}},
-    {502, {"Bad Gateway", 11}, {"The mail server gave no usable answer.", 38}},
-    {503, {"Service Unavailable", 19}, {"Please try again later.", 23}},
-    {504, {"Gateway Timeout", 15}, {"The mail server did not answer in time.", 39}},
-    {505, {"HTTP Version Not Supported", 26}, {"Use HTTP/1.1.", 13}},
+    {400, SLICE_INIT("Bad Request"), SLICE_INIT("The request is not well formed.")},
+    {403, SLICE_INIT("Forbidden"), SLICE_INIT("The request was refused.")},
+    {404, SLICE_INIT("Not Found"), SLICE_INIT("There is nothing here.")},
+    {408, SLICE_INIT("Request Timeout"), SLICE_INIT("The request was not complete in time.")},
+    {413, SLICE_INIT("Content Too Large"), SLICE_INIT("The body is too large.")},
+    {414, SLICE_INIT("URI Too Long"), SLICE_INIT("The address is too long.")},
+    {417, SLICE_INIT("Expectation Failed"), SLICE_INIT("The expectation is not known.")},
+    {431, SLICE_INIT("Request Header Fields Too Large"),
+     SLICE_INIT("The header section is too large.")},
+    {501, SLICE_INIT("Not Implemented"), SLICE_INIT("The method is not known.")},
+    {502, SLICE_INIT("Bad Gateway"), SLICE_INIT("The mail server gave no usable answer.")},
+    {503, SLICE_INIT("Service Unavailable"), SLICE_INIT("Please try again later.")},
+    {504, SLICE_INIT("Gateway Timeout"), SLICE_INIT("The mail server did not answer in time.")},
+    {505, SLICE_INIT("HTTP Version Not Supported"), SLICE_INIT("Use HTTP/1.1.")},
 };
 
 static const struct answer *answer_find(unsigned status)
@@ -357,7 +358,8 @@ static const struct answer *answer_find(unsigned status)
 size_t http_write_answer(unsigned status, struct slice incident_id, bool closes, bool is_head,
                          char *out_ptr, size_t max)
 {
-    static const struct answer other = {0, {"Refused", 7}, {"The request was refused.", 24}};
+    static const struct answer other = {0, SLICE_INIT("Refused"),
+                                        SLICE_INIT("The request was refused.")};
     const struct answer *answer = answer_find(status);
     if (answer == NULL)
         answer = &other;

@@ -53,10 +53,10 @@ struct node {
     enum field_id field; /* the rest: TEST */
     char *name;          /* of the argument, header or cookie; NULL: all of them */
     enum operator_id op;
-    bool is_negated;     /* not_regex and the like */
+    bool is_negated; /* not_regex and the like */
     bool is_case_sensitive;
-    char *value;         /* one operand; NULL with ONE_OF, IN_CIDR, EXISTS */
-    char **values;       /* ONE_OF, IN_CIDR */
+    char *value;   /* one operand; NULL with ONE_OF, IN_CIDR, EXISTS */
+    char **values; /* ONE_OF, IN_CIDR */
     size_t n_values;
 };
 
@@ -77,7 +77,7 @@ struct sample {
     size_t n_headers;
     char *body; /* decoded from body_base64 where that was given */
     size_t body_len;
-    char *client; /* NULL: 192.0.2.1 */
+    char *client;            /* NULL: 192.0.2.1 */
     unsigned status;         /* of the response; 0: 200 */
     char **response_headers; /* "Name: value" */
     size_t n_response_headers;
@@ -140,9 +140,9 @@ MUST_USE bool rules_parse_directory(const char *path, const char *source, struct
 
 void rule_list_done(struct rule_list *list);
 
-const char *field_word(enum field_id field);       /* "arg_name" */
-const char *operator_word(enum operator_id op);    /* "starts_with" */
-const char *action_word(enum rule_action action);  /* "deny_vdir" */
+const char *field_word(enum field_id field);      /* "arg_name" */
+const char *operator_word(enum operator_id op);   /* "starts_with" */
+const char *action_word(enum rule_action action); /* "deny_vdir" */
 bool action_is_response(enum rule_action action);
 /* Which fields change with the view, and which need the body or the response. */
 bool field_has_views(enum field_id field);

@@ -1,0 +1,141 @@
+/* struct status as Prometheus text, version 0.0.4. */
+#include "admin/admin.h"
+
+#include "stopgap/banned.h"
+
+#define PREFIX "stopgap_"
+
+/* A sample that is alone in its family. */
+static bool render_value(struct buf *out, const char *type, const char *name, const char *help,
+                         uint64_t value)
+{
+    return buf_printf(out, "# HELP " PREFIX "%s %s.\n# TYPE " PREFIX "%s %s\n" PREFIX "%s %llu\n",
+                      name, help, name, type, name, (unsigned long long)value);
+}
+
+static bool render_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    return render_value(out, "gauge", name, help, value);
+}
+
+static bool render_family(struct buf *out, const char *type, const char *name, const char *help)
+{
+    return buf_printf(out, "# HELP " PREFIX "%s %s.\n# TYPE " PREFIX "%s %s\n", name, help, name,
+                      type);
+}
+
+/* Bytes of a UTF-8 sequence at text[0], or 0 when it is none. */
+static size_t utf8_length(struct slice text)
+{
+    unsigned char first = (unsigned char)text.ptr[0];
+    size_t len = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || len > text.len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if (((unsigned char)text.ptr[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* {key="value with its escapes" and, for the first label, the brace. */
+static bool render_label(struct buf *out, const char *before, const char *key, const char *value)
+{
+    struct slice text = slice_str(value);
+    bool ok = buf_printf(out, "%s%s=\"", before, key);
+    while (ok && text.len != 0) {
+        size_t len = utf8_length(text);
+        if (len == 0)
+            ok = buf_append(out, SLICE("?"));
+        else if (text.ptr[0] == '\n')
+            ok = buf_append(out, SLICE("\\n"));
+        else if (text.ptr[0] == '"' || text.ptr[0] == '\\')
+            ok = buf_printf(out, "\\%c", text.ptr[0]);
+        else
+            ok = buf_append(out, slice_head(text, len));
+        text = slice_from(text, len != 0 ? len : 1);
+    }
+    return ok && buf_append(out, SLICE("\""));
+}
+
+static bool render_number(struct buf *out, uint64_t value)
+{
+    return buf_printf(out, "} %llu\n", (unsigned long long)value);
+}
+
+static bool render_program(const struct status *status, struct buf *out)
+{
+    static const char *const modes[] = {
+        [RULES_BLOCK] = "block", [RULES_DETECT] = "detect", [RULES_OFF] = "off"};
+    return render_family(out, "gauge", "build_info", "Version of the program, always 1") &&
+           render_label(out, PREFIX "build_info{", "version", status->version) &&
+           render_number(out, 1) &&
+           render_family(out, "gauge", "mode_info", "What rules may do, always 1") &&
+           render_label(out, PREFIX "mode_info{", "mode", modes[status->mode]) &&
+           render_number(out, 1) &&
+           render_gauge(out, "start_time_seconds", "Start of the program since 1970",
+                        status->started_unix) &&
+           render_gauge(out, "ready", "1 when rules are loaded and connections are taken",
+                        status->is_ready) &&
+           render_gauge(out, "draining", "1 while the program ends gracefully",
+                        status->is_draining) &&
+           render_gauge(out, "workers", "Worker threads", status->n_workers);
+}
+
+static bool render_traffic(const struct worker_stats *stats, struct buf *out)
+{
+    bool ok = true;
+#define X(field, name, help) ok = ok && render_value(out, "counter", name, help, stats->field);
+    WORKER_COUNTERS(X)
+#undef X
+    ok = ok && render_gauge(out, "connections_open", "Client connections that are open",
+                            stats->connections_open);
+    ok = ok && render_family(out, "counter", "ended_total",
+                             "Transactions and connections by the reason of their end");
+    for (unsigned i = 0; ok && i < END_REASON_COUNT; i++)
+        ok = render_label(out, PREFIX "ended_total{", "reason",
+                          end_reason_word((enum end_reason)i)) &&
+             render_number(out, stats->ended[i]);
+    return ok;
+}
+
+static bool render_rule(const struct rule_status *rule, struct buf *out)
+{
+    return render_label(out, PREFIX "rule_hits_total{", "rule", rule->info.id) &&
+           render_label(out, ",", "action", rule->info.action) &&
+           render_label(out, ",", "enforced", rule->info.is_enforced ? "true" : "false") &&
+           render_number(out, rule->hits);
+}
+
+static bool render_rules(const struct status *status, struct buf *out)
+{
+    bool ok =
+        render_family(out, "gauge", "ruleset_info", "The active rule set, always 1") &&
+        render_label(out, PREFIX "ruleset_info{", "name", status->ruleset_name) &&
+        render_label(out, ",", "hash", status->ruleset_hash) && render_number(out, 1) &&
+        render_gauge(out, "ruleset_rules", "Rules of the active set", status->ruleset.n_rules) &&
+        render_gauge(out, "ruleset_database_bytes", "Compiled patterns of the active set",
+                     status->ruleset.database_bytes) &&
+        render_gauge(out, "ruleset_loaded_timestamp_seconds",
+                     "When the active set went live, since 1970", status->ruleset_since_unix) &&
+        render_gauge(out, "ruleset_expired", "1 when a bundle is beyond its expires date",
+                     status->trust_is_expired) &&
+        render_gauge(out, "last_reload_successful", "0 when the last load was refused",
+                     status->reload_error[0] == '\0') &&
+        render_family(out, "counter", "reloads_total", "Loads of rules by their result") &&
+        render_label(out, PREFIX "reloads_total{", "result", "ok") &&
+        render_number(out, status->reloads_ok) &&
+        render_label(out, PREFIX "reloads_total{", "result", "failed") &&
+        render_number(out, status->reloads_failed);
+    size_t n = status->n_rules < LIMIT_RULES ? status->n_rules : LIMIT_RULES;
+    if (ok && n != 0)
+        ok = render_family(out, "counter", "rule_hits_total", "Requests that a rule matched");
+    for (size_t i = 0; ok && i < n; i++)
+        ok = render_rule(&status->rules[i], out);
+    return ok;
+}
+
+bool metrics_render(const struct status *status, struct buf *out)
+{
+    return render_program(status, out) && render_traffic(&status->totals, out) &&
+           render_rules(status, out);
+}

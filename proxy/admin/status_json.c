@@ -1,0 +1,151 @@
+/* struct status as JSON, schema version 1: what /status.json answers. */
+#include "admin/admin.h"
+#include "admin/remedy.h"
+
+#include <jansson.h>
+
+#include "stopgap/banned.h"
+
+/* A JSON string of any bytes: what is no UTF-8 is shown byte by byte as "?". */
+static json_t *text_json(const char *text)
+{
+    if (text == NULL)
+        return json_null();
+    json_t *string = json_string(text);
+    if (string != NULL)
+        return string;
+    struct buf copy;
+    buf_init(&copy, LIMIT_RULE_FILE_BYTES);
+    if (buf_append(&copy, slice_head(slice_str(text), LIMIT_RULE_FILE_BYTES)))
+        for (size_t i = 0; i < copy.len; i++)
+            if ((unsigned char)copy.ptr[i] >= 0x80)
+                copy.ptr[i] = '?';
+    string = json_stringn(copy.ptr, copy.len);
+    buf_done(&copy);
+    return string;
+}
+
+static json_t *number_json(uint64_t value)
+{
+    return json_integer((json_int_t)(value > INT64_MAX ? INT64_MAX : value));
+}
+
+static bool set_text(json_t *object, const char *key, const char *text)
+{
+    return json_object_set_new(object, key, text_json(text)) == 0;
+}
+
+static bool set_number(json_t *object, const char *key, uint64_t value)
+{
+    return json_object_set_new(object, key, number_json(value)) == 0;
+}
+
+static bool set_bool(json_t *object, const char *key, bool value)
+{
+    return json_object_set_new(object, key, json_boolean(value)) == 0;
+}
+
+static bool add_program(json_t *root, const struct status *status)
+{
+    static const char *const modes[] = {
+        [RULES_BLOCK] = "block", [RULES_DETECT] = "detect", [RULES_OFF] = "off"};
+    json_t *listeners = json_array();
+    bool ok = listeners != NULL;
+    for (size_t i = 0; ok && i < status->listeners.n; i++)
+        ok = json_array_append_new(listeners, text_json(status->listeners.items[i])) == 0;
+    /* Takes listeners in any case. */
+    bool is_set = json_object_set_new(root, "listeners", listeners) == 0;
+    return ok && is_set && set_number(root, "v", 1) && set_text(root, "version", status->version) &&
+           set_number(root, "started_unix", status->started_unix) &&
+           set_bool(root, "ready", status->is_ready) &&
+           set_bool(root, "draining", status->is_draining) &&
+           set_text(root, "mode", modes[status->mode]) &&
+           set_number(root, "workers", status->n_workers) &&
+           set_text(root, "upstream", status->upstream);
+}
+
+static bool add_ruleset(json_t *root, const struct status *status)
+{
+    json_t *set = json_object();
+    return json_object_set_new(root, "ruleset", set) == 0 &&
+           set_text(set, "name", status->ruleset_name) &&
+           set_text(set, "hash", status->ruleset_hash) &&
+           set_number(set, "since_unix", status->ruleset_since_unix) &&
+           set_bool(set, "expired", status->trust_is_expired) &&
+           set_number(set, "rules", status->ruleset.n_rules) &&
+           set_number(set, "patterns", status->ruleset.n_patterns) &&
+           set_number(set, "unguarded", status->ruleset.n_unguarded) &&
+           set_number(set, "database_bytes", status->ruleset.database_bytes) &&
+           set_number(set, "scratch_bytes", status->ruleset.scratch_bytes) &&
+           set_number(set, "load_us", status->ruleset.load_us);
+}
+
+static bool add_reload(json_t *root, const struct status *status)
+{
+    json_t *reload = json_object();
+    bool ok = json_object_set_new(root, "reload", reload) == 0 &&
+              set_number(reload, "ok", status->reloads_ok) &&
+              set_number(reload, "failed", status->reloads_failed);
+    if (!ok || status->reload_error[0] == '\0')
+        return ok;
+    json_t *error = json_object();
+    return json_object_set_new(reload, "error", error) == 0 &&
+           set_text(error, "code", status->reload_error_code) &&
+           set_text(error, "text", status->reload_error) &&
+           set_text(error, "remedy", remedy_of_code(status->reload_error_code)) &&
+           set_number(error, "time_unix", status->reload_error_unix);
+}
+
+static bool add_rule(json_t *list, const struct rule_status *status)
+{
+    const struct rule_info *info = &status->info;
+    json_t *rule = json_object();
+    return json_array_append_new(list, rule) == 0 && set_text(rule, "id", info->id) &&
+           set_text(rule, "title", info->title) && set_text(rule, "cve", info->cve) &&
+           set_text(rule, "severity", info->severity) && set_text(rule, "action", info->action) &&
+           set_text(rule, "side_effects", info->side_effects) &&
+           set_text(rule, "source", info->source) &&
+           set_bool(rule, "enforced", info->is_enforced) && set_number(rule, "hits", status->hits);
+}
+
+static bool add_rules(json_t *root, const struct status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(root, "rules", list) == 0;
+    for (size_t i = 0; ok && i < status->n_rules && i < LIMIT_RULES; i++)
+        ok = add_rule(list, &status->rules[i]);
+    return ok;
+}
+
+static bool add_counters(json_t *root, const struct worker_stats *stats)
+{
+    json_t *counters = json_object();
+    bool ok = json_object_set_new(root, "counters", counters) == 0;
+#define X(field, name, help) ok = ok && set_number(counters, #field, stats->field);
+    WORKER_COUNTERS(X)
+#undef X
+    ok = ok && set_number(root, "connections_open", stats->connections_open);
+    json_t *ended = json_object();
+    ok = json_object_set_new(root, "ended", ended) == 0 && ok;
+    for (unsigned i = 0; ok && i < END_REASON_COUNT; i++)
+        ok = set_number(ended, end_reason_word((enum end_reason)i), stats->ended[i]);
+    return ok;
+}
+
+static int append_json(const char *bytes, size_t len, void *ctx)
+{
+    struct buf *out = ctx;
+    return buf_append(out, slice_make(bytes, len)) ? 0 : -1;
+}
+
+bool status_render_json(const struct status *status, struct buf *out)
+{
+    json_t *root = json_object();
+    bool ok = root != NULL && add_program(root, status) && add_ruleset(root, status) &&
+              add_reload(root, status) && add_rules(root, status) &&
+              add_counters(root, &status->totals) &&
+              json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
+              buf_append(out, SLICE("\n"));
+    json_decref(root);
+    return ok;
+}

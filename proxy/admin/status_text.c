@@ -1,0 +1,197 @@
+/* The JSON of a running program as a page for a terminal. */
+#include "admin/admin.h"
+
+#include <jansson.h>
+#include <time.h>
+
+#include "stopgap/banned.h"
+
+enum {
+    ID_COLUMN = 36,     /* ids such as SG-2021-26855-BERESOURCE and a blank */
+    ACTION_COLUMN = 15, /* "remove_header" */
+};
+
+/* Text of another process on somebody's terminal: no control byte gets through. */
+static void put_text(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        /* C2 80 to C2 9F are the C1 controls, which some terminals obey. */
+        bool is_c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+        if (is_c1)
+            text++;
+        (void)fputc(c < 0x20 || c == 0x7f || is_c1 ? '?' : c, out);
+    }
+}
+
+/* Longer text moves its line to the right; better than cutting an id. */
+static void put_column(FILE *out, const char *text, size_t width)
+{
+    put_text(out, text);
+    for (size_t i = strlen(text); i + 1 < width; i++)
+        (void)fputc(' ', out);
+    (void)fputc(' ', out);
+}
+
+static const char *get_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static long long get_number(const json_t *object, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void put_time(FILE *out, long long unix_s)
+{
+    char text[32] = "?";
+    struct tm tm;
+    time_t when = (time_t)unix_s;
+    if (gmtime_r(&when, &tm) != NULL)
+        (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+    (void)fputs(text, out);
+}
+
+static void put_row(FILE *out, const char *label, const char *text)
+{
+    (void)fprintf(out, "%-14s", label);
+    put_text(out, text);
+    (void)fputc('\n', out);
+}
+
+static void put_time_row(FILE *out, const char *label, long long unix_s)
+{
+    (void)fprintf(out, "%-14s", label);
+    put_time(out, unix_s);
+    (void)fputc('\n', out);
+}
+
+static const char *mode_text(const char *mode)
+{
+    if (strcmp(mode, "block") == 0)
+        return "block: rules do what they say";
+    if (strcmp(mode, "detect") == 0)
+        return "DETECT: rules only report, nothing is blocked";
+    if (strcmp(mode, "off") == 0)
+        return "OFF: no request is inspected";
+    return mode;
+}
+
+static void print_program(const json_t *root, FILE *out)
+{
+    bool is_draining = json_is_true(json_object_get(root, "draining"));
+    bool is_ready = json_is_true(json_object_get(root, "ready"));
+    put_row(out, "stopgap", get_text(root, "version"));
+    put_row(out, "state",
+            is_draining ? "DRAINING: ends when its connections have ended"
+                        : (is_ready ? "ready" : "NOT READY"));
+    put_row(out, "mode", mode_text(get_text(root, "mode")));
+    put_time_row(out, "since", get_number(root, "started_unix"));
+    const json_t *listeners = json_object_get(root, "listeners");
+    for (size_t i = 0; i < json_array_size(listeners); i++) {
+        const char *url = json_string_value(json_array_get(listeners, i));
+        put_row(out, i == 0 ? "listens" : "", url != NULL ? url : "");
+    }
+    put_row(out, "upstream", get_text(root, "upstream"));
+    (void)fprintf(out, "%-14s%lld, %lld connections open\n", "workers", get_number(root, "workers"),
+                  get_number(root, "connections_open"));
+}
+
+static void print_ruleset(const json_t *root, FILE *out)
+{
+    const json_t *set = json_object_get(root, "ruleset");
+    (void)fputc('\n', out);
+    put_row(out, "rule set", get_text(set, "name"));
+    put_row(out, "hash", get_text(set, "hash"));
+    put_time_row(out, "active since", get_number(set, "since_unix"));
+    (void)fprintf(out, "%-14s%lld rules, %lld patterns, %lld KiB, loaded in %lld ms\n", "size",
+                  get_number(set, "rules"), get_number(set, "patterns"),
+                  get_number(set, "database_bytes") / 1024, get_number(set, "load_us") / 1000);
+    if (json_is_true(json_object_get(set, "expired")))
+        put_row(out, "EXPIRED",
+                "a bundle is beyond its expires date; its rules stay in force, "
+                "but ask its publisher for a newer one");
+}
+
+static void print_reload(const json_t *root, FILE *out)
+{
+    const json_t *reload = json_object_get(root, "reload");
+    const json_t *error = json_object_get(reload, "error");
+    (void)fprintf(out, "%-14s%lld good, %lld refused\n", "loads", get_number(reload, "ok"),
+                  get_number(reload, "failed"));
+    if (!json_is_object(error))
+        return;
+    (void)fputs("\nTHE LAST LOAD WAS REFUSED; the set above stays in force.\n", out);
+    put_time_row(out, "  when", get_number(error, "time_unix"));
+    put_row(out, "  code", get_text(error, "code"));
+    put_row(out, "  cause", get_text(error, "text"));
+    if (get_text(error, "remedy")[0] != '\0')
+        put_row(out, "  remedy", get_text(error, "remedy"));
+}
+
+static void print_rule(const json_t *rule, FILE *out)
+{
+    bool is_enforced = json_is_true(json_object_get(rule, "enforced"));
+    (void)fputs("  ", out);
+    put_column(out, get_text(rule, "id"), ID_COLUMN);
+    (void)fprintf(out, "%12lld  %-10s", get_number(rule, "hits"),
+                  is_enforced ? "enforced" : "detects");
+    put_column(out, get_text(rule, "action"), ACTION_COLUMN);
+    put_text(out, get_text(rule, "title"));
+    (void)fputc('\n', out);
+}
+
+static void print_rules(const json_t *root, FILE *out)
+{
+    const json_t *rules = json_object_get(root, "rules");
+    if (json_array_size(rules) == 0)
+        return;
+    (void)fprintf(out, "\n  %-*s%12s  %-10s%-*stitle\n", ID_COLUMN, "rule", "hits", "state",
+                  ACTION_COLUMN, "action");
+    for (size_t i = 0; i < json_array_size(rules); i++)
+        print_rule(json_array_get(rules, i), out);
+}
+
+static void print_counters(const json_t *root, FILE *out)
+{
+    static const struct {
+        const char *key;
+        const char *help;
+    } rows[] = {
+#define X(field, name, help) {#field, help},
+        WORKER_COUNTERS(X)
+#undef X
+    };
+    const json_t *counters = json_object_get(root, "counters");
+    (void)fputc('\n', out);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        (void)fprintf(out, "%16lld  %s\n", get_number(counters, rows[i].key), rows[i].help);
+    const json_t *ended = json_object_get(root, "ended");
+    (void)fputs("\nEnded because\n", out);
+    for (unsigned i = 0; i < END_REASON_COUNT; i++) {
+        long long n = get_number(ended, end_reason_word((enum end_reason)i));
+        if (n != 0)
+            (void)fprintf(out, "%16lld  %s\n", n, end_reason_text((enum end_reason)i));
+    }
+}
+
+bool status_render_text(struct slice json, FILE *out, struct err *err)
+{
+    json_error_t error;
+    json_t *root = json_loadb(json.ptr, json.len, 0, &error);
+    if (root == NULL || get_number(root, "v") != 1) {
+        json_decref(root);
+        return err_set(err, ERR_SYNTAX, "E_ANSWER",
+                       "the answer is no status of this version; are command and running program "
+                       "of one version?");
+    }
+    print_program(root, out);
+    print_ruleset(root, out);
+    print_reload(root, out);
+    print_rules(root, out);
+    print_counters(root, out);
+    json_decref(root);
+    return true;
+}

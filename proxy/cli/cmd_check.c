@@ -1,0 +1,55 @@
+/* `stopgap check`: says every error of a configuration, or shows the effective one. */
+#include "cli/cli.h"
+
+#include "cli/options.h"
+
+#include <stdio.h>
+
+#include "stopgap/banned.h"
+
+/* What is allowed, but seldom meant. */
+static void print_notes(const struct config *config)
+{
+    bool has_rules = config->use_builtin || config->rules.n != 0 || config->rules_watch != NULL;
+    if (config->mode == RULES_OFF)
+        (void)fputs("note: mode is off: nothing is inspected\n", stderr);
+    else if (!has_rules)
+        (void)fputs("note: there are no rules: nothing is blocked\n", stderr);
+    if (config->upstream.tls && !config->upstream.verify)
+        (void)fputs("note: the certificate of the upstream is not verified\n", stderr);
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (config->listen[i].tls && config->listen[i].cert_path == NULL)
+            (void)fprintf(stderr, "note: %s has no cert: a self-signed one is made at each start\n",
+                          config->listen[i].url);
+}
+
+static int check_config(const struct config *config, const char *path, bool wants_print)
+{
+    if (!config_validate(config, options_print_error, NULL))
+        return EXIT_FAILED;
+    print_notes(config);
+    if (!wants_print) {
+        (void)printf("%s%sconfiguration is valid\n", path != NULL ? path : "",
+                     path != NULL ? ": " : "");
+        return EXIT_FINE;
+    }
+    if (config_print(config, stdout))
+        return EXIT_FINE;
+    (void)fputs("stopgap: the configuration cannot be printed: a value is not UTF-8, or the "
+                "output is closed\n",
+                stderr);
+    return EXIT_FAILED;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct config config;
+    const char *path = NULL;
+    bool wants_print = false;
+    int exit_code = EXIT_FAILED;
+    config_init(&config);
+    if (options_parse_run(argc, argv, &config, &path, &wants_print, &exit_code) == OPTIONS_OK)
+        exit_code = check_config(&config, path, wants_print);
+    config_done(&config);
+    return exit_code;
+}

@@ -1,0 +1,70 @@
+/* stopgap reload: makes a running proxy load its rules again, and waits for the result. */
+#include "admin/admin.h"
+#include "cli/cli.h"
+
+#include <getopt.h>
+
+#include "limits.h"
+
+#include "stopgap/banned.h"
+
+enum { RELOAD_TIMEOUT_MS = 120 * 1000 }; /* the largest set allowed compiles in less */
+
+static void print_help(void)
+{
+    (void)puts("Usage: stopgap reload [--admin URL]\n\n"
+               "  --admin URL  unix:/path (default " ADMIN_DEFAULT_URL ")\n\n"
+               "Waits until the new rules are in force or refused, and prints which.\n"
+               "Exit status: 0 loaded, 1 refused (the old rules stay in force), 2 usage,\n"
+               "3 not reachable.");
+}
+
+static int reload(const char *url)
+{
+    struct err err = {0};
+    struct buf body;
+    unsigned status;
+    buf_init(&body, LIMIT_ADMIN_RESPONSE_BYTES);
+    int code;
+    if (!admin_request(url, "POST", "/reload", RELOAD_TIMEOUT_MS, &status, &body, &err)) {
+        (void)cli_error(&err);
+        code = err.kind == ERR_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
+    } else {
+        /* A result goes to standard output; a refusal is an error. */
+        FILE *out = status == 200 ? stdout : stderr;
+        (void)fprintf(out, "%s" SLICE_FMT,
+                      status == 200 ? "" : "stopgap: ", SLICE_ARG(buf_slice(&body)));
+        code = status == 200 ? EXIT_FINE : EXIT_FAILED;
+    }
+    buf_done(&body);
+    return code;
+}
+
+int cmd_reload(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"admin", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *url = ADMIN_DEFAULT_URL;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case 'a':
+            url = optarg;
+            break;
+        case 'h':
+            print_help();
+            return EXIT_FINE;
+        case ':':
+            return cli_usage_error("reload", "%s needs a value", argv[optind - 1]);
+        default:
+            return cli_usage_error("reload", "unknown option %s", argv[optind - 1]);
+        }
+    }
+    if (optind != argc)
+        return cli_usage_error("reload", "unexpected argument '%s'", argv[optind]);
+    return reload(url);
+}

@@ -1,0 +1,19 @@
+/* `stopgap run`: options, then the control loop. */
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "control.h"
+
+#include "stopgap/banned.h"
+
+int cmd_run(int argc, char **argv)
+{
+    struct config config;
+    int exit_code = EXIT_FINE;
+    config_init(&config);
+    enum options_result result = options_parse_run(argc, argv, &config, NULL, NULL, &exit_code);
+    if (result == OPTIONS_OK)
+        exit_code = config_validate(&config, options_print_error, NULL) ? control_run(&config)
+                                                                        : EXIT_FAILED;
+    config_done(&config);
+    return exit_code;
+}

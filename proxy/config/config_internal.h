@@ -1,0 +1,102 @@
+/* Shared by the files of this folder only.
+ *
+ * One table holds every key of the configuration. Reading, options, printing and defaults go
+ * through it, so a new key is one row (and one field of struct config). */
+#pragma once
+
+#include "config/config.h"
+
+enum key_kind {
+    KEY_TEXT,         /* char *: a path or a name */
+    KEY_LOG,          /* char *: a path, "-", or "none" for NULL */
+    KEY_BOOL,         /* bool */
+    KEY_WORKERS,      /* unsigned: a number, or "auto" for 0 */
+    KEY_COUNT,        /* uint64_t */
+    KEY_DURATION,     /* uint64_t, milliseconds */
+    KEY_SIZE,         /* uint64_t, bytes */
+    KEY_MODE,         /* enum rules_mode */
+    KEY_FAIL_MODE,    /* enum fail_mode */
+    KEY_PATHS,        /* struct string_list */
+    KEY_RULE_IDS,     /* struct string_list of rule ids */
+    KEY_NETWORKS,     /* trusted_proxies */
+    KEY_ADMIN_URLS,   /* admin */
+    KEY_UPSTREAM_URL, /* upstream.url and what follows from it */
+    KEY_LISTEN_URL,   /* of the last entry of listen */
+    KEY_LISTEN_TEXT,  /* char * in struct listen_config, of the last entry of listen */
+};
+
+struct config_key {
+    const char *path;            /* "timeouts.header"; "[]" stands for any element of a list */
+    size_t offset;               /* in struct config; KEY_LISTEN_TEXT: in struct listen_config */
+    uint64_t min, max, standard; /* of numbers, durations and sizes */
+    enum key_kind kind;
+    bool is_zero_allowed; /* besides min to max */
+};
+
+extern const struct config_key config_keys[];
+extern const size_t config_n_keys;
+
+/* The row with exactly this path, or NULL. */
+const struct config_key *config_key_find(const char *path);
+
+/* The field of a row; its kind says of which type it is. Not for the kinds without an offset. */
+static inline void *config_key_field(struct config *config, const struct config_key *key)
+{
+    return (char *)config + key->offset;
+}
+
+static inline const void *config_key_value(const struct config *config,
+                                           const struct config_key *key)
+{
+    return (const char *)config + key->offset;
+}
+
+/* The shape that the table demands at a path. */
+enum key_shape {
+    SHAPE_UNKNOWN = 0,
+    SHAPE_SCALAR,
+    SHAPE_MAPPING,
+    SHAPE_LIST,
+};
+
+/* ret_index  the first row at or below path; it is unique among the keys of one mapping */
+enum key_shape config_key_shape(const char *path, size_t *ret_index);
+
+/* What to write instead of an unknown key: the most similar one below the section ("" is the
+ * top), and all that are known there. */
+void config_hint_key(struct slice section, struct slice key, char *out, size_t size);
+
+/* A text for an error message: short, printable ASCII only, since files are hostile. */
+struct config_echo {
+    char text[64];
+};
+struct config_echo config_echo(struct slice text);
+
+/* Is text short enough and free of control characters? Empty texts are refused, too. */
+bool config_check_text(struct slice text, struct err *err);
+bool config_parse_bool(struct slice text, bool *ret_value, struct err *err);
+
+/* Forms that the parsers read back: "65m", "64KiB", "10.0.0.0/8". */
+struct config_text {
+    char text[64];
+};
+struct config_text config_format_duration(uint64_t ms);
+struct config_text config_format_size(uint64_t bytes);
+struct config_text config_format_network(const struct net_prefix *network);
+
+/* Replace *field by a copy of text. */
+bool config_replace(char **field, const char *text, struct err *err);
+
+/* Append one listener with nothing set, for its keys to fill. */
+bool config_new_listen(struct config *config, struct err *err);
+
+/* Fill the parts of listener from url. */
+bool config_set_listen_url(struct listen_config *listen, const char *url, struct err *err);
+
+/* Room for one more element of `size` bytes, zeroed, behind the n that are there. Returns the
+ * new place of all; NULL with err when max are there or memory is out, and items stays valid. */
+void *config_grow(void *items, size_t n, size_t size, size_t max, struct err *err);
+
+/* As config_read_file, from memory. name stands for the file in messages. */
+bool config_read_text(struct config *config, const char *name, struct slice text,
+                      config_error_cb on_error, void *ctx);

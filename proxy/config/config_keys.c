@@ -1,0 +1,116 @@
+/* The table of every configuration key with its range and default. */
+#include "config/config_internal.h"
+
+#include "limits.h"
+
+#include "stopgap/banned.h"
+
+#define KIB UINT64_C(1024)
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+
+/* The sweep cannot see much less, and tests want the least there is. */
+#define SHORTEST_MS 100
+
+#define AT(field) offsetof(struct config, field)
+#define LISTEN_AT(field) offsetof(struct listen_config, field)
+#define DURATION(name, field, longest, normal)                                                     \
+    {                                                                                              \
+        .path = "timeouts." name, .kind = KEY_DURATION, .offset = AT(timeouts.field),              \
+        .min = SHORTEST_MS, .max = (longest), .standard = (normal)                                 \
+    }
+#define SIZE(name, field, least, most, normal)                                                     \
+    {                                                                                              \
+        .path = "limits." name, .kind = KEY_SIZE, .offset = AT(limits.field), .min = (least),      \
+        .max = (most), .standard = (normal)                                                        \
+    }
+
+/* Keys of one section stand together; the printer relies on that. */
+const struct config_key config_keys[] = {
+    {.path = "listen[].url", .kind = KEY_LISTEN_URL},
+    {.path = "listen[].cert", .kind = KEY_LISTEN_TEXT, .offset = LISTEN_AT(cert_path)},
+    {.path = "listen[].key", .kind = KEY_LISTEN_TEXT, .offset = LISTEN_AT(key_path)},
+    {.path = "upstream.url", .kind = KEY_UPSTREAM_URL},
+    {.path = "upstream.ca", .kind = KEY_TEXT, .offset = AT(upstream.ca_path)},
+    {.path = "upstream.name", .kind = KEY_TEXT, .offset = AT(upstream.name)},
+    {.path = "upstream.verify", .kind = KEY_BOOL, .offset = AT(upstream.verify), .standard = 1},
+    {.path = "workers", .kind = KEY_WORKERS, .offset = AT(workers), .max = LIMIT_WORKERS},
+    {.path = "mode", .kind = KEY_MODE, .offset = AT(mode), .standard = RULES_BLOCK},
+    {.path = "fail_mode", .kind = KEY_FAIL_MODE, .offset = AT(fail_mode), .standard = FAIL_CLOSED},
+    {.path = "rules.builtin", .kind = KEY_BOOL, .offset = AT(use_builtin), .standard = 1},
+    {.path = "rules.bundles[]", .kind = KEY_PATHS, .offset = AT(rules)},
+    {.path = "rules.watch", .kind = KEY_TEXT, .offset = AT(rules_watch)},
+    {.path = "rules.trust", .kind = KEY_TEXT, .offset = AT(trust_path)},
+    {.path = "rules.disabled[]", .kind = KEY_RULE_IDS, .offset = AT(rules_disabled)},
+    {.path = "rules.detect_only[]", .kind = KEY_RULE_IDS, .offset = AT(rules_detect)},
+    {.path = "state", .kind = KEY_TEXT, .offset = AT(state_dir)},
+    {.path = "log.access", .kind = KEY_LOG, .offset = AT(access_log)},
+    {.path = "log.decisions", .kind = KEY_LOG, .offset = AT(decision_log)},
+    {.path = "admin[]", .kind = KEY_ADMIN_URLS},
+    {.path = "trusted_proxies[]", .kind = KEY_NETWORKS},
+    {.path = "allow_upgrade", .kind = KEY_BOOL, .offset = AT(allow_upgrade)},
+    {.path = "proxy_protocol", .kind = KEY_BOOL, .offset = AT(proxy_protocol)},
+
+    DURATION("header", header_ms, 10 * MINUTE, TIMEOUT_HEADER_MS),
+    DURATION("keepalive", keepalive_ms, 24 * HOUR, TIMEOUT_KEEPALIVE_MS),
+    DURATION("connect", connect_ms, 5 * MINUTE, TIMEOUT_CONNECT_MS),
+    DURATION("handshake", handshake_ms, 5 * MINUTE, TIMEOUT_HANDSHAKE_MS),
+    DURATION("relay", relay_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
+    DURATION("body", body_ms, HOUR, TIMEOUT_BODY_MS),
+    DURATION("write", write_ms, HOUR, TIMEOUT_WRITE_MS),
+    DURATION("upstream", upstream_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
+    DURATION("drain", drain_ms, HOUR, TIMEOUT_DRAIN_MS),
+
+    /* A head and all its views must fit into the memory of a transaction (LIMIT_ARENA_BYTES). */
+    SIZE("field", field_bytes, KIB, 128 * KIB, LIMIT_FIELD_BYTES),
+    SIZE("head", head_bytes, 4 * KIB, 256 * KIB, LIMIT_HEAD_BYTES),
+    {.path = "limits.fields",
+     .kind = KEY_COUNT,
+     .offset = AT(limits.fields),
+     .min = 16,
+     .max = 1000,
+     .standard = LIMIT_FIELDS},
+    SIZE("target", target_bytes, 256, 64 * KIB, LIMIT_TARGET_BYTES),
+    {.path = "limits.body",
+     .kind = KEY_SIZE,
+     .offset = AT(limits.body_bytes),
+     .min = 64 * KIB,
+     .max = INT64_MAX,
+     .is_zero_allowed = true},
+    {.path = "limits.connections",
+     .kind = KEY_COUNT,
+     .offset = AT(limits.connections),
+     .min = 1,
+     .max = 1000000,
+     .standard = LIMIT_CONNECTIONS},
+};
+
+const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
+/* The reader remembers the keys it has seen in a mapping as bits of one word. */
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= 64, "seen keys fit into 64 bits");
+
+const struct config_key *config_key_find(const char *path)
+{
+    for (size_t i = 0; i < config_n_keys; i++)
+        if (strcmp(config_keys[i].path, path) == 0)
+            return &config_keys[i];
+    return NULL;
+}
+
+enum key_shape config_key_shape(const char *path, size_t *ret_index)
+{
+    size_t len = strlen(path);
+    for (size_t i = 0; i < config_n_keys; i++) {
+        if (strncmp(config_keys[i].path, path, len) != 0)
+            continue;
+        char next = config_keys[i].path[len];
+        if (next != '\0' && next != '.' && next != '[')
+            continue;
+        *ret_index = i;
+        if (next == '\0')
+            return SHAPE_SCALAR;
+        return next == '[' ? SHAPE_LIST : SHAPE_MAPPING;
+    }
+    return SHAPE_UNKNOWN;
+}

@@ -1,0 +1,254 @@
+/* Writes a struct config as YAML that config_read_file takes again.
+ *
+ * No value of a configuration is a secret: keys and roots are named by their paths, and URLs
+ * with a user name are refused. A key that ever holds a secret must be masked here. */
+#include "config/config.h"
+
+#include "config/config_internal.h"
+
+#include <yaml.h>
+
+#include "stopgap/banned.h"
+
+struct printer {
+    yaml_emitter_t emitter;
+    const struct config *config;
+    bool is_good; /* false: nothing more is written */
+    struct slice section;
+};
+
+/* A failed constructor leaves nothing to emit; a failed emitter has freed the event. */
+static void emit(struct printer *printer, int is_made, yaml_event_t *event)
+{
+    printer->is_good =
+        printer->is_good && is_made != 0 && yaml_emitter_emit(&printer->emitter, event) != 0;
+}
+
+static void emit_scalar(struct printer *printer, struct slice text, yaml_scalar_style_t style)
+{
+    yaml_event_t event;
+    if (!printer->is_good)
+        return;
+    int is_made = text.len <= INT32_MAX &&
+                  yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text.ptr,
+                                               (int)text.len, 1, 1, style);
+    emit(printer, is_made, &event);
+}
+
+/* Words, numbers and keys: what never needs quotes. */
+static void emit_word(struct printer *printer, const char *word)
+{
+    emit_scalar(printer, slice_str(word), YAML_PLAIN_SCALAR_STYLE);
+}
+
+/* Always quoted, so that a file called "null" stays a name. */
+static void emit_text(struct printer *printer, const char *text)
+{
+    emit_scalar(printer, slice_str(text), YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+}
+
+static void emit_open(struct printer *printer, bool is_list)
+{
+    yaml_event_t event;
+    if (!printer->is_good)
+        return;
+    int is_made =
+        is_list
+            ? yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE)
+            : yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE);
+    emit(printer, is_made, &event);
+}
+
+static void emit_close(struct printer *printer, bool is_list)
+{
+    yaml_event_t event;
+    if (!printer->is_good)
+        return;
+    int is_made = is_list ? yaml_sequence_end_event_initialize(&event)
+                          : yaml_mapping_end_event_initialize(&event);
+    emit(printer, is_made, &event);
+}
+
+static void print_listeners(struct printer *printer)
+{
+    emit_open(printer, true);
+    for (size_t i = 0; i < printer->config->n_listen; i++) {
+        const struct listen_config *listen = &printer->config->listen[i];
+        const char *const pairs[][2] = {
+            {"url", listen->url}, {"cert", listen->cert_path}, {"key", listen->key_path}};
+        emit_open(printer, false);
+        for (size_t j = 0; j < sizeof(pairs) / sizeof(pairs[0]); j++) {
+            if (pairs[j][1] == NULL)
+                continue;
+            emit_word(printer, pairs[j][0]);
+            emit_text(printer, pairs[j][1]);
+        }
+        emit_close(printer, false);
+    }
+    emit_close(printer, true);
+}
+
+static void print_strings(struct printer *printer, const struct string_list *list)
+{
+    emit_open(printer, true);
+    for (size_t i = 0; i < list->n; i++)
+        emit_text(printer, list->items[i]);
+    emit_close(printer, true);
+}
+
+static void print_admin(struct printer *printer)
+{
+    emit_open(printer, true);
+    for (size_t i = 0; i < printer->config->n_admin; i++)
+        emit_text(printer, printer->config->admin[i].url);
+    emit_close(printer, true);
+}
+
+static void print_networks(struct printer *printer)
+{
+    emit_open(printer, true);
+    for (size_t i = 0; i < printer->config->n_trusted_proxies; i++)
+        emit_text(printer, config_format_network(&printer->config->trusted_proxies[i]).text);
+    emit_close(printer, true);
+}
+
+static void print_number(struct printer *printer, const struct config_key *key, uint64_t value)
+{
+    struct config_text text = {{0}};
+    if (key->kind == KEY_DURATION)
+        text = config_format_duration(value);
+    else if (key->kind == KEY_SIZE)
+        text = config_format_size(value);
+    else
+        (void)snprintf(text.text, sizeof(text.text), "%llu", (unsigned long long)value);
+    emit_word(printer, text.text);
+}
+
+/* The words of the kinds that have some; NULL for others. */
+static const char *word_of(const struct config *config, const struct config_key *key,
+                           const void *field)
+{
+    static const char *const modes[] = {"block", "detect", "off"};
+    if (key->kind == KEY_BOOL)
+        return *(const bool *)field ? "true" : "false";
+    if (key->kind == KEY_MODE)
+        return modes[config->mode];
+    if (key->kind == KEY_FAIL_MODE)
+        return config->fail_mode == FAIL_OPEN ? "open" : "closed";
+    if (key->kind == KEY_LOG && *(char *const *)field == NULL)
+        return "none";
+    return key->kind == KEY_WORKERS && config->workers == 0 ? "auto" : NULL;
+}
+
+/* The text of the kinds that keep one, which may be NULL. */
+static const char *text_of(const struct config *config, const struct config_key *key,
+                           const void *field)
+{
+    if (key->kind == KEY_UPSTREAM_URL)
+        return config->upstream.url;
+    return key->kind == KEY_TEXT || key->kind == KEY_LOG ? *(char *const *)field : NULL;
+}
+
+static void print_value(struct printer *printer, const struct config_key *key)
+{
+    const void *field = config_key_value(printer->config, key);
+    switch (key->kind) {
+    case KEY_TEXT:
+    case KEY_LOG:
+    case KEY_BOOL:
+    case KEY_WORKERS:
+    case KEY_MODE:
+    case KEY_FAIL_MODE:
+    case KEY_UPSTREAM_URL: {
+        const char *word = word_of(printer->config, key, field);
+        if (word != NULL)
+            emit_word(printer, word);
+        else if (key->kind == KEY_WORKERS)
+            print_number(printer, key, printer->config->workers);
+        else
+            emit_text(printer, text_of(printer->config, key, field));
+        break;
+    }
+    case KEY_COUNT:
+    case KEY_DURATION:
+    case KEY_SIZE:
+        print_number(printer, key, *(const uint64_t *)field);
+        break;
+    case KEY_PATHS:
+    case KEY_RULE_IDS:
+        print_strings(printer, field);
+        break;
+    case KEY_NETWORKS:
+        print_networks(printer);
+        break;
+    case KEY_ADMIN_URLS:
+        print_admin(printer);
+        break;
+    case KEY_LISTEN_URL:
+        print_listeners(printer);
+        break;
+    case KEY_LISTEN_TEXT:
+        break;
+    }
+}
+
+/* A key that is not set has no line: there is no word for "nothing" but in logs. */
+static bool is_left_out(const struct config *config, const struct config_key *key)
+{
+    if (key->kind == KEY_LISTEN_TEXT)
+        return true;
+    bool is_text = key->kind == KEY_TEXT || key->kind == KEY_UPSTREAM_URL;
+    return is_text && text_of(config, key, config_key_value(config, key)) == NULL;
+}
+
+/* Close the open section and open the one of the next key; an empty name is the top. */
+static void change_section(struct printer *printer, struct slice section)
+{
+    if (slice_equal(section, printer->section))
+        return;
+    if (printer->section.len != 0)
+        emit_close(printer, false);
+    printer->section = section;
+    if (section.len == 0)
+        return;
+    emit_scalar(printer, section, YAML_PLAIN_SCALAR_STYLE);
+    emit_open(printer, false);
+}
+
+static void print_keys(struct printer *printer)
+{
+    emit_open(printer, false);
+    for (size_t i = 0; i < config_n_keys; i++) {
+        struct slice path = slice_str(config_keys[i].path);
+        if (is_left_out(printer->config, &config_keys[i]))
+            continue;
+        struct slice word = slice_head(path, slice_find(path, '['));
+        size_t dot = slice_find(word, '.');
+        change_section(printer, dot != SIZE_MAX ? slice_head(word, dot) : slice_make(NULL, 0));
+        word = dot != SIZE_MAX ? slice_from(word, dot + 1) : word;
+        emit_scalar(printer, word, YAML_PLAIN_SCALAR_STYLE);
+        print_value(printer, &config_keys[i]);
+    }
+    change_section(printer, slice_make(NULL, 0));
+    emit_close(printer, false);
+}
+
+bool config_print(const struct config *config, FILE *out)
+{
+    struct printer printer = {.config = config, .is_good = true};
+    yaml_event_t event;
+    if (!yaml_emitter_initialize(&printer.emitter))
+        return false;
+    yaml_emitter_set_output_file(&printer.emitter, out);
+    yaml_emitter_set_width(&printer.emitter, -1);
+    emit(&printer, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
+    if (printer.is_good)
+        emit(&printer, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
+    print_keys(&printer);
+    if (printer.is_good)
+        emit(&printer, yaml_document_end_event_initialize(&event, 1), &event);
+    if (printer.is_good)
+        emit(&printer, yaml_stream_end_event_initialize(&event), &event);
+    yaml_emitter_delete(&printer.emitter);
+    return printer.is_good && fflush(out) == 0;
+}

@@ -1,0 +1,201 @@
+/* Setting one key of a struct config by its name, for the file and the options. */
+#include "config/config_internal.h"
+
+#include "limits.h"
+
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+static bool add_network(struct config *config, const char *text, struct err *err)
+{
+    struct net_prefix network;
+    if (!config_parse_network(slice_str(text), &network, err))
+        return false;
+    struct net_prefix *grown = config_grow(config->trusted_proxies, config->n_trusted_proxies,
+                                           sizeof(*grown), LIMIT_TRUSTED_NETWORKS, err);
+    if (grown == NULL)
+        return false;
+    grown[config->n_trusted_proxies++] = network;
+    config->trusted_proxies = grown;
+    return true;
+}
+
+static bool add_rule_id(struct string_list *list, const char *text, struct err *err)
+{
+    enum { MAX = 63 }; /* as the rule language has it */
+    struct slice id = slice_str(text);
+    bool is_good = id.len <= MAX;
+    for (size_t i = 0; i < id.len && is_good; i++) {
+        char c = ascii_lower(id.ptr[i]);
+        is_good =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    }
+    if (!is_good)
+        return err_set(err, ERR_USAGE, NULL,
+                       "'%s' is not a rule id: 'stopgap rules list' shows them",
+                       config_echo(id).text);
+    return config_add_string(list, text, err);
+}
+
+/* One of the words, separated by blanks; its position is the value. */
+static bool parse_word(struct slice text, const char *words, unsigned *ret_value, struct err *err)
+{
+    struct slice rest = slice_str(words);
+    struct slice word;
+    for (unsigned i = 0; slice_next(&rest, ' ', &word); i++) {
+        if (slice_equal(text, word)) {
+            *ret_value = i;
+            return true;
+        }
+    }
+    return err_set(err, ERR_USAGE, NULL, "'%s' is not known here: write one of: %s",
+                   config_echo(text).text, words);
+}
+
+static bool parse_number(const struct config_key *key, struct slice text, uint64_t *ret_value,
+                         struct err *err)
+{
+    if (key->kind == KEY_DURATION)
+        return config_parse_duration(text, ret_value, err);
+    if (key->kind == KEY_SIZE)
+        return config_parse_size(text, ret_value, err);
+    if (slice_to_u64(text, ret_value))
+        return true;
+    return err_set(err, ERR_USAGE, NULL, "'%s' is not a number: write digits only",
+                   config_echo(text).text);
+}
+
+static struct config_text format_number(const struct config_key *key, uint64_t value)
+{
+    struct config_text out = {{0}};
+    if (key->kind == KEY_DURATION)
+        return config_format_duration(value);
+    if (key->kind == KEY_SIZE)
+        return config_format_size(value);
+    (void)snprintf(out.text, sizeof(out.text), "%llu", (unsigned long long)value);
+    return out;
+}
+
+static bool set_number(struct config *config, const struct config_key *key, struct slice text,
+                       struct err *err)
+{
+    uint64_t value = 0;
+    uint64_t *field = config_key_field(config, key);
+    if (!parse_number(key, text, &value, err))
+        return false;
+    bool is_in_range = value >= key->min && value <= key->max;
+    if (!is_in_range && !(value == 0 && key->is_zero_allowed))
+        return err_set(err, ERR_LIMIT, NULL, "'%s' is out of range: from %s to %s is allowed%s",
+                       config_echo(text).text, format_number(key, key->min).text,
+                       format_number(key, key->max).text,
+                       key->is_zero_allowed ? ", or 0 for no limit" : "");
+    /* The upstream may be silent as long as both sides together, unless it has its own value. */
+    if (field == &config->timeouts.relay_ms &&
+        config->timeouts.upstream_ms == config->timeouts.relay_ms)
+        config->timeouts.upstream_ms = value;
+    *field = value;
+    return true;
+}
+
+static bool set_workers(struct config *config, struct slice text, struct err *err)
+{
+    uint64_t n = 0;
+    if (!slice_equal(text, SLICE("auto")) && !(slice_to_u64(text, &n) && n <= LIMIT_WORKERS))
+        return err_set(err, ERR_USAGE, NULL,
+                       "'%s' is out of range: write auto, or a number up to %d",
+                       config_echo(text).text, LIMIT_WORKERS);
+    config->workers = (unsigned)n;
+    return true;
+}
+
+/* The kinds whose value is one word of a list. */
+static bool set_word(struct config *config, const struct config_key *key, struct slice text,
+                     struct err *err)
+{
+    bool is_mode = key->kind == KEY_MODE;
+    unsigned value = 0;
+    if (!parse_word(text, is_mode ? "block detect off" : "closed open", &value, err))
+        return false;
+    if (is_mode)
+        config->mode = (enum rules_mode)value;
+    else
+        config->fail_mode = (enum fail_mode)value;
+    return true;
+}
+
+static bool set_log(char **field, const char *value, struct err *err)
+{
+    if (strcmp(value, "none") != 0)
+        return config_replace(field, value, err);
+    free(*field);
+    *field = NULL;
+    return true;
+}
+
+static bool set_listen(struct config *config, const struct config_key *key, const char *value,
+                       struct err *err)
+{
+    if (config->n_listen == 0)
+        return err_set(err, ERR_USAGE, NULL, "there is no listener that this could belong to");
+    struct listen_config *listen = &config->listen[config->n_listen - 1];
+    if (key->kind == KEY_LISTEN_URL)
+        return config_set_listen_url(listen, value, err);
+    return config_replace((char **)((char *)listen + key->offset), value, err);
+}
+
+static bool set_key(struct config *config, const struct config_key *key, const char *value,
+                    struct err *err)
+{
+    void *field = config_key_field(config, key);
+    struct slice text = slice_str(value);
+    switch (key->kind) {
+    case KEY_TEXT:
+        return config_replace(field, value, err);
+    case KEY_LOG:
+        return set_log(field, value, err);
+    case KEY_BOOL:
+        return config_parse_bool(text, field, err);
+    case KEY_WORKERS:
+        return set_workers(config, text, err);
+    case KEY_COUNT:
+    case KEY_DURATION:
+    case KEY_SIZE:
+        return set_number(config, key, text, err);
+    case KEY_MODE:
+    case KEY_FAIL_MODE:
+        return set_word(config, key, text, err);
+    case KEY_PATHS:
+        return config_add_string(field, value, err);
+    case KEY_RULE_IDS:
+        return add_rule_id(field, value, err);
+    case KEY_NETWORKS:
+        return add_network(config, value, err);
+    case KEY_ADMIN_URLS:
+        return config_add_admin(config, value, err);
+    case KEY_UPSTREAM_URL:
+        return config_set_upstream(config, value, err);
+    case KEY_LISTEN_URL:
+    case KEY_LISTEN_TEXT:
+        return set_listen(config, key, value, err);
+    }
+    return false;
+}
+
+static bool refuse_path(struct slice path, struct err *err)
+{
+    char hint[512];
+    size_t dot = slice_find(path, '.');
+    struct slice section = dot != SIZE_MAX ? slice_head(path, dot) : slice_make(NULL, 0);
+    struct slice word = dot != SIZE_MAX ? slice_from(path, dot + 1) : path;
+    config_hint_key(section, word, hint, sizeof(hint));
+    return err_set(err, ERR_USAGE, NULL, "unknown name '%s': %s", config_echo(word).text, hint);
+}
+
+bool config_set(struct config *config, const char *path, const char *value, struct err *err)
+{
+    const struct config_key *key = config_key_find(path);
+    if (key == NULL)
+        return refuse_path(slice_str(path), err);
+    return config_check_text(slice_str(value), err) && set_key(config, key, value, err);
+}

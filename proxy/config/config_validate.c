@@ -1,0 +1,167 @@
+/* What must hold for a whole config. Looks at files, opens none for long, changes nothing. */
+#include "config/config.h"
+
+#include "config/config_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stopgap/banned.h"
+
+struct checker {
+    const struct config *config;
+    config_error_cb on_error;
+    void *ctx;
+    bool is_good;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct checker *checker,
+                                                           const char *format, ...)
+{
+    struct err err = {.kind = ERR_USAGE};
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(err.text, sizeof(err.text), format, args);
+    va_end(args);
+    (void)err_at(&err, checker->config->source_path, 0, 0);
+    checker->is_good = false;
+    checker->on_error(checker->ctx, &err);
+}
+
+/* The user of this check must be able to read path; NULL is nothing to check. */
+static void check_readable(struct checker *checker, const char *what, const char *path)
+{
+    struct stat st;
+    if (path == NULL)
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        complain(checker, "%s: '%.500s' cannot be read: %s: check the path and who may read it",
+                 what, path, strerror(errno));
+        return;
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        complain(checker, "%s: '%.500s' is not a file: name a file", what, path);
+    (void)close(fd);
+}
+
+static void check_directory(struct checker *checker, const char *what, const char *path,
+                            bool must_exist)
+{
+    struct stat st;
+    if (path == NULL)
+        return;
+    if (stat(path, &st) != 0) {
+        if (must_exist || errno != ENOENT)
+            complain(checker, "%s: '%.500s' cannot be used: %s: create this directory", what, path,
+                     strerror(errno));
+        return;
+    }
+    if (!S_ISDIR(st.st_mode))
+        complain(checker, "%s: '%.500s' is not a directory: name one", what, path);
+}
+
+static void check_certificate(struct checker *checker, const struct listen_config *listen)
+{
+    const char *url = listen->url;
+    if (!listen->tls && (listen->cert_path != NULL || listen->key_path != NULL))
+        complain(checker,
+                 "listen: %.300s has a cert or a key, which only https needs: write https://, or "
+                 "remove them",
+                 url);
+    else if (listen->cert_path != NULL && listen->key_path == NULL)
+        complain(checker, "listen: %.300s has a cert but no key: add the private key's file", url);
+    else if (listen->cert_path == NULL && listen->key_path != NULL)
+        complain(checker, "listen: %.300s has a key but no cert: add the certificate chain's file",
+                 url);
+    check_readable(checker, "listen.cert", listen->cert_path);
+    check_readable(checker, "listen.key", listen->key_path);
+}
+
+static void check_listeners(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    if (config->n_listen == 0)
+        complain(checker, "there is no listener: add one under 'listen' or with --listen, such as "
+                          "https://0.0.0.0:443");
+    for (size_t i = 0; i < config->n_listen; i++) {
+        const struct listen_config *listen = &config->listen[i];
+        check_certificate(checker, listen);
+        for (size_t j = 0; j < i; j++)
+            if (config->listen[j].port == listen->port &&
+                slice_equal_nocase(slice_str(config->listen[j].host), slice_str(listen->host)))
+                complain(checker, "listen: %.300s stands there twice: remove one", listen->url);
+    }
+}
+
+static void check_upstream(struct checker *checker)
+{
+    const struct upstream_config *upstream = &checker->config->upstream;
+    if (upstream->url == NULL) {
+        complain(checker, "there is no upstream: add 'upstream: url' or --upstream, such as "
+                          "https://exchange.example.com");
+        return;
+    }
+    check_readable(checker, "upstream.ca", upstream->ca_path);
+    for (size_t i = 0; i < checker->config->n_listen; i++)
+        if (checker->config->listen[i].port == upstream->port &&
+            slice_equal_nocase(slice_str(checker->config->listen[i].host),
+                               slice_str(upstream->host)))
+            complain(
+                checker,
+                "upstream: %.300s is a listener of this proxy: name the Exchange server instead",
+                upstream->url);
+}
+
+static void check_rules(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    for (size_t i = 0; i < config->rules.n; i++)
+        check_readable(checker, "rules.bundles", config->rules.items[i]);
+    check_directory(checker, "rules.watch", config->rules_watch, true);
+    check_readable(checker, "rules.trust", config->trust_path);
+    check_directory(checker, "state", config->state_dir, false);
+    bool has_signed = config->rules.n != 0 || config->rules_watch != NULL;
+    if (has_signed && config->trust_path == NULL && config->state_dir == NULL)
+        complain(checker, "signed bundles need to know whom to trust: add rules.trust (--trust) "
+                          "with a root file, or state (--state) with a directory that holds one");
+    for (size_t i = 0; i < config->rules_disabled.n; i++)
+        for (size_t j = 0; j < config->rules_detect.n; j++)
+            if (strcmp(config->rules_disabled.items[i], config->rules_detect.items[j]) == 0)
+                complain(checker,
+                         "rules: %s is both disabled and detect_only: remove it from one list",
+                         config->rules_disabled.items[i]);
+}
+
+static void check_limits(struct checker *checker)
+{
+    const struct limits_config *limits = &checker->config->limits;
+    if (limits->field_bytes > limits->head_bytes)
+        complain(checker,
+                 "limits: field (%s) is larger than head (%s), which contains it: raise "
+                 "head or lower field",
+                 config_format_size(limits->field_bytes).text,
+                 config_format_size(limits->head_bytes).text);
+    if (limits->target_bytes > limits->head_bytes)
+        complain(checker,
+                 "limits: target (%s) is larger than head (%s), which contains it: raise "
+                 "head or lower target",
+                 config_format_size(limits->target_bytes).text,
+                 config_format_size(limits->head_bytes).text);
+}
+
+bool config_validate(const struct config *config, config_error_cb on_error, void *ctx)
+{
+    struct checker checker = {.config = config, .on_error = on_error, .ctx = ctx, .is_good = true};
+    check_listeners(&checker);
+    check_upstream(&checker);
+    check_rules(&checker);
+    check_limits(&checker);
+    /* Without them anybody could claim any client address, or nobody could connect. */
+    if (config->proxy_protocol && config->n_trusted_proxies == 0)
+        complain(&checker, "proxy_protocol needs trusted_proxies: add the networks of the "
+                           "balancers that send it");
+    return checker.is_good;
+}

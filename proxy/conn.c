@@ -1,0 +1,391 @@
+/* Client connections: events become facts, conn_run lets the transaction use them. */
+#include "conn.h"
+
+#include "config/config.h"
+#include "limits.h"
+#include "txn.h"
+#include "upstream.h"
+#include "worker.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+static void on_client_open(struct stream *stream);
+static void on_client_data(struct stream *stream, struct piece piece);
+static void on_client_end(struct stream *stream);
+static void on_client_sent(struct stream *stream);
+static void on_client_failed(struct stream *stream, enum stream_failure failure, const char *text);
+static void on_client_closed(struct stream *stream);
+
+static const struct stream_events client_events = {
+    .on_open = on_client_open,
+    .on_data = on_client_data,
+    .on_end = on_client_end,
+    .on_sent = on_client_sent,
+    .on_failed = on_client_failed,
+    .on_closed = on_client_closed,
+};
+
+/* ---- deadlines */
+
+static uint64_t relay_timeout(const struct conn *conn)
+{
+    const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
+    const struct txn *txn = conn->txn;
+    bool is_stuck = stream_queued(conn->client) != 0 ||
+                    (conn->upstream != NULL && stream_queued(conn->upstream->stream) != 0);
+    if (is_stuck)
+        return timeouts->write_ms;
+    if (txn->has_response || txn->is_tunnel)
+        return timeouts->relay_ms;
+    if (txn->up == PIPE_DONE)
+        return timeouts->upstream_ms;
+    /* MS-RPCH: an IN channel is silent for as long as its user is. */
+    bool is_channel = slice_starts_with(txn->request.head.method, SLICE("RPC_"));
+    return is_channel ? timeouts->relay_ms : timeouts->body_ms;
+}
+
+static uint64_t conn_timeout(const struct conn *conn)
+{
+    const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
+    if (conn->state == CONN_HANDSHAKE)
+        return timeouts->handshake_ms;
+    if (conn->state != CONN_OPEN)
+        return LIMIT_DRAIN_MS;
+    if (conn->txn == NULL)
+        return conn->n_requests == 0 ? timeouts->header_ms : timeouts->keepalive_ms;
+    switch (conn->txn->step) {
+    case TXN_READ_HEAD:
+    case TXN_CHECK_HEAD:
+        return timeouts->header_ms;
+    case TXN_READ_BODY:
+    case TXN_CHECK_BODY:
+        return timeouts->body_ms;
+    case TXN_CONNECT:
+        return conn->upstream != NULL && conn->upstream->tcp.is_open ? timeouts->handshake_ms
+                                                                     : timeouts->connect_ms;
+    case TXN_RELAY:
+        return relay_timeout(conn);
+    case TXN_ANSWER:
+    case TXN_FINISH:
+    case TXN_STEP_COUNT:
+        break;
+    }
+    return timeouts->write_ms;
+}
+
+static void conn_set_deadline(struct conn *conn)
+{
+    const struct txn *txn = conn->state == CONN_OPEN ? conn->txn : NULL;
+    uint64_t at = conn->last_activity_ms + conn_timeout(conn);
+    if (txn != NULL && txn->drain_until_ms != 0)
+        at = txn->drain_until_ms;
+    else if (txn != NULL && txn->step <= TXN_CHECK_HEAD)
+        at = txn->started_ms + conn->worker->config->timeouts.header_ms; /* dripping is no help */
+    deadline_set(&conn->worker->wheel, &conn->deadline, at);
+}
+
+void conn_touch(struct conn *conn)
+{
+    conn->last_activity_ms = worker_now_ms(conn->worker);
+}
+
+static void txn_expire(struct conn *conn)
+{
+    struct txn *txn = conn->txn;
+    enum step_result result = STEP_AGAIN;
+    switch (txn->step) {
+    case TXN_READ_HEAD:
+    case TXN_CHECK_HEAD:
+        result = txn_answer(txn, 408, END_HEAD_TIMEOUT, slice_make(NULL, 0));
+        break;
+    case TXN_READ_BODY:
+    case TXN_CHECK_BODY:
+        result = txn_answer(txn, 408, END_BODY_TIMEOUT, slice_make(NULL, 0));
+        break;
+    case TXN_CONNECT:
+        upstream_close(conn->upstream, true);
+        result = txn_answer(txn, 504, END_UPSTREAM_CONNECT_TIMEOUT, slice_make(NULL, 0));
+        break;
+    case TXN_RELAY:
+        if (txn->down == PIPE_DONE)
+            break; /* relay_run sees that the drain is over */
+        if (stream_queued(conn->client) != 0)
+            conn_close(conn, END_WRITE_TIMEOUT, true);
+        else if (!txn->has_response && txn->up != PIPE_DONE)
+            result = txn_answer(txn, 408, END_BODY_TIMEOUT, slice_make(NULL, 0));
+        else
+            result = txn_answer(txn, 504,
+                                txn->has_response ? END_RELAY_TIMEOUT : END_UPSTREAM_TIMEOUT,
+                                slice_make(NULL, 0));
+        break;
+    case TXN_ANSWER:
+    case TXN_FINISH:
+    case TXN_STEP_COUNT:
+        break;
+    }
+    (void)result; /* conn_run goes on from whatever step there is now */
+    conn_run(conn);
+}
+
+void conn_expire(struct conn *conn)
+{
+    if (conn->state == CONN_HANDSHAKE)
+        conn_close(conn, END_TLS_TIMEOUT, true);
+    else if (conn->state == CONN_LINGER || conn->state == CONN_CLOSING)
+        stream_close(conn->client, true);
+    else if (conn->txn != NULL)
+        txn_expire(conn);
+    else
+        conn_close(conn, conn->n_requests == 0 ? END_HEAD_TIMEOUT : END_KEEPALIVE_TIMEOUT, false);
+}
+
+/* ---- running */
+
+/* The request is over; the connection may not be. */
+static void conn_next_request(struct conn *conn)
+{
+    bool has_more = !conn->has_ended || !piece_queue_is_empty(&conn->in);
+    if (!conn->closes_after && has_more)
+        return;
+    if (conn->upstream != NULL)
+        upstream_close(conn->upstream, false);
+    /* Closing with unread bytes sends a reset that can overtake our answer, so read on for a
+     * moment (RFC 9112 9.6). */
+    conn->state = CONN_LINGER;
+    conn_touch(conn);
+    piece_queue_clear(&conn->in);
+    stream_end(conn->client);
+    if (conn->has_ended)
+        conn_close(conn, END_OK, false);
+    else
+        stream_read(conn->client, true);
+}
+
+/* One transaction after the other, until one has to wait. */
+static void conn_step(struct conn *conn)
+{
+    while (conn->state == CONN_OPEN) {
+        if (conn->txn == NULL) {
+            if (piece_queue_is_empty(&conn->in)) {
+                if (conn->has_ended || conn->worker->is_draining)
+                    conn_close(conn, conn->has_ended ? END_CLIENT_CLOSED : END_SHUTDOWN, false);
+                return;
+            }
+            if (txn_new(conn) == NULL) {
+                conn_close(conn, END_NO_MEMORY, true);
+                return;
+            }
+        }
+        enum step_result result = txn_run(conn->txn);
+        if (result == STEP_WAIT) {
+            bool is_cut = conn->has_ended && conn->txn->step < TXN_CONNECT;
+            if (is_cut)
+                conn_close(conn, txn_is_empty(conn->txn) ? END_CLIENT_CLOSED : END_CLIENT_ABORT,
+                           false);
+            return;
+        }
+        if (conn->state == CONN_OPEN)
+            conn_next_request(conn);
+    }
+}
+
+/* Read on unless what was read already waits for its turn, or the other side is slow. */
+static void conn_set_reading(struct conn *conn)
+{
+    struct upstream *upstream = conn->upstream;
+    if (conn->state != CONN_OPEN)
+        return;
+    bool up_is_full =
+        upstream != NULL && stream_queued(upstream->stream) >= LIMIT_QUEUE_HIGH_BYTES;
+    if (!conn->has_ended)
+        stream_read(conn->client, conn->in.n_bytes < LIMIT_READ_BYTES && !up_is_full);
+    if (upstream != NULL && upstream->is_open && !upstream->has_ended &&
+        upstream->failure == STREAM_OK)
+        stream_read(upstream->stream, upstream->in.n_bytes < LIMIT_READ_BYTES &&
+                                          stream_queued(conn->client) < LIMIT_QUEUE_HIGH_BYTES);
+}
+
+/* An idle upstream that ends, or speaks without being asked, serves no further request. */
+static void conn_check_idle_upstream(struct conn *conn)
+{
+    struct upstream *upstream = conn->upstream;
+    if (conn->txn == NULL && upstream != NULL &&
+        (upstream->has_ended || upstream->failure != STREAM_OK ||
+         !piece_queue_is_empty(&upstream->in)))
+        upstream_close(upstream, false);
+}
+
+void conn_run(struct conn *conn)
+{
+    if (conn->is_running) {
+        conn->must_rerun = true;
+        return;
+    }
+    conn->is_running = true;
+    do {
+        conn->must_rerun = false;
+        conn_step(conn);
+        conn_check_idle_upstream(conn);
+    } while (conn->must_rerun && conn->state == CONN_OPEN);
+    conn->is_running = false;
+    if (conn->state == CONN_CLOSING)
+        return;
+    conn_set_reading(conn);
+    conn_set_deadline(conn);
+}
+
+/* ---- events */
+
+static void on_client_open(struct stream *stream)
+{
+    struct conn *conn = stream->owner;
+    conn->worker->stats.tls_handshakes++;
+    if (tls_stream_was_resumed(conn->tls))
+        conn->worker->stats.tls_resumed++;
+    conn->state = CONN_OPEN;
+    conn_touch(conn);
+    stream_read(conn->client, true);
+    conn_run(conn);
+}
+
+static void on_client_data(struct stream *stream, struct piece piece)
+{
+    struct conn *conn = stream->owner;
+    conn->worker->stats.client_bytes_in += piece.bytes.len;
+    if (conn->state == CONN_LINGER) {
+        conn->n_lingered += piece.bytes.len;
+        if (conn->n_lingered > LIMIT_DRAIN_BYTES)
+            conn_close(conn, END_OK, false);
+        return;
+    }
+    if (conn->state != CONN_OPEN)
+        return;
+    conn_touch(conn);
+    if (!piece_queue_push(&conn->in, piece))
+        conn_close(conn, END_NO_MEMORY, true);
+    else
+        conn_run(conn);
+}
+
+static void on_client_end(struct stream *stream)
+{
+    struct conn *conn = stream->owner;
+    conn->has_ended = true;
+    if (conn->state == CONN_LINGER)
+        conn_close(conn, END_OK, false);
+    else
+        conn_run(conn);
+}
+
+static void on_client_sent(struct stream *stream)
+{
+    struct conn *conn = stream->owner;
+    conn_touch(conn);
+    conn_run(conn);
+}
+
+static void on_client_failed(struct stream *stream, enum stream_failure failure, const char *text)
+{
+    struct conn *conn = stream->owner;
+    (void)text;
+    enum end_reason reason = failure == STREAM_MEMORY ? END_NO_MEMORY : END_CLIENT_RESET;
+    if (failure == STREAM_TLS || failure == STREAM_CERTIFICATE)
+        reason = END_TLS_FAILED;
+    conn_close(conn, reason, failure != STREAM_TLS); /* an alert must still get out */
+}
+
+static void on_client_closed(struct stream *stream)
+{
+    struct conn *conn = stream->owner;
+    struct worker *worker = conn->worker;
+    deadline_clear(&worker->wheel, &conn->deadline);
+    TAILQ_REMOVE(&worker->conns, conn, entry);
+    TAILQ_INSERT_TAIL(&worker->dead, conn, entry); /* callers up the stack may still look at it */
+}
+
+/* ---- begin and end */
+
+static bool conn_is_over_limit(struct worker *worker)
+{
+    unsigned open = atomic_fetch_add(&worker->shared->n_connections, 1);
+    return open >= worker->config->limits.connections;
+}
+
+void conn_accept(struct worker *worker, struct worker_listener *listener)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL)
+        return; /* the connection waits in the backlog */
+    bool is_over = conn_is_over_limit(worker);
+    conn->worker = worker;
+    conn->listener = listener;
+    conn->id = ++worker->n_conns_made << 8 | worker->index;
+    conn->client = &conn->tcp.stream;
+    tcp_stream_init(&conn->tcp, &worker->loop, &worker->hub, &client_events, conn);
+    TAILQ_INSERT_TAIL(&worker->conns, conn, entry);
+    worker->stats.connections_open++;
+    conn_touch(conn);
+    conn_set_deadline(conn);
+    bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&listener->handle) &&
+              tcp_stream_peer(&conn->tcp, conn->address.bytes, &conn->port);
+    if (!ok || is_over) {
+        worker->stats.connections_refused += is_over;
+        conn_close(conn, is_over ? END_CONNECTION_LIMIT : END_CLIENT_CLOSED, true);
+        return;
+    }
+    worker->stats.connections++;
+    conn->is_trusted = net_prefix_contains(worker->config->trusted_proxies,
+                                           worker->config->n_trusted_proxies, &conn->address);
+    if (listener->context == NULL) {
+        conn->state = CONN_OPEN;
+        stream_read(conn->client, true);
+        conn_set_deadline(conn);
+        return;
+    }
+    conn->tls = calloc(1, sizeof(*conn->tls));
+    if (conn->tls == NULL || !tls_stream_init(conn->tls, &conn->tcp.stream, listener->context,
+                                              NULL, &client_events, conn)) {
+        conn_close(conn, END_NO_MEMORY, true);
+        return;
+    }
+    conn->client = &conn->tls->stream;
+    tls_stream_start(conn->tls);
+    conn_set_deadline(conn);
+}
+
+void conn_close(struct conn *conn, enum end_reason reason, bool reset)
+{
+    if (conn->state == CONN_CLOSING)
+        return;
+    conn->state = CONN_CLOSING;
+    if (conn->txn != NULL)
+        txn_cancel(conn->txn, reason);
+    else if (reason != END_OK)
+        conn->worker->stats.ended[reason]++;
+    if (conn->upstream != NULL)
+        upstream_close(conn->upstream, reset);
+    piece_queue_clear(&conn->in);
+    conn_touch(conn);
+    conn_set_deadline(conn); /* a peer that takes nothing does not keep us */
+    stream_close(conn->client, reset);
+}
+
+void conn_drain(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN && conn->txn == NULL)
+        conn_run(conn);
+}
+
+void conn_free(struct conn *conn)
+{
+    if (conn->tls != NULL)
+        tls_stream_done(conn->tls);
+    free(conn->tls);
+    piece_queue_clear(&conn->in);
+    conn->worker->stats.connections_open--;
+    atomic_fetch_sub(&conn->worker->shared->n_connections, 1);
+    free(conn);
+}

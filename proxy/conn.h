@@ -1,0 +1,65 @@
+/* One client connection: owns both streams, the transaction and the deadline; the only place that
+ * closes. */
+#pragma once
+
+#include "deadline.h"
+#include "net/tcp.h"
+#include "net/tls.h"
+#include "reason.h"
+
+#include "stopgap/request.h"
+
+struct txn;
+struct upstream;
+struct worker;
+struct worker_listener;
+
+enum conn_state {
+    CONN_HANDSHAKE = 0, /* TLS with the client */
+    CONN_OPEN,
+    CONN_LINGER,        /* the last answer is out; what still comes is thrown away */
+    CONN_CLOSING,       /* waits for on_closed */
+};
+
+struct conn {
+    struct worker *worker;
+    TAILQ_ENTRY(conn) entry; /* in worker->conns, later in worker->dead */
+    struct deadline deadline;
+    uint64_t last_activity_ms;
+    const struct worker_listener *listener;
+
+    struct tcp_stream tcp;
+    struct tls_stream *tls; /* NULL: plain */
+    struct stream *client;  /* the upper one */
+    struct upstream *upstream;
+    struct piece_queue in; /* bytes of requests, not yet read */
+    struct txn *txn;       /* NULL between requests */
+
+    uint64_t id;
+    uint64_t n_requests;
+    struct net_address address;
+    uint16_t port;
+    bool is_trusted;  /* the peer is one of trusted_proxies */
+    bool has_ended;   /* the client sends nothing more */
+    bool has_failed;  /* the client's stream broke */
+    bool is_running;  /* inside conn_run */
+    bool must_rerun;
+    bool closes_after; /* no further request on this connection */
+    enum conn_state state;
+    size_t n_lingered; /* bytes thrown away in CONN_LINGER */
+};
+
+/* Take a connection from the listener. */
+void conn_accept(struct worker *worker, struct worker_listener *listener);
+/* Something happened: let the transaction go on. */
+void conn_run(struct conn *conn);
+/* Note that bytes moved, for the idle time-outs. */
+void conn_touch(struct conn *conn);
+/* The end, with its reason; what is queued to the client still goes out unless reset. */
+void conn_close(struct conn *conn, enum end_reason reason, bool reset);
+/* The deadline has passed. */
+void conn_expire(struct conn *conn);
+/* The worker drains: connections between requests close, the others after their answer. */
+void conn_drain(struct conn *conn);
+/* Give back the memory of a dead connection. */
+void conn_free(struct conn *conn);

@@ -1,0 +1,248 @@
+/* The control loop: what runs beside the data path. */
+#include "control_start.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "stopgap/banned.h"
+
+static const int handled_signals[CONTROL_SIGNALS] = {SIGHUP, SIGUSR1, SIGQUIT, SIGTERM, SIGINT};
+
+uint64_t control_unix_now(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+/* ---- the end */
+
+static void control_close_handles(struct control *control)
+{
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&control->outbox,        (uv_handle_t *)&control->drain_timer,
+        (uv_handle_t *)&control->resolve_timer, (uv_handle_t *)&control->watch,
+        (uv_handle_t *)&control->watch_timer,
+    };
+    if (control->admin != NULL)
+        admin_stop(control->admin);
+    control->admin = NULL;
+    for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
+        if (!uv_is_closing(handles[i]))
+            uv_close(handles[i], NULL);
+    for (size_t i = 0; i < CONTROL_SIGNALS; i++)
+        if (!uv_is_closing((uv_handle_t *)&control->signals[i]))
+            uv_close((uv_handle_t *)&control->signals[i], NULL);
+}
+
+static void control_stop(struct control *control)
+{
+    struct worker_mail mail = {.stops = true};
+    if (control->is_stopping)
+        return;
+    control->is_stopping = true;
+    notify_state("STOPPING=1");
+    for (unsigned i = 0; i < control->n_workers; i++)
+        (void)worker_post(&control->workers[i], &mail);
+}
+
+static void on_drain_timer(uv_timer_t *timer)
+{
+    struct control *control =
+        (struct control *)((char *)timer - offsetof(struct control, drain_timer));
+    log_event("warn", "drain_timeout", "%llu connections are cut",
+              (unsigned long long)atomic_load(&control->shared.n_connections));
+    control_stop(control);
+}
+
+void control_drain(struct control *control)
+{
+    struct worker_mail mail = {.drains = true};
+    if (control->is_draining || control->is_stopping)
+        return;
+    control->is_draining = true;
+    notify_state("STOPPING=1");
+    log_event("info", "draining", "no new connections; running requests have %llu ms",
+              (unsigned long long)control->config->timeouts.drain_ms);
+    for (unsigned i = 0; i < control->n_workers; i++)
+        (void)worker_post(&control->workers[i], &mail);
+    (void)uv_timer_start(&control->drain_timer, on_drain_timer,
+                         control->config->timeouts.drain_ms, 0);
+}
+
+/* A worker gave back a lease, or has ended; after the last one the loop ends. */
+static void on_outbox(uv_async_t *async)
+{
+    struct control *control = (struct control *)((char *)async - offsetof(struct control, outbox));
+    control_retire_leases(control);
+    if (atomic_load(&control->shared.n_running) == 0)
+        control_close_handles(control);
+}
+
+static void notify_outbox(void *ctx)
+{
+    struct control *control = ctx;
+    (void)uv_async_send(&control->outbox);
+}
+
+/* ---- signals and admin */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct control *control = handle->data;
+    switch (number) {
+    case SIGHUP:
+        control_reload(control, NULL, NULL);
+        break;
+    case SIGUSR1:
+        log_writer_reopen(control->log);
+        log_event("info", "logs_reopened", "on signal USR1");
+        break;
+    case SIGQUIT:
+        control_drain(control);
+        break;
+    default:
+        control_stop(control);
+    }
+}
+
+static void admin_reload(void *ctx, admin_reload_cb done, void *done_ctx)
+{
+    control_reload(ctx, done, done_ctx);
+}
+
+static void admin_drain(void *ctx)
+{
+    control_drain(ctx);
+}
+
+static bool control_start_admin(struct control *control, struct err *err)
+{
+    struct admin_backend backend = {.ctx = control,
+                                    .collect = control_collect,
+                                    .reload = admin_reload,
+                                    .drain = admin_drain};
+    if (control->config->n_admin == 0)
+        return true;
+    control->admin = admin_start(&control->loop, control->config, &backend, err);
+    return control->admin != NULL;
+}
+
+/* ---- the start */
+
+/* Each client costs two descriptors; ask for what the connection limit may need. */
+static void raise_fd_limit(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)config->limits.connections * 2 + LIMIT_FD_RESERVE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted)
+        log_event("warn", "fd_limit",
+                  "%llu file descriptors are allowed, %llu connections need %llu; raise LimitNOFILE",
+                  (unsigned long long)limit.rlim_cur,
+                  (unsigned long long)config->limits.connections, (unsigned long long)wanted);
+}
+
+static void control_init(struct control *control, const struct config *config)
+{
+    *control = (struct control){.config = config, .started_unix = control_unix_now()};
+    control->shared = (struct worker_shared){
+        .config = config, .on_outbox = notify_outbox, .on_outbox_ctx = control};
+    (void)uv_loop_init(&control->loop);
+    (void)uv_async_init(&control->loop, &control->outbox, on_outbox);
+    (void)uv_timer_init(&control->loop, &control->drain_timer);
+    (void)uv_timer_init(&control->loop, &control->resolve_timer);
+    (void)uv_timer_init(&control->loop, &control->watch_timer);
+    (void)uv_fs_event_init(&control->loop, &control->watch);
+    for (size_t i = 0; i < CONTROL_SIGNALS; i++) {
+        (void)uv_signal_init(&control->loop, &control->signals[i]);
+        control->signals[i].data = control;
+        (void)uv_signal_start(&control->signals[i], on_signal, handled_signals[i]);
+    }
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error code, not a death */
+}
+
+static bool control_start(struct control *control, struct err *err)
+{
+    const struct config *config = control->config;
+    struct trust_options trust = {.root_path = config->trust_path, .state_dir = config->state_dir};
+    raise_fd_limit(config);
+    control->log = log_writer_start(config->access_log, config->decision_log, err);
+    if (control->log == NULL)
+        return false;
+    if (config->trust_path != NULL || config->state_dir != NULL) {
+        control->trust = trust_open(&trust, err);
+        if (control->trust == NULL)
+            return false;
+        if (trust_state_was_lost(control->trust))
+            log_event("error", "state_lost", "code=E_STATE_LOST the state in %s was damaged; "
+                      "protection against older rule sets began anew", config->state_dir);
+    }
+    if (config->mode == RULES_OFF)
+        log_event("warn", "mode_off", "no request is inspected");
+    if (!control_rules_start(control, err) || !control_start_workers(control, err))
+        return false;
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
+            return false;
+    control_resolve_start(control);
+    control_watch_start(control);
+    return control_start_admin(control, err);
+}
+
+static void control_done(struct control *control)
+{
+    for (unsigned i = 0; i < control->n_workers; i++)
+        worker_done(&control->workers[i]);
+    control_retire_leases(control);
+    free(control->workers);
+    for (size_t i = 0; i < control->listener_urls.n; i++)
+        free(control->listener_urls.items[i]);
+    free(control->listener_urls.items);
+    control_rules_done(control);
+    log_writer_stop(control->log);
+    (void)uv_loop_close(&control->loop);
+    free(control);
+}
+
+static void announce(const struct control *control)
+{
+    for (size_t i = 0; i < control->config->n_listen; i++)
+        log_event("info", "listening", "url=%s upstream=%s workers=%u mode=%s rules=%s",
+                  control->config->listen[i].url, control->config->upstream.url,
+                  control->n_workers,
+                  control->config->mode == RULES_BLOCK    ? "block"
+                  : control->config->mode == RULES_DETECT ? "detect"
+                                                          : "off",
+                  ruleset_name(control->set));
+}
+
+int control_run(const struct config *config)
+{
+    struct err err = {0};
+    struct control *control = malloc(sizeof(*control));
+    if (control == NULL)
+        return 1;
+    control_init(control, config);
+    if (!control_start(control, &err)) {
+        char line[1400];
+        err_format(&err, line, sizeof(line));
+        (void)fprintf(stderr, "stopgap: %s\n", line);
+        return 1; /* the process ends; nothing was served yet */
+    }
+    control->is_ready = true;
+    announce(control);
+    notify_state("READY=1");
+    (void)uv_run(&control->loop, UV_RUN_DEFAULT);
+    for (unsigned i = 0; i < control->n_workers; i++)
+        worker_join(&control->workers[i]);
+    log_event("info", "stopped", "after %llu s",
+              (unsigned long long)(control_unix_now() - control->started_unix));
+    control_done(control);
+    return 0;
+}

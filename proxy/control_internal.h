@@ -1,0 +1,93 @@
+/* Shared by control*.c only. */
+#pragma once
+
+#include "admin/admin.h"
+#include "config/config.h"
+#include "control.h"
+#include "limits.h"
+#include "log/log.h"
+#include "notify.h"
+#include "worker.h"
+
+#include "stopgap/bundle.h"
+
+#include <uv.h>
+
+enum { CONTROL_SIGNALS = 5 };
+
+/* Hits of one rule by leases that are gone. */
+struct rule_total;
+
+/* One rule-set load on the pool: its own copy of the request, then its result. */
+struct load_job {
+    uv_work_t work;
+    struct control *control;
+    struct string_list bundles; /* configured ones, then what lies in the watched directory */
+    struct ruleset *set;        /* the result, or NULL with err */
+    struct lease **leases;      /* one a worker */
+    struct err err;
+    bool had_error;
+};
+
+struct control {
+    uv_loop_t loop;
+    const struct config *config;
+    struct worker_shared shared;
+    struct worker *workers;
+    unsigned n_workers; /* made */
+    struct log_writer *log;
+    struct trust_store *trust;
+    struct admin *admin;
+
+    uv_signal_t signals[CONTROL_SIGNALS];
+    uv_async_t outbox;      /* a worker gave leases back, or ended */
+    uv_timer_t drain_timer; /* the end of a graceful stop */
+    uv_timer_t resolve_timer;
+    uv_getaddrinfo_t resolve;
+    bool is_resolving;
+    uv_fs_event_t watch;
+    uv_timer_t watch_timer; /* several renames become one load */
+    bool watches;
+
+    struct ruleset *set; /* active */
+    uint64_t set_since;
+    struct string_list listener_urls;
+    struct lease_list leases; /* all that are out, for their hit counters */
+    struct rule_total *totals;
+    struct load_job *job;   /* the load under way */
+    bool wants_another;     /* asked for while one was under way */
+    admin_reload_cb reload_done[LIMIT_ADMIN_CONNECTIONS]; /* who waits for it */
+    void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
+    size_t n_waiting;
+    uint64_t reloads_ok, reloads_failed;
+    struct err reload_err; /* of the last load; kind ERR_NONE after a good one */
+    uint64_t reload_err_unix;
+
+    uint64_t started_unix;
+    bool is_ready;
+    bool is_draining;
+    bool is_stopping;
+};
+
+/* control_rules.c */
+struct ruleset *control_load(struct control *control, const struct string_list *bundles,
+                             struct err *err);
+/* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
+bool control_rules_start(struct control *control, struct err *err);
+struct lease *control_new_lease(struct control *control, struct err *err);
+void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
+void control_watch_start(struct control *control);
+void control_retire_leases(struct control *control);
+uint64_t control_rule_hits(const struct control *control, const char *id);
+void control_rules_done(struct control *control);
+
+/* control_upstream.c */
+bool control_resolve_now(struct control *control, struct upstream_addresses *ret_addresses);
+void control_resolve_start(struct control *control);
+
+/* control_status.c */
+void control_collect(void *ctx, struct status *ret_status);
+
+/* control.c */
+void control_drain(struct control *control);
+uint64_t control_unix_now(void);

@@ -1,0 +1,56 @@
+/* What control knows, for /metrics and /status.json. */
+#include "control_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+static void collect_rules(struct control *control, struct status *status)
+{
+    const struct ruleset *set = control->set;
+    status->ruleset_name = ruleset_name(set);
+    status->ruleset_hash = ruleset_hash(set);
+    status->ruleset_since_unix = control->set_since;
+    ruleset_stats(set, &status->ruleset);
+    size_t n = ruleset_n_rules(set);
+    status->rules = calloc(n != 0 ? n : 1, sizeof(*status->rules));
+    if (status->rules == NULL)
+        return;
+    status->n_rules = n;
+    for (size_t i = 0; i < n; i++) {
+        status->rules[i].info = *ruleset_rule(set, i);
+        status->rules[i].hits = control_rule_hits(control, status->rules[i].info.id);
+    }
+}
+
+static void collect_reloads(const struct control *control, struct status *status)
+{
+    status->reloads_ok = control->reloads_ok;
+    status->reloads_failed = control->reloads_failed;
+    if (control->reload_err.kind == ERR_NONE)
+        return;
+    err_format(&control->reload_err, status->reload_error, sizeof(status->reload_error));
+    (void)snprintf(status->reload_error_code, sizeof(status->reload_error_code), "%s",
+                   control->reload_err.code);
+    status->reload_error_unix = control->reload_err_unix;
+}
+
+void control_collect(void *ctx, struct status *ret_status)
+{
+    struct control *control = ctx;
+    *ret_status = (struct status){
+        .version = STOPGAP_VERSION,
+        .started_unix = control->started_unix,
+        .is_ready = control->is_ready && !control->is_draining,
+        .is_draining = control->is_draining,
+        .mode = control->config->mode,
+        .n_workers = control->n_workers,
+        .upstream = control->config->upstream.url,
+        .listeners = control->listener_urls,
+    };
+    for (unsigned i = 0; i < control->n_workers; i++)
+        worker_stats_add(&ret_status->totals, &control->workers[i].stats);
+    collect_rules(control, ret_status);
+    collect_reloads(control, ret_status);
+}

@@ -1,0 +1,162 @@
+/* Text, numbers and time for log lines, without printf: this runs once per request. */
+#include "log/line.h"
+
+#include "log/log.h"
+
+#include <time.h>
+
+#include "stopgap/banned.h"
+
+#define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+void line_digits(struct line *line, uint64_t value)
+{
+    char digits[LINE_U64_BYTES];
+    size_t at = sizeof(digits);
+    while (value >= 100) {
+        at -= 2;
+        memcpy(digits + at, digit_pairs + (value % 100) * 2, 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        at -= 2;
+        memcpy(digits + at, digit_pairs + value * 2, 2);
+    } else {
+        digits[--at] = (char)('0' + value);
+    }
+    line_bytes(line, slice_make(digits + at, sizeof(digits) - at));
+}
+
+static void put_pair(char *out, unsigned value)
+{
+    memcpy(out, digit_pairs + (size_t)(value % 100) * 2, 2);
+}
+
+static void clock_set(struct line_clock *clock, uint64_t second)
+{
+    static const uint64_t last = UINT64_C(253402300799); /* the end of the year 9999 */
+    time_t when = (time_t)(second < last ? second : last);
+    struct tm tm = {0};
+    (void)gmtime_r(&when, &tm);
+    unsigned year = (unsigned)tm.tm_year + 1900;
+    memcpy(clock->text, "0000-00-00T00:00:00.", sizeof(clock->text));
+    put_pair(clock->text, year / 100);
+    put_pair(clock->text + 2, year % 100);
+    put_pair(clock->text + 5, (unsigned)tm.tm_mon + 1);
+    put_pair(clock->text + 8, (unsigned)tm.tm_mday);
+    put_pair(clock->text + 11, (unsigned)tm.tm_hour);
+    put_pair(clock->text + 14, (unsigned)tm.tm_min);
+    put_pair(clock->text + 17, (unsigned)tm.tm_sec);
+    clock->second = second;
+    clock->is_set = true;
+}
+
+void line_time(struct line *line, struct line_clock *clock, uint64_t wall_us)
+{
+    uint64_t second = wall_us / 1000000;
+    unsigned micros = (unsigned)(wall_us % 1000000);
+    if (!clock->is_set || clock->second != second)
+        clock_set(clock, second);
+    char fraction[7];
+    put_pair(fraction, micros / 10000);
+    put_pair(fraction + 2, micros / 100 % 100);
+    put_pair(fraction + 4, micros % 100);
+    fraction[6] = 'Z';
+    line_bytes(line, slice_make(clock->text, sizeof(clock->text)));
+    line_bytes(line, slice_make(fraction, sizeof(fraction)));
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
+}
+
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EVERY_BYTE(0x01)) & ~word & EVERY_BYTE(0x80);
+}
+
+/* Non-zero when one of eight bytes must be escaped. */
+static uint64_t special_bytes(uint64_t word)
+{
+    uint64_t below_space = (word - EVERY_BYTE(0x20)) & ~word;
+    return ((below_space | word) & EVERY_BYTE(0x80)) | zero_bytes(word ^ EVERY_BYTE('"')) |
+           zero_bytes(word ^ EVERY_BYTE('\\')) | zero_bytes(word ^ EVERY_BYTE(0x7f));
+}
+
+/* How many bytes at the front need no escape. Nearly all texts of a log need none at all. */
+static size_t plain_run(const char *text, size_t len)
+{
+    size_t run = 0;
+    while (len - run >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text + run, sizeof(word));
+        if (special_bytes(word) != 0)
+            break;
+        run += sizeof(word);
+    }
+    while (run < len && is_plain((unsigned char)text[run]))
+        run++;
+    return run;
+}
+
+static size_t escape_byte(unsigned char c, char out[6])
+{
+    static const char hex[] = "0123456789abcdef";
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = (char)c;
+        return 2;
+    }
+    memcpy(out, "\\u00", 4);
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 15];
+    return 6;
+}
+
+size_t line_escape(struct slice text, char *out, size_t max, size_t *ret_used)
+{
+    size_t used = 0;
+    size_t len = 0;
+    while (used < text.len && len < max) {
+        size_t wanted = text.len - used < max - len ? text.len - used : max - len;
+        size_t run = plain_run(text.ptr + used, wanted);
+        memcpy(out + len, text.ptr + used, run);
+        used += run;
+        len += run;
+        if (run == wanted)
+            continue;
+        char escaped[6];
+        size_t n = escape_byte((unsigned char)text.ptr[used], escaped);
+        if (n > max - len)
+            break;
+        memcpy(out + len, escaped, n);
+        len += n;
+        used++;
+    }
+    *ret_used = used;
+    return len;
+}
+
+size_t log_escape_json(struct slice text, char *out, size_t max)
+{
+    size_t used;
+    return line_escape(text, out, max, &used);
+}
+
+void line_quoted(struct line *line, struct slice text, size_t max)
+{
+    static const size_t mark = sizeof(LINE_CUT_MARK) - 1;
+    assert((size_t)(line->end - line->next) >= max + 2);
+    *line->next++ = '"';
+    size_t used;
+    line->next += line_escape(text, line->next, max - mark, &used);
+    if (used < text.len)
+        line_bytes(line, SLICE(LINE_CUT_MARK));
+    *line->next++ = '"';
+}

@@ -1,0 +1,21 @@
+/* Sums the counters of the workers. */
+#include "stats.h"
+
+#include "stopgap/banned.h"
+
+/* The worker writes its counters while we read them: one whole load each, so that the value is
+ * old at worst, never torn. */
+static uint64_t read_counter(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+void worker_stats_add(struct worker_stats *sum, const struct worker_stats *part)
+{
+#define X(field, name, help) sum->field += read_counter(&part->field);
+    WORKER_COUNTERS(X)
+#undef X
+    for (unsigned i = 0; i < END_REASON_COUNT; i++)
+        sum->ended[i] += read_counter(&part->ended[i]);
+    sum->connections_open += read_counter(&part->connections_open);
+}

@@ -1,0 +1,98 @@
+/* Records and counters of a transaction. */
+#include "txn_log.h"
+
+#include "conn.h"
+#include "log/log.h"
+#include "worker.h"
+
+#include "stopgap/banned.h"
+
+static void txn_count(const struct txn *txn)
+{
+    struct worker_stats *stats = &txn->conn->worker->stats;
+    stats->requests++;
+    stats->ended[txn->reason]++;
+    if (txn->reason == END_RULE_BLOCK || txn->reason == END_RULE_ABORT)
+        stats->requests_blocked++;
+    else if (txn->rule_id.len != 0)
+        stats->requests_detected++;
+    if (txn->reason >= END_BAD_REQUEST && txn->reason <= END_UPGRADE_REFUSED)
+        stats->requests_refused++;
+    if (txn->status == 502 || txn->status == 504)
+        stats->upstream_failures += txn->reason >= END_UPSTREAM_CONNECT &&
+                                    txn->reason <= END_UPSTREAM_BAD_RESPONSE;
+}
+
+void txn_log(struct txn *txn)
+{
+    struct conn *conn = txn->conn;
+    struct worker *worker = conn->worker;
+    const struct http_head *head = &txn->request.head;
+    if (txn_is_empty(txn) && txn->reason != END_OK && txn->status == 0)
+        return; /* a connection without a request is the connection's story */
+    txn_count(txn);
+    if (worker->log == NULL)
+        return;
+    uint64_t now = clock_now_us();
+    struct access_record record = {
+        .wall_us = clock_wall_us(),
+        .connection_id = conn->id,
+        .request_number = conn->n_requests,
+        .client = txn->client,
+        .client_port = conn->port,
+        .listener = slice_str(conn->listener->config->url),
+        .upstream = slice_str(txn->sent_request ? worker->config->upstream.url : NULL),
+        .method = head->method,
+        .host = head->host,
+        .target = head->target,
+        .vdir = txn->vdir,
+        .http_minor = head->minor,
+        .status = txn->status,
+        .upstream_status = txn->has_response ? txn->response.head.status : 0,
+        .bytes_in = txn->bytes_in,
+        .bytes_out = txn->bytes_out,
+        .head_us = txn->head_us,
+        .inspect_us = txn->inspect_us,
+        .connect_us = txn->connect_us,
+        .response_us = txn->first_us != 0 ? txn->first_us - txn->sent_us : 0,
+        .total_us = now - txn->started_us,
+        .reason = txn->reason,
+        .detail = txn->detail,
+        .ruleset = txn->ruleset,
+        .rule_id = txn->rule_id,
+        .incident_id = slice_str(txn->incident),
+        .decision = slice_str(txn->decision.word),
+    };
+    if (!txn->request.is_head_done) { /* its slices may point to bytes that moved */
+        record.method = record.host = record.target = slice_make(NULL, 0);
+        record.client = conn->address;
+    }
+    access_log_write(worker->log, &record);
+}
+
+void txn_log_decision(struct txn *txn, const struct verdict *verdict)
+{
+    struct worker *worker = txn->conn->worker;
+    const struct http_head *head = &txn->request.head;
+    worker_incident_id(worker, txn->incident);
+    if (worker->log == NULL)
+        return;
+    struct decision_record record = {
+        .wall_us = clock_wall_us(),
+        .connection_id = txn->conn->id,
+        .request_number = txn->conn->n_requests,
+        .client = txn->client,
+        .incident_id = slice_str(txn->incident),
+        .decision = slice_str(txn->decision.word),
+        .method = head->method,
+        .host = head->host,
+        .target = head->target,
+        .vdir = txn->vdir,
+        .ruleset = txn->ruleset,
+        .status = txn->decision.status,
+        .hits = verdict->hits,
+        .n_hits = verdict->n_hits,
+        .hits_truncated = verdict->hits_truncated,
+    };
+    decision_log_write(worker->log, &record);
+}

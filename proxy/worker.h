@@ -1,0 +1,139 @@
+/* One thread, one loop: its listeners, connections, TLS contexts, lease and counters.
+ *
+ * Control talks to a worker through one mailbox. Everything else here belongs to the worker's
+ * thread; the counters may be read from elsewhere. */
+#pragma once
+
+#include "config/config.h"
+#include "deadline.h"
+#include "http/parse.h"
+#include "log/log.h"
+#include "net/tls.h"
+#include "stats.h"
+
+#include "stopgap/err.h"
+#include "stopgap/ruleset.h"
+
+#include <uv.h>
+
+struct conn;
+struct txn_memory;
+struct worker;
+
+TAILQ_HEAD(conn_list, conn);
+
+enum { UPSTREAM_MAX_ADDRESSES = 8 };
+
+/* Leases that are on their way out; grows as needed. */
+struct lease_list {
+    struct lease **items;
+    size_t n;
+    size_t room;
+};
+
+/* Where the upstream's name leads; a worker's own copy. */
+struct upstream_addresses {
+    struct sockaddr_storage items[UPSTREAM_MAX_ADDRESSES];
+    size_t n;
+};
+
+/* What control leaves for a worker; taken as a whole. */
+struct worker_mail {
+    struct lease *lease; /* a new rule set, or NULL */
+    bool has_addresses;
+    struct upstream_addresses addresses;
+    bool drains; /* finish what is running, take nothing new */
+    bool stops;  /* close everything now */
+};
+
+struct worker_listener {
+    uv_tcp_t handle;
+    struct worker *worker;
+    const struct listen_config *config;
+    SSL_CTX *context; /* NULL: no TLS */
+};
+
+/* The limits all workers share. */
+struct worker_shared {
+    const struct config *config;
+    struct http_limits http_limits;
+    struct http_limits response_limits;
+    _Atomic unsigned n_connections; /* touched at accept and close only */
+    _Atomic unsigned n_running;     /* workers whose loop has not ended */
+    void (*on_outbox)(void *ctx);   /* any worker's thread: something lies in an outbox */
+    void *on_outbox_ctx;
+};
+
+struct worker {
+    uv_thread_t thread;
+    uv_loop_t loop;
+    unsigned index;
+    struct worker_shared *shared;
+    const struct config *config;
+
+    struct stream_hub hub;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t sweep;
+    uv_async_t wake;
+    struct deadline_wheel wheel;
+
+    struct worker_listener *listeners;
+    size_t n_listeners;
+    SSL_CTX *upstream_context; /* NULL: no TLS to the upstream */
+    struct tls_session_cache upstream_sessions;
+    struct upstream_addresses addresses;
+    size_t next_address; /* where the next connection starts to try */
+
+    struct conn_list conns;
+    struct conn_list dead; /* closed in this loop turn, freed at its end */
+    uint64_t n_conns_made;
+    struct txn_memory *free_txns;
+    unsigned n_free_txns;
+
+    struct lease *lease; /* current; held by no one while no inspection runs */
+    struct lease_list leaving; /* replaced, but an inspection still uses them */
+
+    struct worker_stats stats;
+    struct log_buffer *log;
+    uint64_t random; /* state of the incident ids */
+    bool is_draining;
+    bool is_stopping;
+
+    uv_mutex_t mail_lock; /* guards the two below */
+    struct worker_mail mail;
+    struct lease_list outbox; /* nobody uses these any more; control frees them */
+};
+
+/* Prepare everything that can fail, on the main thread.
+ *
+ * log               taken; may be NULL
+ * upstream_context  taken; NULL: no TLS to the upstream
+ * lease             taken; may be NULL */
+bool worker_init(struct worker *worker, unsigned index, struct worker_shared *shared,
+                 struct log_buffer *log, SSL_CTX *upstream_context, struct lease *lease,
+                 struct err *err);
+/* Give it one bound socket and its TLS context (or NULL); both are taken. */
+bool worker_add_listener(struct worker *worker, int fd, const struct listen_config *config,
+                         SSL_CTX *context, struct err *err);
+bool worker_start(struct worker *worker, struct err *err);
+/* Leave mail; merged with what was not yet taken. Returns a lease that was overtaken, which the
+ * caller frees, or NULL. Any thread. */
+struct lease *worker_post(struct worker *worker, const struct worker_mail *mail);
+/* Take what lies in the outbox; the caller frees ret_leases->items. Any thread. */
+void worker_take_leases(struct worker *worker, struct lease_list *ret_leases);
+/* Wait for the thread and free everything; its last leases lie in the outbox. */
+void worker_join(struct worker *worker);
+void worker_done(struct worker *worker);
+
+/* For conn and txn. */
+static inline uint64_t worker_now_ms(const struct worker *worker)
+{
+    return uv_now(&worker->loop);
+}
+uint64_t clock_now_us(void);  /* monotonic */
+uint64_t clock_wall_us(void); /* since 1970 */
+/* A transaction is over with a lease: when it was the last holder of an old one, hand it back. */
+void worker_release_lease(struct worker *worker, struct lease *lease);
+/* Twelve characters that name an event to client and log. */
+void worker_incident_id(struct worker *worker, char out[static 13]);

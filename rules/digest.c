@@ -1,0 +1,60 @@
+/* Feeds rules to SHA-256 as length-prefixed texts, so that no two sets look alike. */
+#include "digest.h"
+
+#include <openssl/evp.h>
+
+#include "stopgap/banned.h"
+
+static bool add_number(EVP_MD_CTX *sha, uint64_t number)
+{
+    return EVP_DigestUpdate(sha, &number, sizeof(number)) == 1;
+}
+
+static bool add_text(EVP_MD_CTX *sha, const char *text)
+{
+    struct slice bytes = slice_str(text);
+    return add_number(sha, text != NULL ? bytes.len : UINT64_MAX) &&
+           EVP_DigestUpdate(sha, bytes.len != 0 ? bytes.ptr : "", bytes.len) == 1;
+}
+
+/* Depth is limited by LIMIT_CONDITION_DEPTH. */
+static bool add_node(EVP_MD_CTX *sha, const struct node *node)
+{
+    if (node == NULL)
+        return add_number(sha, UINT64_MAX);
+    bool fits = add_number(sha, node->kind) && add_number(sha, node->n_children);
+    for (size_t i = 0; i < node->n_children && fits; i++)
+        fits = add_node(sha, node->children[i]);
+    if (!fits || node->kind != NODE_TEST)
+        return fits;
+    fits = add_number(sha, node->field) && add_text(sha, node->name) && add_number(sha, node->op) &&
+           add_number(sha, node->is_negated) && add_number(sha, node->is_case_sensitive) &&
+           add_text(sha, node->value) && add_number(sha, node->n_values);
+    for (size_t i = 0; i < node->n_values && fits; i++)
+        fits = add_text(sha, node->values[i]);
+    return fits;
+}
+
+static bool add_rule(EVP_MD_CTX *sha, const struct rule *rule)
+{
+    return add_text(sha, rule->id) && add_text(sha, rule->source) &&
+           add_number(sha, rule->is_detect_only) && add_number(sha, rule->action) &&
+           add_number(sha, rule->status) && add_text(sha, rule->header) &&
+           add_text(sha, rule->value) && add_text(sha, rule->separator) &&
+           add_node(sha, rule->when) && add_node(sha, rule->when_response);
+}
+
+bool rules_digest(const struct rule_list *rules, char ret_hex[DIGEST_HEX_BYTES])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    bool is_done = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; i < rules->n && is_done; i++)
+        is_done = add_rule(sha, rules->items[i]);
+    is_done = is_done && EVP_DigestFinal_ex(sha, bytes, &len) == 1;
+    EVP_MD_CTX_free(sha);
+    for (unsigned i = 0; i < len && is_done; i++)
+        (void)snprintf(ret_hex + (size_t)i * 2, 3, "%02x", bytes[i]);
+    return is_done;
+}

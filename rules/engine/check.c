@@ -1,0 +1,207 @@
+/* The checks of one request: head, body, response. */
+#include "engine/inspection.h"
+
+#include <assert.h>
+
+#include "engine/scan.h"
+
+#include "stopgap/banned.h"
+
+/* ---- which rules */
+
+/* Add the rules that the set bits lead to. */
+static void gather_candidates(const struct ruleset *set, const uint64_t *bits, uint64_t *candidates)
+{
+    for (size_t word = 0; word < words_for(set->n_bits); word++) {
+        for (uint64_t rest = bits[word]; rest != 0; rest &= rest - 1) {
+            size_t bit = word * 64 + (size_t)__builtin_ctzll(rest);
+            if (bit >= set->n_bits)
+                break;
+            for (uint32_t i = set->index_offsets[bit]; i < set->index_offsets[bit + 1]; i++)
+                bit_set(candidates, set->index_rules[i]);
+        }
+    }
+}
+
+/* A rule that would only edit a response, and may not, has nothing to say about a request. */
+static bool is_idle(const struct inspection *inspection, const struct compiled_rule *rule)
+{
+    bool is_acting = rule->info.is_enforced && inspection->mode == RULES_BLOCK;
+    return rule->when_response != NULL && !is_acting && inspection->matched == NULL;
+}
+
+static void evaluate_rule(struct inspection *inspection, struct evaluation *evaluation,
+                          uint32_t index)
+{
+    const struct compiled_rule *rule = &inspection->lease->set->rules[index];
+    struct witness witness = {.cond = NULL};
+    if (is_idle(inspection, rule))
+        return;
+    enum truth truth = evaluate_request(evaluation, rule->when, &witness);
+    if (truth == TRUTH_YES) {
+        inspection_note_match(inspection, index, &witness);
+    } else if (truth == TRUTH_UNKNOWN) {
+        if (rule->needs_body && !inspection->fields.has_body_bytes) {
+            bit_set(inspection->pending, index);
+            inspection->n_pending++;
+        } else {
+            inspection->verdict.scan_failed = true;
+        }
+    }
+}
+
+static void evaluate_rules(struct inspection *inspection, const uint64_t *rules)
+{
+    struct evaluation evaluation = {.lease = inspection->lease,
+                                    .fields = &inspection->fields,
+                                    .bits = inspection->is_exhaustive ? NULL : inspection->bits};
+    for (size_t word = 0; word < words_for(inspection->lease->set->n_rules); word++)
+        for (uint64_t rest = rules[word]; rest != 0; rest &= rest - 1)
+            evaluate_rule(inspection, &evaluation,
+                          (uint32_t)(word * 64 + (size_t)__builtin_ctzll(rest)));
+}
+
+/* ---- head */
+
+struct inspection *inspection_start(struct lease *lease, const struct request_head *head,
+                                    enum rules_mode mode, struct arena *arena)
+{
+    const struct ruleset *set = lease->set;
+    struct inspection *inspection = arena_alloc(arena, sizeof(*inspection));
+    size_t n_rule_words = words_for(set->n_rules);
+    size_t n_words = words_for(set->n_bits) + 2 * n_rule_words;
+    uint64_t *words = arena_alloc(arena, (n_words + 1) * sizeof(uint64_t));
+    if (inspection == NULL || words == NULL)
+        return NULL;
+    memset(inspection, 0, sizeof(*inspection));
+    memset(words, 0, n_words * sizeof(uint64_t));
+    inspection->lease = lease;
+    inspection->mode = mode;
+    inspection->candidates = words;
+    inspection->pending = words + n_rule_words;
+    inspection->bits = words + 2 * n_rule_words;
+    buf_init(&inspection->window, LIMIT_BODY_WINDOW);
+    memcpy(inspection->candidates, set->unguarded, n_rule_words * sizeof(uint64_t));
+    return fields_init(&inspection->fields, set, head, arena) ? inspection : NULL;
+}
+
+/* The answer so far. A decision in hand waits for nothing. */
+static struct verdict conclude(struct inspection *inspection)
+{
+    struct verdict *verdict = &inspection->verdict;
+    bool is_decided = inspection->decision_rank != 0;
+    if (!is_decided)
+        verdict->action =
+            inspection->n_pending != 0 && !inspection->is_final ? VERDICT_NEED_BODY : VERDICT_PASS;
+    verdict->edits_response = !is_decided && inspection->n_edits != 0;
+    return *verdict;
+}
+
+struct verdict inspection_judge_head(struct inspection *inspection)
+{
+    const struct ruleset *set = inspection->lease->set;
+    if (!scan_head(inspection->lease, &inspection->fields, inspection->bits))
+        inspection->verdict.scan_failed = true;
+    gather_candidates(set, inspection->bits, inspection->candidates);
+    if (inspection->is_exhaustive)
+        for (size_t i = 0; i < set->n_rules; i++)
+            bit_set(inspection->candidates, i);
+    evaluate_rules(inspection, inspection->candidates);
+    return conclude(inspection);
+}
+
+struct verdict rules_check_head(struct lease *lease, const struct request_head *head,
+                                enum rules_mode mode, struct arena *arena,
+                                struct inspection **ret_inspection)
+{
+    assert(mode != RULES_OFF);
+    *ret_inspection = NULL;
+    struct inspection *inspection = inspection_start(lease, head, mode, arena);
+    if (inspection == NULL)
+        return (struct verdict){.scan_failed = true};
+    struct verdict verdict = inspection_judge_head(inspection);
+    if (verdict.action == VERDICT_NEED_BODY || verdict.edits_response)
+        *ret_inspection = inspection;
+    return verdict;
+}
+
+/* ---- body */
+
+static void judge_body(struct inspection *inspection)
+{
+    bool is_seen = fields_add_body(&inspection->fields, buf_slice(&inspection->window)) &&
+                   scan_body(inspection->lease, &inspection->fields, inspection->bits);
+    inspection->is_final = true;
+    if (!is_seen)
+        inspection->verdict.scan_failed = true;
+    else
+        evaluate_rules(inspection, inspection->pending);
+}
+
+struct verdict rules_check_body(struct inspection *inspection, struct slice piece, bool last)
+{
+    if (!inspection->is_final && inspection->n_pending != 0) {
+        size_t room = LIMIT_BODY_WINDOW - inspection->window.len;
+        if (!buf_append(&inspection->window, slice_head(piece, room))) {
+            inspection->verdict.scan_failed = true;
+            inspection->is_final = true;
+        } else if (last || inspection->window.len == LIMIT_BODY_WINDOW) {
+            judge_body(inspection);
+        }
+    }
+    return conclude(inspection);
+}
+
+size_t rules_body_window(const struct inspection *inspection)
+{
+    return inspection->n_pending != 0 ? LIMIT_BODY_WINDOW : 0;
+}
+
+void rules_end(struct inspection *inspection)
+{
+    if (inspection != NULL)
+        buf_done(&inspection->window);
+}
+
+/* ---- response */
+
+static void fill_edit(const struct rule *rule, struct header_edit *ret_edit)
+{
+    *ret_edit = (struct header_edit){
+        .kind = rule->action == ACTION_SET_HEADER      ? EDIT_SET
+                : rule->action == ACTION_APPEND_HEADER ? EDIT_APPEND
+                                                       : EDIT_REMOVE,
+        .name = slice_str(rule->header),
+        .value = slice_str(rule->value),
+        .separator = rule->separator != NULL ? slice_str(rule->separator) : SLICE("; "),
+        .rule_id = slice_str(rule->id),
+    };
+}
+
+bool inspection_wants_edit(struct inspection *inspection, uint32_t rule_index,
+                           const struct response_head *response)
+{
+    const struct compiled_rule *rule = &inspection->lease->set->rules[rule_index];
+    struct evaluation evaluation = {.lease = inspection->lease, .fields = &inspection->fields};
+    if (rule->when_response == NULL)
+        return true;
+    inspection->fields.response = response;
+    enum truth truth = evaluate_response(&evaluation, rule->when_response);
+    inspection->fields.response = NULL;
+    /* Where a match limit leaves it open, the mitigation is applied. */
+    return truth != TRUTH_NO;
+}
+
+size_t rules_edit_response(struct inspection *inspection, const struct response_head *response,
+                           struct header_edit *ret_edits, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < inspection->n_edits && n < max; i++) {
+        uint32_t index = inspection->edits[i];
+        if (!inspection_wants_edit(inspection, index, response))
+            continue;
+        inspection_count(inspection->lease, index);
+        fill_edit(inspection->lease->set->rules[index].rule, &ret_edits[n++]);
+    }
+    return n;
+}

@@ -1,0 +1,200 @@
+/* From parsed rules to a rule set: conditions, guards, databases, index. */
+#include "engine/cond.h"
+
+#include <stdlib.h>
+
+#include "engine/pattern.h"
+
+#include "stopgap/banned.h"
+
+enum {
+    FIRST_CHUNK_BYTES = 64 * 1024,
+    MAX_MEMORY_BYTES = 256 * 1024 * 1024, /* 2000 rules of 256 conditions take a third */
+    /* One match on one field may take this many steps: some milliseconds at most. */
+    MATCH_LIMIT = 500000,
+    DEPTH_LIMIT = 2000,
+    HEAP_LIMIT_KIB = 8192,
+};
+
+static bool no_memory(struct err *err)
+{
+    return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+}
+
+/* ---- one rule */
+
+static bool tree_needs_body(const struct cond *cond)
+{
+    if (cond->node->kind == NODE_TEST)
+        return field_needs_body(cond->node->field);
+    for (size_t i = 0; i < cond->n_children; i++)
+        if (tree_needs_body(&cond->children[i]))
+            return true;
+    return false;
+}
+
+static bool join_cves(const struct rule *rule, struct arena *memory, const char **ret_text)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < rule->n_cve; i++)
+        size += strlen(rule->cve[i]) + 1;
+    char *text = arena_alloc(memory, size);
+    if (text == NULL)
+        return false;
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < rule->n_cve; i++)
+        len += (size_t)snprintf(text + len, size - len, "%s%s", i != 0 ? "," : "", rule->cve[i]);
+    *ret_text = text;
+    return true;
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+static bool describe(struct compiled_rule *compiled, struct arena *memory)
+{
+    const struct rule *rule = compiled->rule;
+    compiled->info = (struct rule_info){
+        .id = text_or_empty(rule->id),
+        .title = text_or_empty(rule->title),
+        .severity = text_or_empty(rule->severity),
+        .action = action_word(rule->action),
+        .side_effects = text_or_empty(rule->side_effects),
+        .source = text_or_empty(rule->source),
+        .is_enforced = !rule->is_detect_only && rule->action != ACTION_DETECT,
+        .n_must_block = rule->n_must_block,
+        .n_must_pass = rule->n_must_pass,
+    };
+    compiled->first_cve = slice_str(rule->n_cve != 0 ? rule->cve[0] : NULL);
+    compiled->is_response = action_is_response(rule->action);
+    return join_cves(rule, memory, &compiled->info.cve);
+}
+
+static bool compile_rule(struct ruleset *set, struct pattern_table *table, size_t index,
+                         struct err *err)
+{
+    struct compiled_rule *compiled = &set->rules[index];
+    compiled->rule = set->source.items[index];
+    struct cond_context context = {.set = set, .table = table, .rule = compiled->rule};
+    table->rule_index = index;
+    compiled->when = cond_compile(&context, compiled->rule->when, err);
+    if (compiled->when == NULL)
+        return false;
+    context.is_response = true;
+    if (compiled->rule->when_response != NULL) {
+        compiled->when_response = cond_compile(&context, compiled->rule->when_response, err);
+        if (compiled->when_response == NULL)
+            return false;
+    }
+    compiled->needs_body = tree_needs_body(compiled->when);
+    if (!describe(compiled, &set->memory) || !guard_choose(table, compiled, &set->memory))
+        return no_memory(err);
+    return true;
+}
+
+/* ---- the index from bits to rules */
+
+static bool index_alloc(struct ruleset *set)
+{
+    size_t n_entries = 0;
+    for (size_t i = 0; i < set->n_rules; i++)
+        n_entries += set->rules[i].n_guard;
+    size_t n_words = words_for(set->n_rules);
+    set->index_offsets = arena_alloc(&set->memory, (set->n_bits + 2) * sizeof(uint32_t));
+    set->index_rules = arena_alloc(&set->memory, (n_entries + 1) * sizeof(uint32_t));
+    set->unguarded = arena_alloc(&set->memory, (n_words + 1) * sizeof(uint64_t));
+    if (set->index_offsets == NULL || set->index_rules == NULL || set->unguarded == NULL)
+        return false;
+    memset(set->index_offsets, 0, (set->n_bits + 2) * sizeof(uint32_t));
+    memset(set->unguarded, 0, (n_words + 1) * sizeof(uint64_t));
+    return true;
+}
+
+/* A counting sort: how many rules a bit has, where they begin, then the rules. */
+static bool index_build(struct ruleset *set)
+{
+    if (!index_alloc(set))
+        return false;
+    uint32_t *offsets = set->index_offsets;
+    for (size_t i = 0; i < set->n_rules; i++)
+        for (size_t g = 0; g < set->rules[i].n_guard; g++)
+            offsets[set->rules[i].guard[g]->bit + 2]++;
+    for (size_t bit = 2; bit < set->n_bits + 2; bit++)
+        offsets[bit] += offsets[bit - 1];
+    for (size_t i = 0; i < set->n_rules; i++) {
+        const struct compiled_rule *rule = &set->rules[i];
+        for (size_t g = 0; g < rule->n_guard; g++)
+            set->index_rules[offsets[rule->guard[g]->bit + 1]++] = (uint32_t)i;
+        if (rule->n_guard == 0) {
+            bit_set(set->unguarded, i);
+            set->stats.n_unguarded++;
+        }
+    }
+    return true;
+}
+
+/* ---- the set */
+
+static bool set_init(struct ruleset *set, const struct rule_list *rules)
+{
+    set->n_references = 1;
+    set->source = *rules;
+    set->n_rules = rules->n;
+    set->stats.n_rules = rules->n;
+    set->first_chunk = malloc(FIRST_CHUNK_BYTES);
+    set->rules = calloc(rules->n + 1, sizeof(*set->rules));
+    set->match_context = pcre2_match_context_create(NULL);
+    set->name = strdup("");
+    set->hash = strdup("");
+    if (set->first_chunk == NULL || set->rules == NULL || set->match_context == NULL ||
+        set->name == NULL || set->hash == NULL)
+        return false;
+    arena_init(&set->memory, set->first_chunk, FIRST_CHUNK_BYTES, MAX_MEMORY_BYTES);
+    (void)pcre2_set_match_limit(set->match_context, MATCH_LIMIT);
+    (void)pcre2_set_depth_limit(set->match_context, DEPTH_LIMIT);
+    (void)pcre2_set_heap_limit(set->match_context, HEAP_LIMIT_KIB);
+    return true;
+}
+
+static bool compile_all(struct ruleset *set, struct pattern_table *table, struct err *err)
+{
+    for (size_t i = 0; i < set->n_rules; i++)
+        if (!compile_rule(set, table, i, err))
+            return false;
+    for (size_t i = 0; i < set->n_rules; i++)
+        interest_note(set, set->rules[i].when);
+    if (!pattern_compile(table, set, err))
+        return false;
+    return index_build(set) || no_memory(err);
+}
+
+struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
+{
+    if (rules->n > LIMIT_RULES) {
+        (void)err_set(err, ERR_LIMIT, "E_LIMIT", "%zu rules; a set may have %d", rules->n,
+                      LIMIT_RULES);
+        return NULL;
+    }
+    struct ruleset *set = calloc(1, sizeof(*set));
+    struct pattern_table table;
+    if (set == NULL || !set_init(set, rules)) {
+        (void)no_memory(err);
+        if (set != NULL)
+            set->source = (struct rule_list){0};
+        ruleset_unref(set);
+        return NULL;
+    }
+    pattern_table_init(&table, &set->memory);
+    bool is_done = compile_all(set, &table, err);
+    pattern_table_done(&table);
+    if (!is_done) {
+        set->source = (struct rule_list){0}; /* stays the caller's */
+        ruleset_unref(set);
+        return NULL;
+    }
+    *rules = (struct rule_list){0};
+    return set;
+}

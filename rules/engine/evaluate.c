@@ -1,0 +1,244 @@
+/* Evaluates condition trees with three values: yes, no, and not known yet. */
+#include "engine/evaluate.h"
+
+#include "stopgap/banned.h"
+
+/* ---- operators on one value */
+
+static bool bytes_equal(struct slice a, struct slice b, bool is_case_sensitive)
+{
+    return is_case_sensitive ? slice_equal(a, b) : slice_equal_nocase(a, b);
+}
+
+static size_t find_bytes(struct slice value, struct slice literal, bool is_case_sensitive)
+{
+    if (literal.len == 0)
+        return 0;
+    for (size_t at = 0; at + literal.len <= value.len; at++) {
+        if (ascii_lower(value.ptr[at]) == ascii_lower(literal.ptr[0]) &&
+            bytes_equal(slice_make(value.ptr + at, literal.len), literal, is_case_sensitive))
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+/* Offset of the literal in value as op wants it, or SIZE_MAX. */
+static size_t find_literal(const struct cond *cond, struct slice value, struct slice literal)
+{
+    bool is_sensitive = cond->node->is_case_sensitive;
+    if (cond->node->op == OP_CONTAINS)
+        return find_bytes(value, literal, is_sensitive);
+    if (value.len < literal.len)
+        return SIZE_MAX;
+    size_t at = cond->node->op == OP_ENDS_WITH ? value.len - literal.len : 0;
+    bool is_whole = cond->node->op == OP_EQUALS || cond->node->op == OP_ONE_OF;
+    if (is_whole && value.len != literal.len)
+        return SIZE_MAX;
+    return bytes_equal(slice_make(value.ptr + at, literal.len), literal, is_sensitive) ? at
+                                                                                       : SIZE_MAX;
+}
+
+static enum truth match_literals(const struct cond *cond, struct slice value, size_t *ret_offset)
+{
+    for (size_t i = 0; i < cond->n_literals; i++) {
+        size_t at = find_literal(cond, value, cond->literals[i]);
+        if (at != SIZE_MAX) {
+            *ret_offset = at;
+            return TRUTH_YES;
+        }
+    }
+    return TRUTH_NO;
+}
+
+static bool in_network(const unsigned char address[16], const struct network *network)
+{
+    unsigned whole = network->prefix / 8;
+    unsigned rest = network->prefix % 8;
+    if (memcmp(address, network->bytes, whole) != 0)
+        return false;
+    unsigned mask = (0xff00u >> rest) & 0xff;
+    return rest == 0 || ((address[whole] ^ network->bytes[whole]) & mask) == 0;
+}
+
+static enum truth match_networks(const struct cond *cond, const struct request_head *head)
+{
+    for (size_t i = 0; i < cond->n_networks; i++)
+        if (in_network(head->client.bytes, &cond->networks[i]))
+            return TRUTH_YES;
+    return TRUTH_NO;
+}
+
+static enum truth match_regex(struct evaluation *evaluation, const struct cond *cond,
+                              struct slice value, size_t *ret_offset)
+{
+    struct lease *lease = evaluation->lease;
+    const char *bytes = value.len != 0 ? value.ptr : "";
+    int result = pcre2_match(cond->code, (PCRE2_SPTR)bytes, value.len, 0, 0, lease->match_data,
+                             lease->match_context);
+    if (result >= 0) {
+        *ret_offset = pcre2_get_ovector_pointer(lease->match_data)[0];
+        return TRUTH_YES;
+    }
+    if (result == PCRE2_ERROR_NOMATCH)
+        return TRUTH_NO;
+    /* A limit was reached. To call that "no match" would let an attacker choose it. */
+    return TRUTH_UNKNOWN;
+}
+
+static enum truth match_value(struct evaluation *evaluation, const struct cond *cond,
+                              struct slice value, size_t *ret_offset)
+{
+    enum truth truth = TRUTH_NO;
+    *ret_offset = 0;
+    if (cond->node->op == OP_REGEX)
+        truth = match_regex(evaluation, cond, value, ret_offset);
+    else if (cond->node->op == OP_EXISTS)
+        truth = TRUTH_YES;
+    else if (cond->node->op == OP_IN_CIDR)
+        truth = match_networks(cond, evaluation->fields->head);
+    else
+        truth = match_literals(cond, value, ret_offset);
+    if (!cond->node->is_negated || truth == TRUTH_UNKNOWN)
+        return truth;
+    return truth == TRUTH_YES ? TRUTH_NO : TRUTH_YES;
+}
+
+/* ---- trees */
+
+/* The scan saw every value in every view; what it did not find is not there. */
+static bool is_ruled_out(const struct evaluation *evaluation, const struct cond *cond)
+{
+    if (evaluation->bits == NULL || cond->node->is_negated)
+        return false;
+    for (size_t i = 0; i < cond->n_patterns; i++) {
+        const struct pattern *pattern = cond->patterns[i];
+        if (pattern->is_used && !bit_is_set(evaluation->bits, pattern->bit))
+            return true;
+    }
+    return false;
+}
+
+static enum truth evaluate_test(struct evaluation *evaluation, const struct cond *cond,
+                                enum view_id view, struct witness *ret_witness)
+{
+    if (field_needs_body(cond->node->field) && !evaluation->fields->has_body_bytes)
+        return TRUTH_UNKNOWN;
+    if (is_ruled_out(evaluation, cond))
+        return TRUTH_NO;
+    struct field_walk walk = {.fields = evaluation->fields, .cond = cond, .view = view};
+    struct named_value value;
+    enum truth result = TRUTH_NO;
+    while (field_walk_next(&walk, &value)) {
+        size_t offset;
+        enum truth truth = match_value(evaluation, cond, value.value, &offset);
+        if (truth == TRUTH_YES) {
+            /* Text made for the walk dies with it. */
+            bool is_lasting = value.value.ptr != walk.text;
+            *ret_witness = (struct witness){
+                .cond = is_lasting ? cond : NULL, .view = view, .value = value, .offset = offset};
+            return TRUTH_YES;
+        }
+        if (truth == TRUTH_UNKNOWN)
+            result = TRUTH_UNKNOWN;
+    }
+    return result;
+}
+
+/* What is more telling for a reader of the log: the cookie rather than the path. */
+static int witness_rank(const struct witness *witness)
+{
+    static const int ranks[FIELD_COUNT] = {
+        [FIELD_TARGET] = 4, [FIELD_PATH] = 3,        [FIELD_QUERY] = 5,
+        [FIELD_ARG] = 6,    [FIELD_ARG_NAME] = 5,    [FIELD_HEADER] = 6,
+        [FIELD_COOKIE] = 6, [FIELD_COOKIE_NAME] = 5, [FIELD_HEADER_NAME] = 5,
+        [FIELD_FORM] = 7,   [FIELD_BODY] = 7,        [FIELD_ANOMALY] = 2,
+        [FIELD_HOST] = 2,   [FIELD_VDIR] = 1,        [FIELD_CLIENT] = 1,
+        [FIELD_METHOD] = 0, [FIELD_STATUS] = 0,      [FIELD_RESPONSE_HEADER] = 0,
+    };
+    return witness->cond != NULL ? ranks[witness->cond->node->field] : -1;
+}
+
+static enum truth evaluate(struct evaluation *evaluation, const struct cond *cond,
+                           enum view_id view, struct witness *ret_witness);
+
+static enum truth evaluate_all(struct evaluation *evaluation, const struct cond *cond,
+                               enum view_id view, struct witness *ret_witness)
+{
+    enum truth result = TRUTH_YES;
+    struct witness best = {.cond = NULL};
+    for (size_t i = 0; i < cond->n_children; i++) {
+        struct witness witness = {.cond = NULL};
+        enum truth truth = evaluate(evaluation, &cond->children[i], view, &witness);
+        if (truth == TRUTH_NO)
+            return TRUTH_NO;
+        if (truth == TRUTH_UNKNOWN)
+            result = TRUTH_UNKNOWN;
+        else if (witness_rank(&witness) > witness_rank(&best))
+            best = witness;
+    }
+    *ret_witness = best;
+    return result;
+}
+
+static enum truth evaluate_any(struct evaluation *evaluation, const struct cond *cond,
+                               enum view_id view, struct witness *ret_witness)
+{
+    enum truth result = TRUTH_NO;
+    for (size_t i = 0; i < cond->n_children; i++) {
+        enum truth truth = evaluate(evaluation, &cond->children[i], view, ret_witness);
+        if (truth == TRUTH_YES)
+            return TRUTH_YES;
+        if (truth == TRUTH_UNKNOWN)
+            result = TRUTH_UNKNOWN;
+    }
+    return result;
+}
+
+/* Depth is limited by LIMIT_CONDITION_DEPTH. ret_witness is meaningful after TRUTH_YES only. */
+static enum truth evaluate(struct evaluation *evaluation, const struct cond *cond,
+                           enum view_id view, struct witness *ret_witness)
+{
+    struct witness ignored;
+    switch (cond->node->kind) {
+    case NODE_ALL:
+        return evaluate_all(evaluation, cond, view, ret_witness);
+    case NODE_ANY:
+        return evaluate_any(evaluation, cond, view, ret_witness);
+    case NODE_NONE:
+        ret_witness->cond = NULL;
+        switch (evaluate_any(evaluation, cond, view, &ignored)) {
+        case TRUTH_NO:
+            return TRUTH_YES;
+        case TRUTH_YES:
+            return TRUTH_NO;
+        case TRUTH_UNKNOWN:
+            break;
+        }
+        return TRUTH_UNKNOWN;
+    case NODE_TEST:
+        break;
+    }
+    return evaluate_test(evaluation, cond, view, ret_witness);
+}
+
+enum truth evaluate_request(struct evaluation *evaluation, const struct cond *cond,
+                            struct witness *ret_witness)
+{
+    enum truth result = TRUTH_NO;
+    for (int view = 0; view < VIEW_COUNT; view++) {
+        if (view != VIEW_RAW && evaluation->fields->is_same[view])
+            continue;
+        enum truth truth = evaluate(evaluation, cond, (enum view_id)view, ret_witness);
+        if (truth == TRUTH_YES)
+            return TRUTH_YES;
+        if (truth == TRUTH_UNKNOWN)
+            result = TRUTH_UNKNOWN;
+    }
+    return result;
+}
+
+enum truth evaluate_response(struct evaluation *evaluation, const struct cond *cond)
+{
+    struct witness ignored;
+    return evaluate(evaluation, cond, VIEW_RAW, &ignored);
+}

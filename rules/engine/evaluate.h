@@ -1,0 +1,33 @@
+/* The truth of a condition tree for one view of a request. */
+#pragma once
+
+#include "engine/fields.h"
+
+/* Before the body is there, some conditions cannot be decided; nor can one whose regex ran into
+ * a limit. */
+enum truth {
+    TRUTH_NO = 0,
+    TRUTH_YES,
+    TRUTH_UNKNOWN,
+};
+
+/* Where a condition was found to be true. */
+struct witness {
+    const struct cond *cond; /* NULL: nothing to show */
+    enum view_id view;
+    struct named_value value;
+    size_t offset;
+};
+
+struct evaluation {
+    struct lease *lease;
+    const struct fields *fields;
+    const uint64_t *bits; /* what the scan found; NULL: do not rely on it */
+};
+
+/* True when cond holds in any view. */
+enum truth evaluate_request(struct evaluation *evaluation, const struct cond *cond,
+                            struct witness *ret_witness);
+
+/* The same for conditions over the response; response fields have no views. */
+enum truth evaluate_response(struct evaluation *evaluation, const struct cond *cond);

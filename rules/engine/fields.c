@@ -1,0 +1,166 @@
+/* Decoded values of headers, cookies and body, made only where rules look and bytes differ. */
+#include "engine/fields.h"
+
+#include "stopgap/banned.h"
+
+/* ---- decoding */
+
+static bool is_wanted(const struct interest *interest, struct slice name)
+{
+    return interest->all_values || interest_has(interest, name);
+}
+
+static bool is_encoded(struct slice value)
+{
+    return slice_find(value, '%') != SIZE_MAX;
+}
+
+/* An array of n slices for each decoding view. */
+static bool values_alloc(struct fields *fields, struct slice *values[VIEW_COUNT], size_t n)
+{
+    for (int view = VIEW_ONCE; view < VIEW_COUNT; view++) {
+        values[view] = arena_alloc(fields->arena, n * sizeof(struct slice));
+        if (values[view] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* What no rule names is never looked at and stays as it is. */
+static bool decode_both(struct fields *fields, struct slice raw, bool is_used,
+                        struct slice *values[VIEW_COUNT], size_t index)
+{
+    if (!is_used) {
+        values[VIEW_ONCE][index] = values[VIEW_STABLE][index] = raw;
+        return true;
+    }
+    return view_decode_value(raw, VIEW_ONCE, fields->arena, &values[VIEW_ONCE][index]) &&
+           view_decode_value(raw, VIEW_STABLE, fields->arena, &values[VIEW_STABLE][index]);
+}
+
+static bool decode_headers(struct fields *fields)
+{
+    const struct request_head *head = fields->head;
+    bool has_any = false;
+    for (size_t i = 0; i < head->n_fields && !has_any; i++)
+        has_any = is_wanted(&fields->set->headers, head->fields[i].name) &&
+                  is_encoded(head->fields[i].value);
+    if (!has_any)
+        return true;
+    if (!values_alloc(fields, fields->header_values, head->n_fields))
+        return false;
+    for (size_t i = 0; i < head->n_fields; i++)
+        if (!decode_both(fields, head->fields[i].value,
+                         is_wanted(&fields->set->headers, head->fields[i].name),
+                         fields->header_values, i))
+            return false;
+    return true;
+}
+
+static bool decode_cookies(struct fields *fields)
+{
+    const struct request_views *views = &fields->views;
+    bool has_any = false;
+    for (size_t i = 0; i < views->n_cookies && !has_any; i++)
+        has_any = is_wanted(&fields->set->cookies, views->cookies[i].name) &&
+                  is_encoded(views->cookies[i].value);
+    if (!has_any)
+        return true;
+    if (!values_alloc(fields, fields->cookie_values, views->n_cookies))
+        return false;
+    for (size_t i = 0; i < views->n_cookies; i++)
+        if (!decode_both(fields, views->cookies[i].value,
+                         is_wanted(&fields->set->cookies, views->cookies[i].name),
+                         fields->cookie_values, i))
+            return false;
+    return true;
+}
+
+/* STABLE is the same as ONCE when every value is. */
+static bool values_are_same(struct slice *const values[VIEW_COUNT], size_t n, enum view_id view)
+{
+    if (values[VIEW_ONCE] == NULL)
+        return true;
+    if (view == VIEW_ONCE)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!slice_equal(values[VIEW_ONCE][i], values[VIEW_STABLE][i]))
+            return false;
+    return true;
+}
+
+bool fields_init(struct fields *fields, const struct ruleset *set, const struct request_head *head,
+                 struct arena *arena)
+{
+    memset(fields, 0, sizeof(*fields));
+    fields->set = set;
+    fields->head = head;
+    fields->arena = arena;
+    fields->has_body_bytes = !head->has_body; /* then they are known to be none */
+    if (!views_build(head, arena, &fields->views) || !decode_headers(fields) ||
+        !decode_cookies(fields))
+        return false;
+    for (int view = VIEW_ONCE; view < VIEW_COUNT; view++)
+        fields->is_same[view] =
+            fields->views.view[view].is_same &&
+            values_are_same(fields->header_values, head->n_fields, (enum view_id)view) &&
+            values_are_same(fields->cookie_values, fields->views.n_cookies, (enum view_id)view);
+    return true;
+}
+
+/* ---- body */
+
+/* ASP.NET parses a form only under its media type; a body that names none may be one to others. */
+static bool may_be_form(const struct request_head *head)
+{
+    bool has_type = false;
+    for (size_t i = 0; i < head->n_fields; i++) {
+        struct slice value = head->fields[i].value;
+        if (!slice_equal_nocase(head->fields[i].name, SLICE("Content-Type")))
+            continue;
+        has_type = true;
+        for (size_t at = 0; at < value.len; at++)
+            if (slice_starts_with_nocase(slice_from(value, at), SLICE("x-www-form-urlencoded")))
+                return true;
+    }
+    return !has_type;
+}
+
+bool fields_add_body(struct fields *fields, struct slice body)
+{
+    bool is_form = fields->set->wants_form && body.len != 0 && may_be_form(fields->head);
+    bool is_coded = is_encoded(body);
+    for (int i = 0; i < VIEW_COUNT; i++) {
+        enum view_id view = (enum view_id)i;
+        fields->body[view] = body;
+        if (is_coded && !view_decode_value(body, view, fields->arena, &fields->body[view]))
+            return false;
+        if (is_form && !view_form_fields(body, view, fields->arena, &fields->form[view],
+                                         &fields->n_form[view]))
+            return false;
+        /* Form values also differ by "+"; only without a form is the body alone the measure. */
+        if (view != VIEW_RAW && (is_form || !slice_equal(fields->body[view], fields->body[i - 1])))
+            fields->is_same[view] = false;
+    }
+    fields->has_body_bytes = true;
+    return true;
+}
+
+size_t fields_hosts(const struct fields *fields, struct slice ret_hosts[2])
+{
+    size_t n = 0;
+    struct slice target = fields->head->target;
+    if (fields->head->host.len != 0)
+        ret_hosts[n++] = fields->head->host;
+    if ((fields->views.anomalies & ANOMALY_ABSOLUTE_FORM) == 0)
+        return n;
+    const char *mark = memmem(target.ptr, target.len, "://", 3);
+    if (mark == NULL)
+        return n;
+    struct slice authority = slice_from(target, (size_t)(mark + 3 - target.ptr));
+    size_t len = 0;
+    while (len < authority.len && strchr("/?#", authority.ptr[len]) == NULL)
+        len++;
+    ret_hosts[n++] = slice_head(authority, len);
+    return n;
+}

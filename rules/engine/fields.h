@@ -1,0 +1,57 @@
+/* One request (and the head of its response) as the tests of rules see it. */
+#pragma once
+
+#include "engine/private.h"
+
+struct fields {
+    const struct ruleset *set;
+    const struct request_head *head;
+    struct arena *arena;
+    struct request_views views;
+    /* Values as each view decodes them; NULL where none of them differs from what was sent. */
+    struct slice *header_values[VIEW_COUNT];
+    struct slice *cookie_values[VIEW_COUNT];
+    bool is_same[VIEW_COUNT]; /* nothing differs from the view before: need not be evaluated */
+    bool has_body_bytes;      /* the three below are known */
+    struct slice body[VIEW_COUNT];
+    const struct named_value *form[VIEW_COUNT];
+    size_t n_form[VIEW_COUNT];
+    const struct response_head *response; /* NULL while a request is judged */
+};
+
+/* Build the views of head. False: no memory. */
+MUST_USE bool fields_init(struct fields *fields, const struct ruleset *set,
+                          const struct request_head *head, struct arena *arena);
+
+/* Add the body. False: no memory. */
+MUST_USE bool fields_add_body(struct fields *fields, struct slice body);
+
+static inline struct slice fields_header(const struct fields *fields, size_t index,
+                                         enum view_id view)
+{
+    return fields->header_values[view] != NULL ? fields->header_values[view][index]
+                                               : fields->head->fields[index].value;
+}
+
+static inline struct slice fields_cookie(const struct fields *fields, size_t index,
+                                         enum view_id view)
+{
+    return fields->cookie_values[view] != NULL ? fields->cookie_values[view][index]
+                                               : fields->views.cookies[index].value;
+}
+
+/* Host and authority of an absolute target: servers differ in which one they believe.
+ * Returns how many there are. */
+size_t fields_hosts(const struct fields *fields, struct slice ret_hosts[2]);
+
+/* Goes over the values that a test looks at. */
+struct field_walk {
+    const struct fields *fields;
+    const struct cond *cond;
+    enum view_id view;
+    size_t next;
+    char text[64]; /* of a value that has no bytes of its own: an address, a status */
+};
+
+/* The next value and the name it has in the request (empty for fields without names). */
+bool field_walk_next(struct field_walk *walk, struct named_value *ret_value);

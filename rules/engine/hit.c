@@ -1,0 +1,188 @@
+/* What a match means for the verdict, and how it is shown. */
+#include "engine/inspection.h"
+
+#include "stopgap/banned.h"
+
+enum {
+    EXCERPT_BEFORE = 64, /* bytes shown in front of a match */
+    MAX_FIELD_TEXT = 96, /* a name longer than this is cut in the log */
+    MIN_SECRET_WORD = 3, /* length of the shortest word below */
+};
+
+/* ---- secrets */
+
+static bool contains_word(struct slice text, struct slice word)
+{
+    for (size_t at = 0; at + word.len <= text.len; at++)
+        if (slice_equal_nocase(slice_make(text.ptr + at, word.len), word))
+            return true;
+    return false;
+}
+
+static bool names_secret(struct slice text)
+{
+    static const char *const words[] = {"passw", "pwd", "secret", "token", "authorization"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && text.len >= MIN_SECRET_WORD; i++)
+        if (contains_word(text, slice_str(words[i])))
+            return true;
+    return false;
+}
+
+static bool is_secret(const struct witness *witness)
+{
+    struct slice name = witness->value.name;
+    switch (witness->cond->node->field) {
+    case FIELD_HEADER:
+        return names_secret(name) || slice_equal_nocase(name, SLICE("Cookie"));
+    case FIELD_COOKIE:
+        return witness->cond->name.len == 0;
+    case FIELD_ARG:
+    case FIELD_FORM:
+        return names_secret(name);
+    case FIELD_TARGET:
+    case FIELD_QUERY:
+    case FIELD_BODY:
+        return names_secret(witness->value.value);
+    case FIELD_METHOD:
+    case FIELD_PATH:
+    case FIELD_ARG_NAME:
+    case FIELD_HEADER_NAME:
+    case FIELD_COOKIE_NAME:
+    case FIELD_HOST:
+    case FIELD_VDIR:
+    case FIELD_CLIENT:
+    case FIELD_ANOMALY:
+    case FIELD_STATUS:
+    case FIELD_RESPONSE_HEADER:
+    case FIELD_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* ---- texts, in the transaction's arena: they outlive the lease */
+
+static struct slice field_text(struct arena *arena, const struct witness *witness)
+{
+    char text[MAX_FIELD_TEXT];
+    struct slice name = slice_head(witness->value.name, MAX_FIELD_TEXT);
+    int len = snprintf(text, sizeof(text), "%s%s", field_word(witness->cond->node->field),
+                       name.len != 0 ? " " : "");
+    size_t used = len > 0 ? (size_t)len : 0;
+    name = slice_head(name, sizeof(text) - used);
+    if (name.len != 0) /* it may hold any byte, so no printf */
+        memcpy(text + used, name.ptr, name.len);
+    return arena_copy(arena, slice_make(text, used + name.len));
+}
+
+static struct slice excerpt_text(struct arena *arena, const struct witness *witness)
+{
+    size_t start = witness->offset > EXCERPT_BEFORE ? witness->offset - EXCERPT_BEFORE : 0;
+    struct slice around = slice_from(witness->value.value, start);
+    return arena_copy(arena, slice_head(around, LIMIT_EXCERPT_BYTES));
+}
+
+static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
+                     const struct compiled_rule *rule, const struct witness *witness)
+{
+    struct arena *arena = inspection->fields.arena;
+    *hit = (struct rule_hit){
+        .rule_id = arena_copy(arena, slice_str(rule->info.id)),
+        .cve = arena_copy(arena, rule->first_cve),
+        .title = arena_copy(arena, slice_str(rule->info.title)),
+        .action = slice_str(rule->info.action),
+        .is_enforced = rule->info.is_enforced && inspection->mode == RULES_BLOCK,
+    };
+    if (witness->cond == NULL)
+        return;
+    hit->view = witness->view;
+    hit->field = field_text(arena, witness);
+    hit->excerpt = excerpt_text(arena, witness);
+    hit->is_secret = is_secret(witness);
+}
+
+/* ---- decisions */
+
+static unsigned rank_of(const struct inspection *inspection, const struct compiled_rule *rule)
+{
+    if (!rule->info.is_enforced || inspection->mode != RULES_BLOCK)
+        return 0;
+    if (rule->rule->action == ACTION_ABORT)
+        return 2;
+    return rule->rule->action == ACTION_BLOCK || rule->rule->action == ACTION_DENY_VDIR ? 1 : 0;
+}
+
+/* Room for one more hit, in front when it decides. NULL: no room, no memory. */
+static struct rule_hit *hit_slot(struct inspection *inspection, bool is_deciding)
+{
+    struct verdict *verdict = &inspection->verdict;
+    if (inspection->hits == NULL) {
+        inspection->hits =
+            arena_alloc(inspection->fields.arena, LIMIT_HITS_PER_REQUEST * sizeof(*verdict->hits));
+        if (inspection->hits == NULL)
+            return NULL;
+        verdict->hits = inspection->hits;
+    }
+    bool is_full = verdict->n_hits == LIMIT_HITS_PER_REQUEST;
+    verdict->hits_truncated = verdict->hits_truncated || is_full;
+    if (is_full && !is_deciding)
+        return NULL;
+    if (!is_full)
+        verdict->n_hits++;
+    if (!is_deciding)
+        return &inspection->hits[verdict->n_hits - 1];
+    memmove(&inspection->hits[1], &inspection->hits[0],
+            (verdict->n_hits - 1) * sizeof(*verdict->hits));
+    return &inspection->hits[0];
+}
+
+static void decide(struct inspection *inspection, const struct compiled_rule *rule, unsigned rank)
+{
+    bool is_abort = rule->rule->action == ACTION_ABORT;
+    inspection->decision_rank = rank;
+    inspection->verdict.action = is_abort ? VERDICT_ABORT : VERDICT_BLOCK;
+    inspection->verdict.status = is_abort ? 0 : rule->rule->status;
+}
+
+/* In rule order, also when the body decided an earlier rule later. */
+static void remember_edit(struct inspection *inspection, uint32_t rule_index)
+{
+    size_t at = inspection->n_edits;
+    if (at == LIMIT_HEADER_EDITS)
+        return;
+    while (at != 0 && inspection->edits[at - 1] > rule_index) {
+        inspection->edits[at] = inspection->edits[at - 1];
+        at--;
+    }
+    inspection->edits[at] = rule_index;
+    inspection->n_edits++;
+}
+
+void inspection_count(struct lease *lease, uint32_t rule_index)
+{
+    /* One writer; readers on other threads may see it a little late. */
+    __atomic_store_n(&lease->hits[rule_index], lease->hits[rule_index] + 1, __ATOMIC_RELAXED);
+}
+
+void inspection_note_match(struct inspection *inspection, uint32_t rule_index,
+                           const struct witness *witness)
+{
+    const struct compiled_rule *rule = &inspection->lease->set->rules[rule_index];
+    bool is_acting = rule->info.is_enforced && inspection->mode == RULES_BLOCK;
+    if (inspection->matched != NULL) {
+        inspection->matched[rule_index] = true;
+        return;
+    }
+    if (rule->is_response && is_acting) {
+        remember_edit(inspection, rule_index); /* counted when the response is edited */
+        return;
+    }
+    inspection_count(inspection->lease, rule_index);
+    unsigned rank = rank_of(inspection, rule);
+    bool is_deciding = rank > inspection->decision_rank;
+    struct rule_hit *hit = hit_slot(inspection, is_deciding);
+    if (hit != NULL)
+        hit_fill(hit, inspection, rule, witness);
+    if (is_deciding)
+        decide(inspection, rule, rank);
+}

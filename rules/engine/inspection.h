@@ -1,0 +1,42 @@
+/* One request under inspection. */
+#pragma once
+
+#include "engine/evaluate.h"
+#include "stopgap/buf.h"
+
+struct inspection {
+    struct lease *lease;
+    enum rules_mode mode;
+    struct fields fields;
+    uint64_t *bits;       /* what the scans found */
+    uint64_t *candidates; /* rules to evaluate */
+    uint64_t *pending;    /* rules that the body decides */
+    size_t n_pending;
+    struct rule_hit *hits;              /* [LIMIT_HITS_PER_REQUEST], NULL before the first */
+    uint32_t edits[LIMIT_HEADER_EDITS]; /* response rules whose request part is true, in order */
+    size_t n_edits;
+    unsigned decision_rank; /* of the hit that decides, 0 without one */
+    struct buf window;      /* the body so far */
+    bool is_final;
+    bool is_exhaustive; /* trials only: evaluate every rule, rely on no bit */
+    bool *matched;      /* trials only: [n_rules], in place of hits */
+    struct verdict verdict;
+};
+
+/* A new inspection in arena; NULL: no memory. */
+struct inspection *inspection_start(struct lease *lease, const struct request_head *head,
+                                    enum rules_mode mode, struct arena *arena);
+
+/* Scan and evaluate the head. */
+struct verdict inspection_judge_head(struct inspection *inspection);
+
+/* Whether a response rule whose request part is true edits this response. */
+bool inspection_wants_edit(struct inspection *inspection, uint32_t rule_index,
+                           const struct response_head *response);
+
+/* Note that rule matched: count it, report it, let it decide, remember its edit. */
+void inspection_note_match(struct inspection *inspection, uint32_t rule_index,
+                           const struct witness *witness);
+
+/* Count a match of rule for lease_rule_hits. */
+void inspection_count(struct lease *lease, uint32_t rule_index);

@@ -1,0 +1,217 @@
+/* From operands to Hyperscan expressions, each text once. */
+#include "engine/pattern.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#include "engine/regex_text.h"
+
+#include "stopgap/buf.h"
+
+#include "stopgap/banned.h"
+
+enum {
+    /* Hyperscan's own limit on one expression is 16,000. */
+    MAX_EXPRESSION_BYTES = 15000,
+    MIN_LITERAL_BYTES = 4, /* shorter ones hit too often to stand for their regex */
+    BASE_FLAGS = HS_FLAG_MULTILINE | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH,
+};
+
+void pattern_table_init(struct pattern_table *table, struct arena *memory)
+{
+    *table = (struct pattern_table){.memory = memory};
+    for (uint32_t bit = 0; bit < BIT_FIRST_PATTERN; bit++)
+        table->facts[bit] = (struct pattern){.score = bit == BIT_HAS_BODY ? 2 : 6, .bit = bit};
+}
+
+static void keep_item(void *item)
+{
+    (void)item; /* the arena owns it */
+}
+
+void pattern_table_done(struct pattern_table *table)
+{
+    tdestroy(table->tree, keep_item);
+    free(table->items);
+    table->tree = NULL;
+    table->items = NULL;
+}
+
+static int compare_patterns(const void *a, const void *b)
+{
+    const struct pattern *left = a;
+    const struct pattern *right = b;
+    if (left->is_body != right->is_body)
+        return left->is_body ? 1 : -1;
+    if (left->flags != right->flags)
+        return left->flags < right->flags ? -1 : 1;
+    return strcmp(left->text, right->text);
+}
+
+static bool table_push(struct pattern_table *table, struct pattern *pattern)
+{
+    if (table->n == table->capacity) {
+        size_t capacity = table->capacity != 0 ? table->capacity * 2 : 64;
+        struct pattern **items = reallocarray(table->items, capacity, sizeof(*items));
+        if (items == NULL)
+            return false;
+        table->items = items;
+        table->capacity = capacity;
+    }
+    table->items[table->n++] = pattern;
+    return true;
+}
+
+/* The table's pattern with these properties; wanted->text is copied when it is new. */
+static struct pattern *table_add(struct pattern_table *table, const struct pattern *wanted)
+{
+    struct pattern *const *found = tfind(wanted, &table->tree, compare_patterns);
+    if (found != NULL)
+        return *found;
+    struct pattern *pattern = arena_alloc(table->memory, sizeof(*pattern));
+    struct slice text =
+        arena_copy(table->memory, slice_make(wanted->text, strlen(wanted->text) + 1));
+    if (pattern == NULL || text.ptr == NULL)
+        return NULL;
+    *pattern = *wanted;
+    pattern->text = text.ptr;
+    pattern->rule_index = table->rule_index;
+    if (tsearch(pattern, &table->tree, compare_patterns) == NULL || !table_push(table, pattern))
+        return NULL;
+    return pattern;
+}
+
+static bool append_escaped(struct buf *out, struct slice literal)
+{
+    for (size_t i = 0; i < literal.len; i++) {
+        unsigned char c = (unsigned char)literal.ptr[i];
+        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!buf_printf(out, is_plain ? "%c" : "\\x%02x", c))
+            return false;
+    }
+    return true;
+}
+
+/* ^(?:a|b)$ with the anchors that op asks for. */
+static bool append_literals(struct buf *out, const struct slice *literals, size_t n,
+                            enum operator_id op)
+{
+    bool is_head = op == OP_EQUALS || op == OP_ONE_OF || op == OP_STARTS_WITH;
+    bool is_tail = op == OP_EQUALS || op == OP_ONE_OF || op == OP_ENDS_WITH;
+    bool fits = buf_append(out, slice_str(is_head ? "^" : "")) &&
+                buf_append(out, slice_str(n > 1 ? "(?:" : ""));
+    for (size_t i = 0; i < n && fits; i++)
+        fits = (i == 0 || buf_append(out, SLICE("|"))) && append_escaped(out, literals[i]);
+    return fits && buf_append(out, slice_str(n > 1 ? ")" : "")) &&
+           buf_append(out, slice_make(is_tail ? "$" : "", is_tail ? 2 : 1));
+}
+
+struct pattern *pattern_add_literals(struct pattern_table *table, const struct slice *literals,
+                                     size_t n, enum operator_id op, bool is_body)
+{
+    size_t shortest = SIZE_MAX;
+    for (size_t i = 0; i < n; i++)
+        shortest = literals[i].len < shortest ? literals[i].len : shortest;
+    if (n == 0 || shortest == 0)
+        return NULL;
+    struct buf text;
+    buf_init(&text, MAX_EXPRESSION_BYTES);
+    struct pattern *pattern = NULL;
+    /* Without case, also for a test that minds it: the comparison decides. */
+    if (append_literals(&text, literals, n, op))
+        pattern = table_add(table, &(struct pattern){.text = text.ptr,
+                                                     .flags = BASE_FLAGS | HS_FLAG_CASELESS,
+                                                     .score = (unsigned)shortest,
+                                                     .is_body = is_body});
+    buf_done(&text);
+    return pattern;
+}
+
+/* Find the flags with which Hyperscan takes text; *ret_width is the shortest match. */
+static bool probe(const char *text, unsigned *flags, unsigned *ret_width, struct err *err)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        hs_expr_info_t *info = NULL;
+        hs_compile_error_t *error = NULL;
+        if (hs_expression_info(text, *flags, &info, &error) == HS_SUCCESS) {
+            *ret_width = info->min_width;
+            free(info);
+            return true;
+        }
+        (void)err_set(err, ERR_COMPILE, "E_COMPILE", "%s", error != NULL ? error->message : "?");
+        (void)hs_free_compile_error(error);
+        *flags |= HS_FLAG_PREFILTER;
+    }
+    return false;
+}
+
+/* "A|B" with a long literal for each alternative; returns the bytes of the shortest, 0 where one
+ * has none. The text is never longer than the regex. */
+static unsigned reduce_to_literals(struct slice regex, char *text)
+{
+    struct slice alternative;
+    unsigned shortest = UINT32_MAX;
+    size_t len = 0;
+    while (regex_next_alternative(&regex, &alternative)) {
+        struct regex_literal literal = regex_find_literal(alternative);
+        if (literal.n_bytes < MIN_LITERAL_BYTES)
+            return 0;
+        if (len != 0)
+            text[len++] = '|';
+        memcpy(text + len, literal.text.ptr, literal.text.len);
+        len += literal.text.len;
+        shortest = literal.n_bytes < shortest ? literal.n_bytes : shortest;
+    }
+    text[len] = '\0';
+    return shortest;
+}
+
+/* Add a pattern for what `part` of a regex must find. A long literal in it is enough: literals
+ * cost the scan next to nothing, and PCRE2 confirms. Without one, the part itself is a pattern
+ * that is only worth its price when a rule has no better guard. */
+static bool add_part(struct pattern_table *table, struct slice part, const struct pattern *like,
+                     struct pattern **ret_pattern, struct err *err)
+{
+    char text[LIMIT_PATTERN_BYTES + 1];
+    struct pattern wanted = *like;
+    wanted.text = text;
+    wanted.score = reduce_to_literals(part, text);
+    if (wanted.score != 0) {
+        wanted.flags |= HS_FLAG_CASELESS; /* "(?i)" may stand before it */
+        wanted.is_used = true;
+    } else {
+        memcpy(text, part.ptr, part.len);
+        text[part.len] = '\0';
+    }
+    unsigned width = 0;
+    *ret_pattern = NULL;
+    if (!probe(text, &wanted.flags, &width, err))
+        return false;
+    if (width == 0)
+        return true; /* Would hit on everything. */
+    *ret_pattern = table_add(table, &wanted);
+    return *ret_pattern != NULL || err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+}
+
+bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, bool is_body,
+                       struct pattern **ret_parts, size_t *ret_n, struct err *err)
+{
+    struct slice regex = slice_str(cond->node->value);
+    /* Case must be minded here: [^a] without case would not hit on "A". */
+    const struct pattern like = {.flags = BASE_FLAGS |
+                                          (cond->node->is_case_sensitive ? 0 : HS_FLAG_CASELESS),
+                                 .is_body = is_body};
+    struct slice parts[MAX_PARTS];
+    size_t n = regex_split_lookaheads(regex, parts, MAX_PARTS);
+    if (n == 0)
+        parts[n++] = regex;
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct pattern *pattern;
+        if (!add_part(table, parts[i], &like, &pattern, err))
+            return false;
+        if (pattern != NULL)
+            ret_parts[(*ret_n)++] = pattern;
+    }
+    return true;
+}

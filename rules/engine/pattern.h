@@ -1,0 +1,22 @@
+/* Texts for Hyperscan: from operands to expressions, merged, checked, compiled. */
+#pragma once
+
+#include "engine/private.h"
+
+void pattern_table_init(struct pattern_table *table, struct arena *memory);
+void pattern_table_done(struct pattern_table *table);
+
+/* The expression that hits where a line is like literal: OP_EQUALS, OP_STARTS_WITH, ...
+ * NULL when the literal is empty (nothing to look for) or memory is out. */
+struct pattern *pattern_add_literals(struct pattern_table *table, const struct slice *literals,
+                                     size_t n, enum operator_id op, bool is_body);
+
+/* The expressions that all hit where regex does, at most MAX_PARTS; none when Hyperscan can
+ * only find the empty string in it.
+ *
+ * False with err->text (no place) when the engine cannot take the regex. */
+MUST_USE bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, bool is_body,
+                                struct pattern **ret_parts, size_t *ret_n, struct err *err);
+
+/* Number the used patterns and compile both databases and the scratch of set. */
+MUST_USE bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct err *err);

@@ -1,0 +1,158 @@
+/* The compiled form of a rule set; for the files of this folder only.
+ *
+ * Every fact that a scan can establish is a bit: bits 0..31 are the target's anomalies, one says
+ * that a body follows, the rest are patterns. A rule has a guard, a set of bits of which one
+ * must be set before the rule can be true; the index leads from bits to rules. So a request
+ * without hits costs the scan and a look at empty words, however many rules there are. */
+#pragma once
+
+#include "engine/engine.h"
+#include "view/view.h"
+
+#include <hs.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum {
+    BIT_HAS_BODY = 32,      /* after the anomalies, see view_anomaly */
+    BIT_FIRST_PATTERN = 64, /* a word of its own for what is no pattern */
+    MAX_PARTS = 4,          /* patterns of one regex; each further lookahead only confirms */
+    MAX_GUARD = 512,        /* bits of one guard; a rule that needs more is always evaluated */
+    INTEREST_WORDS = 64,
+};
+
+/* One expression of a database, or (text NULL) a fact that no scan finds. */
+struct pattern {
+    const char *text;
+    unsigned flags;
+    unsigned score;    /* how rare a hit is: bytes of literal text */
+    bool is_body;      /* belongs to the database for bodies */
+    bool is_used;      /* asked for by a guard or a test */
+    uint32_t bit;      /* 0 for a pattern that is not used */
+    size_t rule_index; /* the first rule that brought it, for messages */
+};
+
+/* A literal operand, ready for comparison. */
+struct network {
+    unsigned char bytes[16];
+    unsigned prefix; /* bits */
+};
+
+/* A node of a compiled condition tree; lives in the set's arena. */
+struct cond {
+    const struct node *node;
+    struct cond *children;
+    size_t n_children;
+    struct slice name;
+    struct slice *literals;
+    size_t n_literals;
+    struct network *networks;
+    size_t n_networks;
+    pcre2_code *code;
+    struct cond *next_with_code;         /* of the whole set, to free them */
+    struct pattern *patterns[MAX_PARTS]; /* all must have hit before the test can be true */
+    size_t n_patterns;
+    struct pattern *name_pattern; /* hits when a field of that name is there */
+    uint32_t anomalies;           /* anomaly tests: bits of which one must be set */
+};
+
+struct compiled_rule {
+    const struct rule *rule;
+    struct cond *when;
+    struct cond *when_response; /* NULL without */
+    struct pattern **guard;
+    size_t n_guard; /* 0: evaluated for every request */
+    struct rule_info info;
+    struct slice first_cve;
+    bool is_response;
+    bool needs_body;
+};
+
+/* Which fields of a class (headers, cookies, arguments) must be shown to the scan. */
+struct interest {
+    bool all_names;
+    bool all_values;
+    uint32_t names[INTEREST_WORDS]; /* by length and first letter; errs on the side of "yes" */
+};
+
+struct ruleset {
+    size_t n_references; /* atomic */
+    struct rule_list source;
+    struct compiled_rule *rules;
+    size_t n_rules;
+
+    hs_database_t *head_database; /* NULL without patterns */
+    hs_database_t *body_database;
+    hs_scratch_t *scratch; /* never used, only cloned */
+    size_t n_bits;
+    uint32_t *index_offsets; /* [n_bits + 1] into index_rules */
+    uint32_t *index_rules;
+    uint64_t *unguarded; /* bitmap of rules */
+
+    bool wants[FIELD_COUNT]; /* single-valued fields that the scan must see */
+    struct interest headers;
+    struct interest cookies;
+    struct interest args;
+    bool wants_form;
+
+    struct arena memory; /* conditions, patterns, index */
+    void *first_chunk;
+    struct cond *codes;
+    pcre2_match_context *match_context;
+    struct ruleset_stats stats;
+    char *name;
+    char *hash;
+};
+
+struct lease {
+    struct ruleset *set;
+    hs_scratch_t *scratch;
+    pcre2_match_data *match_data;
+    pcre2_match_context *match_context;
+    pcre2_jit_stack *jit_stack;
+    size_t n_holders;
+    uint64_t *hits; /* [n_rules], written by the worker only */
+};
+
+/* What a pattern table collects while rules are compiled. */
+struct pattern_table {
+    struct arena *memory;
+    void *tree; /* of <search.h> */
+    struct pattern **items;
+    size_t n;
+    size_t capacity;
+    size_t rule_index;                       /* the rule that is being compiled */
+    struct pattern facts[BIT_FIRST_PATTERN]; /* anomalies and BIT_HAS_BODY */
+};
+
+static inline size_t words_for(size_t n_bits)
+{
+    return (n_bits + 63) / 64;
+}
+
+static inline void bit_set(uint64_t *bits, size_t bit)
+{
+    bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+}
+
+static inline bool bit_is_set(const uint64_t *bits, size_t bit)
+{
+    return (bits[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+static inline uint32_t *interest_word(struct interest *interest, struct slice name)
+{
+    return &interest->names[name.len % INTEREST_WORDS];
+}
+
+static inline uint32_t interest_mask(struct slice name)
+{
+    return name.len != 0 ? (uint32_t)1 << ((unsigned char)name.ptr[0] & 31) : 1;
+}
+
+/* Letters differ from their other case in a bit that the mask ignores. */
+static inline bool interest_has(const struct interest *interest, struct slice name)
+{
+    return (interest->names[name.len % INTEREST_WORDS] & interest_mask(name)) != 0;
+}

@@ -1,0 +1,26 @@
+/* A look at the text of a regular expression: as much of its syntax as choosing and splitting
+ * patterns needs. What is not understood only makes the answer more cautious. */
+#pragma once
+
+#include "stopgap/slice.h"
+
+/* A part of a regex that stands for itself. */
+struct regex_literal {
+    struct slice text; /* as the regex writes it, with "^" or "$" where it touches an end */
+    unsigned n_bytes;  /* that it stands for; 0: there is none */
+};
+
+/* Cut the next alternative of "A|B" off *rest; false when nothing is left. */
+bool regex_next_alternative(struct slice *rest, struct slice *ret_alternative);
+
+/* The longest literal that everything the regex matches must contain; none where it has
+ * alternatives. */
+struct regex_literal regex_find_literal(struct slice regex);
+
+/* Split "(?=A)(?=B)rest", with or without "^" before, into A, B and rest: each must be found in
+ * whatever the whole matches. Returns how many parts of max were filled; 0: not of that form. */
+size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_t max);
+
+/* The construct that would make a database miss what PCRE2 finds, or NULL: verbs, and options
+ * that switch "^ matches at a line" off. */
+const char *regex_forbidden(struct slice regex);

@@ -1,0 +1,83 @@
+/* The life of a rule set and what can be asked of it. */
+#include "engine/private.h"
+
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+struct ruleset *ruleset_ref(struct ruleset *set)
+{
+    (void)__atomic_add_fetch(&set->n_references, 1, __ATOMIC_RELAXED);
+    return set;
+}
+
+static void ruleset_free(struct ruleset *set)
+{
+    for (struct cond *cond = set->codes; cond != NULL; cond = cond->next_with_code)
+        pcre2_code_free(cond->code);
+    (void)hs_free_database(set->head_database);
+    (void)hs_free_database(set->body_database);
+    (void)hs_free_scratch(set->scratch);
+    pcre2_match_context_free(set->match_context);
+    rule_list_done(&set->source);
+    if (set->memory.next != NULL)
+        arena_done(&set->memory);
+    free(set->first_chunk);
+    free(set->rules);
+    free(set->name);
+    free(set->hash);
+    free(set);
+}
+
+void ruleset_unref(struct ruleset *set)
+{
+    if (set != NULL && __atomic_sub_fetch(&set->n_references, 1, __ATOMIC_ACQ_REL) == 0)
+        ruleset_free(set);
+}
+
+bool ruleset_set_identity(struct ruleset *set, const char *name, const char *hash, uint64_t load_us)
+{
+    char *own_name = strdup(name);
+    char *own_hash = strdup(hash);
+    if (own_name == NULL || own_hash == NULL) {
+        free(own_name);
+        free(own_hash);
+        return false;
+    }
+    free(set->name);
+    free(set->hash);
+    set->name = own_name;
+    set->hash = own_hash;
+    set->stats.load_us = load_us;
+    return true;
+}
+
+const char *ruleset_name(const struct ruleset *set)
+{
+    return set->name;
+}
+
+const char *ruleset_hash(const struct ruleset *set)
+{
+    return set->hash;
+}
+
+void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats)
+{
+    *ret_stats = set->stats;
+}
+
+size_t ruleset_n_rules(const struct ruleset *set)
+{
+    return set->n_rules;
+}
+
+const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index)
+{
+    return &set->rules[index].info;
+}
+
+const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index)
+{
+    return set->rules[index].rule;
+}

@@ -1,0 +1,224 @@
+/* The path of a rule set, top-down: read and verify, parse, the operator's changes, compile,
+ * self-test. Nothing is live before all of it worked. */
+#include "stopgap/ruleset.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "digest.h"
+#include "engine/engine.h"
+#include "selftest.h"
+#include "sets/builtin.h"
+#include "stopgap/buf.h"
+#include "stopgap/bundle.h"
+
+#include "stopgap/banned.h"
+
+enum { MAX_NAME_BYTES = 4096 };
+
+struct loading {
+    const struct rules_source *source;
+    struct rule_list rules;
+    struct rule_list dropped; /* switched off by the operator */
+    struct buf name;
+    struct err *err;
+};
+
+static bool no_memory(struct err *err)
+{
+    return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+}
+
+__attribute__((format(printf, 2, 3))) static bool name_add(struct loading *loading,
+                                                           const char *format, ...)
+{
+    char part[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(part, sizeof(part), format, args);
+    va_end(args);
+    return buf_printf(&loading->name, "%s%s", loading->name.len != 0 ? "+" : "", part) ||
+           no_memory(loading->err);
+}
+
+/* ---- sources */
+
+static bool load_builtin(struct loading *loading)
+{
+    if (!loading->source->use_builtin)
+        return true;
+    for (size_t i = 0; i < n_builtin_rules; i++)
+        if (!rules_parse(builtin_rules[i].text, "builtin", builtin_rules[i].name, &loading->rules,
+                         loading->err))
+            return false;
+    return name_add(loading, "builtin@%s", STOPGAP_VERSION);
+}
+
+static bool load_bundle_rules(struct loading *loading, const struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle_n_rules(bundle); i++) {
+        const char *file = NULL;
+        struct slice text = bundle_rule(bundle, i, &file);
+        if (!rules_parse(text, bundle_name(bundle), file, &loading->rules, loading->err))
+            return false;
+    }
+    return name_add(loading, "%s@%llu.%llu", bundle_name(bundle),
+                    (unsigned long long)bundle_epoch(bundle),
+                    (unsigned long long)bundle_serial(bundle));
+}
+
+static bool load_bundles(struct loading *loading)
+{
+    const struct rules_source *source = loading->source;
+    if (source->n_bundles != 0 && source->trust == NULL)
+        return err_set(loading->err, ERR_USAGE, "E_USAGE",
+                       "a bundle needs a root of trust: give the root file");
+    for (size_t i = 0; i < source->n_bundles; i++) {
+        struct bundle *bundle =
+            bundle_open(source->trust, source->bundle_paths[i], loading->err);
+        bool is_loaded = bundle != NULL && load_bundle_rules(loading, bundle);
+        bundle_close(bundle);
+        if (!is_loaded)
+            return false;
+    }
+    return true;
+}
+
+static bool load_directories(struct loading *loading)
+{
+    const struct rules_source *source = loading->source;
+    for (size_t i = 0; i < source->n_directories; i++)
+        if (!rules_parse_directory(source->directories[i], "directory", &loading->rules,
+                                   loading->err) ||
+            !name_add(loading, "%s@unsigned", source->directories[i]))
+            return false;
+    return true;
+}
+
+/* ---- the operator's changes */
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct rule *const *left = a;
+    const struct rule *const *right = b;
+    return strcmp((*left)->id, (*right)->id);
+}
+
+/* An id must be unique over all sources: logs and the operator's changes go by it. */
+static bool check_unique(const struct loading *loading)
+{
+    const struct rule_list *rules = &loading->rules;
+    const struct rule **sorted = calloc(rules->n + 1, sizeof(struct rule *));
+    if (sorted == NULL)
+        return no_memory(loading->err);
+    for (size_t i = 0; i < rules->n; i++)
+        sorted[i] = rules->items[i];
+    qsort(sorted, rules->n, sizeof(struct rule *), compare_ids);
+    bool is_unique = true;
+    for (size_t i = 1; i < rules->n && is_unique; i++) {
+        is_unique = strcmp(sorted[i - 1]->id, sorted[i]->id) != 0;
+        if (!is_unique) {
+            (void)err_set(loading->err, ERR_SYNTAX, "E_LINT", "rule %s is there twice: in %s, too",
+                          sorted[i]->id, sorted[i - 1]->file);
+            (void)err_at(loading->err, sorted[i]->file, 0, 0);
+        }
+    }
+    free(sorted);
+    return is_unique;
+}
+
+/* Index of the rule, or SIZE_MAX with err. */
+static size_t find_rule(const struct loading *loading, const char *id, const char *key)
+{
+    for (size_t i = 0; i < loading->rules.n; i++)
+        if (strcmp(loading->rules.items[i]->id, id) == 0)
+            return i;
+    (void)err_set(loading->err, ERR_USAGE, "E_RULE_UNKNOWN",
+                  "%s names '%.80s', which no rule has; 'stopgap rules list' shows the ids", key,
+                  id);
+    return SIZE_MAX;
+}
+
+static bool is_dropped(const struct loading *loading, const char *id)
+{
+    for (size_t i = 0; i < loading->dropped.n; i++)
+        if (strcmp(loading->dropped.items[i]->id, id) == 0)
+            return true;
+    return false;
+}
+
+static bool drop_rule(struct loading *loading, const char *id)
+{
+    struct rule_list *rules = &loading->rules;
+    if (is_dropped(loading, id))
+        return true; /* named twice */
+    size_t at = find_rule(loading, id, "disabled_rules");
+    if (at == SIZE_MAX)
+        return false;
+    loading->dropped.items[loading->dropped.n++] = rules->items[at];
+    rules->n--;
+    memmove(&rules->items[at], &rules->items[at + 1], (rules->n - at) * sizeof(struct rule *));
+    return true;
+}
+
+static bool apply_changes(struct loading *loading)
+{
+    const struct rules_source *source = loading->source;
+    for (size_t i = 0; i < source->n_detect; i++) {
+        size_t at = find_rule(loading, source->detect_rules[i], "detect_rules");
+        if (at == SIZE_MAX)
+            return false;
+        loading->rules.items[at]->is_detect_only = true;
+    }
+    loading->dropped.items = calloc(source->n_disabled + 1, sizeof(struct rule *));
+    if (loading->dropped.items == NULL)
+        return no_memory(loading->err);
+    for (size_t i = 0; i < source->n_disabled; i++)
+        if (!drop_rule(loading, source->disabled_rules[i]))
+            return false;
+    return true;
+}
+
+/* ---- all of it */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static struct ruleset *build(struct loading *loading, uint64_t started_us)
+{
+    char hash[DIGEST_HEX_BYTES];
+    if (!load_builtin(loading) || !load_bundles(loading) || !load_directories(loading) ||
+        !check_unique(loading) || !apply_changes(loading))
+        return NULL;
+    if (!rules_digest(&loading->rules, hash)) {
+        (void)no_memory(loading->err);
+        return NULL;
+    }
+    struct ruleset *set = ruleset_compile(&loading->rules, loading->err);
+    if (set == NULL)
+        return NULL;
+    bool is_good = rules_selftest(set, loading->err);
+    if (is_good && !ruleset_set_identity(set, loading->name.len != 0 ? loading->name.ptr : "none",
+                                         hash, now_us() - started_us))
+        is_good = no_memory(loading->err);
+    if (!is_good) {
+        ruleset_unref(set);
+        return NULL;
+    }
+    return set;
+}
+
+struct ruleset *rules_load(const struct rules_source *source, struct err *err)
+{
+    struct loading loading = {.source = source, .err = err};
+    buf_init(&loading.name, MAX_NAME_BYTES);
+    struct ruleset *set = build(&loading, now_us());
+    rule_list_done(&loading.rules);
+    rule_list_done(&loading.dropped);
+    buf_done(&loading.name);
+    return set;
+}

@@ -1,0 +1,211 @@
+/* From samples to requests, and what the set has to say about them. */
+#include "selftest.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+static const char default_host[] = "mail.example.com";
+enum { EXCERPT_SHOWN = 100 }; /* of a sample, in an error */
+static const char default_client[] = "192.0.2.1";
+
+/* What a sample becomes. */
+struct sample_request {
+    struct request_head head;
+    struct response_head response;
+    struct header_field *fields;
+    struct header_field *response_fields;
+};
+
+/* ---- requests from samples */
+
+static struct header_field split_header(const char *text)
+{
+    struct slice line = slice_str(text);
+    size_t colon = slice_find(line, ':');
+    if (colon == SIZE_MAX)
+        return (struct header_field){.name = line, .value = slice_make("", 0)};
+    return (struct header_field){.name = slice_trim(slice_head(line, colon)),
+                                 .value = slice_trim(slice_from(line, colon + 1))};
+}
+
+static void parse_client(const char *text, struct net_address *ret_client)
+{
+    memset(ret_client->bytes, 0, sizeof(ret_client->bytes));
+    if (inet_pton(AF_INET6, text, ret_client->bytes) == 1)
+        return;
+    ret_client->bytes[10] = ret_client->bytes[11] = 0xff;
+    (void)inet_pton(AF_INET, text, ret_client->bytes + 12);
+}
+
+static void build_head(const struct sample *sample, struct sample_request *request)
+{
+    struct request_head *head = &request->head;
+    size_t n = 0;
+    for (size_t i = 0; i < sample->n_headers; i++) {
+        request->fields[n] = split_header(sample->headers[i]);
+        if (slice_equal_nocase(request->fields[n].name, SLICE("Host")))
+            head->host = request->fields[n].value;
+        n++;
+    }
+    if (head->host.ptr == NULL) {
+        head->host = slice_str(default_host);
+        request->fields[n++] = (struct header_field){.name = SLICE("Host"), .value = head->host};
+    }
+    head->method = slice_str(sample->method != NULL      ? sample->method
+                             : sample->body_len != 0 ? "POST"
+                                                     : "GET");
+    head->target = slice_str(sample->target != NULL ? sample->target : "/");
+    head->fields = request->fields;
+    head->n_fields = n;
+    head->has_body = sample->body_len != 0;
+    parse_client(sample->client != NULL ? sample->client : default_client, &head->client);
+}
+
+static bool sample_request_init(const struct sample *sample, struct sample_request *ret_request)
+{
+    *ret_request = (struct sample_request){
+        .fields = calloc(sample->n_headers + 1, sizeof(struct header_field)),
+        .response_fields = calloc(sample->n_response_headers + 1, sizeof(struct header_field)),
+    };
+    if (ret_request->fields == NULL || ret_request->response_fields == NULL)
+        return false;
+    build_head(sample, ret_request);
+    for (size_t i = 0; i < sample->n_response_headers; i++)
+        ret_request->response_fields[i] = split_header(sample->response_headers[i]);
+    ret_request->response = (struct response_head){
+        .status = sample->status != 0 ? sample->status : 200,
+        .fields = ret_request->response_fields,
+        .n_fields = sample->n_response_headers,
+    };
+    return true;
+}
+
+static void sample_request_done(struct sample_request *request)
+{
+    free(request->fields);
+    free(request->response_fields);
+}
+
+/* ---- the test */
+
+struct selftest {
+    struct ruleset *set;
+    struct lease *lease;
+    bool *matched;
+    struct err *err;
+};
+
+static bool fail(const struct selftest *test, size_t rule_index, const char *list, size_t number,
+                 const char *what)
+{
+    const struct rule *rule = ruleset_source_rule(test->set, rule_index);
+    (void)err_set(test->err, ERR_TEST, "E_SELFTEST", "rule %s: %s sample %zu %s", rule->id, list,
+                  number + 1, what);
+    return err_at(test->err, rule->file, 0, 0);
+}
+
+/* Fill test->matched for sample. */
+static bool run_sample(const struct selftest *test, const struct sample *sample)
+{
+    struct sample_request request;
+    struct trial trial = {.head = &request.head, .response = &request.response};
+    bool is_done = sample_request_init(sample, &request);
+    trial.body = slice_make(sample->body, sample->body_len);
+    is_done = is_done && ruleset_try(test->lease, &trial, test->matched);
+    sample_request_done(&request);
+    return is_done;
+}
+
+/* Say where rule `offender` sees something in sample, for the author of the rule. */
+static void explain(const struct selftest *test, const struct sample *sample, size_t offender,
+                    char *text, size_t size)
+{
+    enum { ARENA_BYTES = 64 * 1024 };
+    struct sample_request request;
+    struct inspection *inspection = NULL;
+    struct arena arena;
+    struct slice id = slice_str(ruleset_rule(test->set, offender)->id);
+    char *memory = malloc(ARENA_BYTES);
+    (void)snprintf(text, size, "is matched by rule %s", id.ptr);
+    if (memory == NULL || !sample_request_init(sample, &request)) {
+        free(memory);
+        return;
+    }
+    arena_init(&arena, memory, ARENA_BYTES, LIMIT_ARENA_BYTES);
+    struct verdict verdict =
+        rules_check_head(test->lease, &request.head, RULES_BLOCK, &arena, &inspection);
+    if (verdict.action == VERDICT_NEED_BODY)
+        verdict =
+            rules_check_body(inspection, slice_make(sample->body, sample->body_len), true);
+    for (unsigned i = 0; i < verdict.n_hits; i++) {
+        const struct rule_hit *hit = &verdict.hits[i];
+        if (slice_equal(hit->rule_id, id) && hit->field.len != 0)
+            (void)snprintf(text, size, "is matched by rule %s in " SLICE_FMT ", view %s: '%.*s'",
+                           id.ptr, SLICE_ARG(hit->field), view_name(hit->view),
+                           SLICE_ARG(slice_head(hit->excerpt, EXCERPT_SHOWN)));
+    }
+    rules_end(inspection);
+    arena_done(&arena);
+    free(memory);
+    sample_request_done(&request);
+}
+
+static bool test_must_block(const struct selftest *test, size_t index)
+{
+    const struct rule *rule = ruleset_source_rule(test->set, index);
+    for (size_t i = 0; i < rule->n_must_block; i++) {
+        if (!run_sample(test, &rule->must_block[i]))
+            return fail(test, index, "must_block", i, "could not be judged: a match limit");
+        if (!test->matched[index])
+            return fail(test, index, "must_block", i, "is not matched by the rule");
+    }
+    return true;
+}
+
+/* The first rule that must not match a good request of rule `index`, or SIZE_MAX. */
+static size_t find_offender(const struct selftest *test, size_t index)
+{
+    if (test->matched[index])
+        return index;
+    for (size_t i = 0; i < ruleset_n_rules(test->set); i++) {
+        bool can_stop = ruleset_rule(test->set, i)->is_enforced &&
+                        !action_is_response(ruleset_source_rule(test->set, i)->action);
+        if (test->matched[i] && can_stop)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static bool test_must_pass(const struct selftest *test, size_t index)
+{
+    const struct rule *rule = ruleset_source_rule(test->set, index);
+    for (size_t i = 0; i < rule->n_must_pass; i++) {
+        char what[400];
+        if (!run_sample(test, &rule->must_pass[i]))
+            return fail(test, index, "must_pass", i, "could not be judged: a match limit");
+        size_t offender = find_offender(test, index);
+        if (offender == SIZE_MAX)
+            continue;
+        explain(test, &rule->must_pass[i], offender, what, sizeof(what));
+        return fail(test, index, "must_pass", i, what);
+    }
+    return true;
+}
+
+bool rules_selftest(struct ruleset *set, struct err *err)
+{
+    struct selftest test = {.set = set, .err = err};
+    size_t n = ruleset_n_rules(set);
+    test.matched = calloc(n + 1, sizeof(*test.matched));
+    test.lease = lease_new(set, err);
+    bool is_passed = test.matched != NULL && test.lease != NULL;
+    if (!is_passed)
+        (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the self-test");
+    for (size_t i = 0; i < n && is_passed; i++)
+        is_passed = test_must_block(&test, i) && test_must_pass(&test, i);
+    lease_free(test.lease);
+    free(test.matched);
+    return is_passed;
+}

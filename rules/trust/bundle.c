@@ -1,0 +1,297 @@
+/* The way of a bundle from a file to checked rules: steps D to I of the trust design, in order.
+ *
+ * Everything happens in one buffer that is read once and kept until bundle_close, so there is no
+ * gap between what was checked and what is used. */
+#include "stopgap/bundle.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "file.h"
+#include "signature.h"
+#include "store.h"
+#include "utc.h"
+
+#include "stopgap/banned.h"
+
+struct bundle {
+    struct buf bytes;
+    struct ustar archive;
+    struct manifest manifest;
+    char name[TEXT_NAME_MAX + 1];
+    char hash[HASH_SIZE];
+    char expires[UTC_TIME_CHARS + 1];
+    size_t first_rule; /* members [first_rule, first_rule + n_rules) are below rules/ */
+    size_t n_rules;
+    int64_t fixed_now;   /* 0: the system clock */
+    int64_t signed_time; /* the clock is at least this */
+};
+
+static bool read_container(struct bundle *bundle, const char *path, struct err *err)
+{
+    static const struct file_codes codes = {.read = "E_BUNDLE_READ", .size = "E_BUNDLE_SIZE"};
+    buf_init(&bundle->bytes, LIMIT_BUNDLE_BYTES);
+    if (!file_read(AT_FDCWD, path, &codes, &bundle->bytes, err) ||
+        !ustar_read(buf_slice(&bundle->bytes), &bundle->archive, err))
+        return false;
+    return hash_hex(buf_slice(&bundle->bytes), bundle->hash) ||
+           err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "SHA-256 is not available");
+}
+
+static bool fail_threshold(const struct signature_tally *tally, const char *code, struct err *err)
+{
+    char counts[400];
+    signature_describe(tally, counts, sizeof(counts));
+    return err_set(err, ERR_TRUST, code, "not enough valid signatures by keys of role rules: %s",
+                   counts);
+}
+
+/* Step F, before a byte of the manifest is interpreted. */
+static bool check_signatures(const struct trust_store *store, const struct bundle *bundle,
+                             struct signature_tally *ret_tally, struct err *err)
+{
+    const struct signature_request request = {.role = ROLE_RULES,
+                                              .message = bundle->archive.members[0].data,
+                                              .archive = &bundle->archive,
+                                              .prefix = "sig/"};
+    signature_count(store->root, &request, ret_tally);
+    if (ret_tally->good >= ret_tally->needed)
+        return true;
+    if (ret_tally->good + ret_tally->unusable >= ret_tally->needed)
+        return err_set(err, ERR_TRUST, "E_ENGINE_TOO_OLD_CRYPTO",
+                       "%u of the signatures are in an algorithm that this build cannot check "
+                       "(%s); this does not mean forgery; upgrade the program",
+                       ret_tally->unusable, ret_tally->unusable_word);
+    return fail_threshold(ret_tally, "E_SIG_THRESHOLD", err);
+}
+
+/* The publisher's root and ours must be one history. */
+static bool check_root_line(const struct root *root, const struct manifest *manifest,
+                            struct err *err)
+{
+    const char *hash = NULL;
+    if (manifest->root_version > root->version)
+        return err_set(err, ERR_TRUST, "E_ROOT_BEHIND",
+                       "the bundle was signed under root %llu, ours is root %llu; get the newer "
+                       "root from the publisher",
+                       (unsigned long long)manifest->root_version,
+                       (unsigned long long)root->version);
+    if (manifest->root_version == root->version)
+        hash = root->hash;
+    else if (manifest->root_version == root->version - 1)
+        hash = root->previous;
+    if (hash != NULL && slice_equal(manifest->root_hash, slice_str(hash)))
+        return true;
+    return err_set(err, ERR_TRUST, "E_ROOT_FORK",
+                   "the bundle names a root %llu with another hash than ours; the publisher's "
+                   "history of roots is not the one trusted here",
+                   (unsigned long long)manifest->root_version);
+}
+
+/* A root of our version that comes in the bundle must be ours, byte for byte. */
+static bool check_root_member(const struct root *root, const struct ustar *archive, struct err *err)
+{
+    char name[32];
+    (void)snprintf(name, sizeof(name), "root/%010llu", (unsigned long long)root->version);
+    const struct ustar_member *member = ustar_find(archive, name);
+    if (member == NULL || slice_equal(member->data, buf_slice(&root->text)))
+        return true;
+    return err_set(err, ERR_TRUST, "E_ROOT_FORK", "%s in the bundle is not the root trusted here",
+                   name);
+}
+
+/* Step G, on an authenticated manifest. */
+static bool check_manifest(const struct trust_store *store, struct bundle *bundle,
+                           struct signature_tally *tally, struct err *err)
+{
+    struct manifest *manifest = &bundle->manifest;
+    if (!manifest_parse(bundle->archive.members[0].data, manifest, err))
+        return false;
+    signature_apply_time(store->root, manifest->created, tally);
+    if (tally->good < tally->needed)
+        return fail_threshold(tally, "E_SIG_KEY_TIME", err);
+    /* A lab has a test root; wherever that is refused, lab sets are, too. */
+    if (manifest->is_lab && !store->allow_test_root)
+        return err_set(err, ERR_TRUST, "E_CHANNEL",
+                       "the bundle is of the channel lab and never loads in production");
+    if (!check_root_line(store->root, manifest, err) ||
+        !check_root_member(store->root, &bundle->archive, err))
+        return false;
+    if (root_is_withdrawn(store->root, manifest->name, manifest->epoch, manifest->serial))
+        return err_set(err, ERR_TRUST, "E_WITHDRAWN",
+                       SLICE_FMT " %llu.%llu was withdrawn by its publisher; get a newer one",
+                       SLICE_ARG(manifest->name), (unsigned long long)manifest->epoch,
+                       (unsigned long long)manifest->serial);
+    return true;
+}
+
+static bool admit(struct trust_store *store, const struct bundle *bundle, struct err *err)
+{
+    char manifest_hash[HASH_SIZE];
+    return (hash_hex(bundle->archive.members[0].data, manifest_hash) ||
+            err_set(err, ERR_MEMORY, "E_HASH", "SHA-256 is not available")) &&
+           store_admit(store, &bundle->manifest, manifest_hash, err);
+}
+
+static bool is_listed_kind(const char *name)
+{
+    return strncmp(name, "rules/", 6) == 0 || strncmp(name, "tests/", 6) == 0;
+}
+
+static bool check_member(const struct ustar_member *member, const struct manifest_file *file,
+                         struct err *err)
+{
+    char hash[HASH_SIZE];
+    if (member->data.len == file->size && hash_hex(member->data, hash) &&
+        slice_equal(file->hash, slice_str(hash)))
+        return true;
+    return err_set(err, ERR_TRUST, "E_HASH",
+                   "%s is not the file that was signed; fetch the bundle again", member->name);
+}
+
+/* Which side of the two sorted lists has a name that the other lacks? */
+static bool fail_lists(const struct ustar_member *member, const struct manifest_file *file,
+                       struct err *err)
+{
+    bool is_missing = member == NULL;
+    if (member != NULL && file != NULL) {
+        size_t len = strlen(member->name);
+        int order =
+            memcmp(file->name.ptr, member->name, len < file->name.len ? len : file->name.len);
+        is_missing = order < 0 || (order == 0 && file->name.len < len);
+    }
+    if (is_missing)
+        return err_set(err, ERR_TRUST, "E_BUNDLE_MISSING",
+                       SLICE_FMT " is in the manifest, but not in the bundle",
+                       SLICE_ARG(file->name));
+    return err_set(err, ERR_TRUST, "E_BUNDLE_UNLISTED",
+                   "%s is in the bundle, but not in the signed manifest", member->name);
+}
+
+/* Step I: both lists are in byte order, so one pass finds what either side lacks. */
+static bool check_contents(const struct bundle *bundle, struct err *err)
+{
+    const struct manifest *manifest = &bundle->manifest;
+    size_t next = 0;
+    for (size_t i = 0; i < bundle->archive.n_members; i++) {
+        const struct ustar_member *member = &bundle->archive.members[i];
+        if (!is_listed_kind(member->name))
+            continue;
+        const struct manifest_file *file = next < manifest->n_files ? &manifest->files[next] : NULL;
+        if (file == NULL || !slice_equal(slice_str(member->name), file->name))
+            return fail_lists(member, file, err);
+        if (!check_member(member, file, err))
+            return false;
+        next++;
+    }
+    return next == manifest->n_files || fail_lists(NULL, &manifest->files[next], err);
+}
+
+static void find_rules(struct bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->archive.n_members; i++) {
+        if (strncmp(bundle->archive.members[i].name, "rules/", 6) != 0)
+            continue;
+        if (bundle->n_rules++ == 0)
+            bundle->first_rule = i;
+    }
+}
+
+static bool check_bundle(struct trust_store *store, struct bundle *bundle, struct err *err)
+{
+    struct signature_tally tally;
+    if (!check_signatures(store, bundle, &tally, err) ||
+        !check_manifest(store, bundle, &tally, err) || !admit(store, bundle, err) ||
+        !check_contents(bundle, err))
+        return false;
+    memcpy(bundle->name, bundle->manifest.name.ptr, bundle->manifest.name.len);
+    utc_format_time(bundle->manifest.expires, bundle->expires);
+    bundle->fixed_now = store->fixed_now;
+    bundle->signed_time = store->state.signed_time;
+    find_rules(bundle);
+    return true;
+}
+
+/* The place of an error is the bundle and, for its texts, the line within the member. */
+static void set_place(struct err *err, const char *path)
+{
+    if (err == NULL)
+        return;
+    unsigned line = strcmp(err->file, "manifest") == 0 ? err->line : 0;
+    (void)err_at(err, path, 0, 0);
+    if (line != 0)
+        (void)snprintf(err->file, sizeof(err->file), "%.200s(" USTAR_MANIFEST ")", path);
+    err->line = line;
+}
+
+struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err)
+{
+    struct bundle *bundle = calloc(1, sizeof(*bundle));
+    if (bundle == NULL) {
+        (void)err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "no memory for the bundle");
+        return NULL;
+    }
+    if (err != NULL)
+        *err = (struct err){0};
+    if (read_container(bundle, path, err) && check_bundle(store, bundle, err))
+        return bundle;
+    set_place(err, path);
+    bundle_close(bundle);
+    return NULL;
+}
+
+void bundle_close(struct bundle *bundle)
+{
+    if (bundle == NULL)
+        return;
+    manifest_done(&bundle->manifest);
+    ustar_done(&bundle->archive);
+    buf_done(&bundle->bytes);
+    free(bundle);
+}
+
+const char *bundle_name(const struct bundle *bundle)
+{
+    return bundle->name;
+}
+
+uint64_t bundle_epoch(const struct bundle *bundle)
+{
+    return bundle->manifest.epoch;
+}
+
+uint64_t bundle_serial(const struct bundle *bundle)
+{
+    return bundle->manifest.serial;
+}
+
+const char *bundle_hash(const struct bundle *bundle)
+{
+    return bundle->hash;
+}
+
+const char *bundle_expires(const struct bundle *bundle)
+{
+    return bundle->expires;
+}
+
+bool bundle_is_expired(const struct bundle *bundle)
+{
+    int64_t now = bundle->fixed_now != 0 ? bundle->fixed_now : (int64_t)time(NULL);
+    return (now > bundle->signed_time ? now : bundle->signed_time) >= bundle->manifest.expires;
+}
+
+size_t bundle_n_rules(const struct bundle *bundle)
+{
+    return bundle->n_rules;
+}
+
+struct slice bundle_rule(const struct bundle *bundle, size_t index, const char **ret_name)
+{
+    assert(index < bundle->n_rules);
+    const struct ustar_member *member = &bundle->archive.members[bundle->first_rule + index];
+    *ret_name = member->name;
+    return member->data;
+}

@@ -1,0 +1,316 @@
+/* Opening the trust store, and the order of bundles. */
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "utc.h"
+
+#include "stopgap/banned.h"
+
+enum {
+    ROOT_PATH_SIZE = 32, /* "roots/" and ten digits */
+    FUTURE_DAYS = 2,     /* a signed time further ahead of our clock is not believed */
+};
+
+int64_t store_now(const struct trust_store *store)
+{
+    return store->fixed_now != 0 ? store->fixed_now : (int64_t)time(NULL);
+}
+
+bool trust_state_was_lost(const struct trust_store *store)
+{
+    return store->was_lost;
+}
+
+static void format_root_path(uint64_t version, char out[ROOT_PATH_SIZE])
+{
+    (void)snprintf(out, ROOT_PATH_SIZE, "roots/%010llu", (unsigned long long)version);
+}
+
+/* ---- opening */
+
+static int open_folder(const char *path, struct err *err)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        (void)err_set(err, ERR_IO, "E_STATE_OPEN", "cannot create the state folder: %s",
+                      strerror(errno));
+        (void)err_at(err, path, 0, 0);
+        return -1;
+    }
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        (void)err_set(err, ERR_IO, "E_STATE_OPEN", "cannot open the state folder: %s",
+                      strerror(errno));
+        (void)err_at(err, path, 0, 0);
+    }
+    return folder;
+}
+
+/* Ten digits; what a killed write left behind has another name. */
+static bool is_root_name(const char *name)
+{
+    return strlen(name) == 10 && strspn(name, "0123456789") == 10;
+}
+
+/* The root with the highest number in roots/ that still parses: for a state that was lost. */
+static struct root *find_newest_root(int folder)
+{
+    int fd = openat(folder, "roots", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return NULL;
+    }
+    struct root *newest = NULL;
+    const struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        struct root *root = NULL;
+        if (is_root_name(entry->d_name))
+            root = root_read(dirfd(dir), entry->d_name, NULL);
+        if (root != NULL && (newest == NULL || root->version > newest->version)) {
+            root_free(newest);
+            newest = root;
+        } else {
+            root_free(root);
+        }
+    }
+    (void)closedir(dir);
+    return newest;
+}
+
+/* The root that the state names; NULL when there is none or its file is not the one meant. */
+static struct root *load_stored_root(struct trust_store *store)
+{
+    if (store->was_lost)
+        return find_newest_root(store->folder);
+    if (store->state.root_version == 0)
+        return NULL;
+    char path[ROOT_PATH_SIZE];
+    format_root_path(store->state.root_version, path);
+    struct root *root = root_read(store->folder, path, NULL);
+    if (root != NULL && strcmp(root->hash, store->state.root_hash) == 0)
+        return root;
+    root_free(root);
+    store->was_lost = true;
+    return NULL;
+}
+
+static bool load_state(struct trust_store *store, struct err *err)
+{
+    enum state_result result = state_load(store->folder, &store->state, err);
+    store->was_lost = result == STATE_LOST;
+    store->keep_previous = result == STATE_GOOD;
+    return result != STATE_FAILED;
+}
+
+/* Two files for one version are two histories; which one is meant is for a person to say. */
+static bool check_fork(const struct trust_store *store, const struct root *anchor, struct err *err)
+{
+    if (store->state.root_version != anchor->version ||
+        strcmp(store->state.root_hash, anchor->hash) == 0)
+        return true;
+    return err_set(err, ERR_TRUST, "E_ROOT_FORK",
+                   "this is another root %llu than the one that the state folder was made with; "
+                   "give the right root, or another state folder",
+                   (unsigned long long)anchor->version);
+}
+
+/* The newer one of the operator's root and the stored one. */
+static bool choose_root(struct trust_store *store, struct root *anchor, struct root *stored,
+                        struct err *err)
+{
+    if (anchor == NULL && stored == NULL)
+        return err_set(err, ERR_TRUST, "E_ROOT_NONE",
+                       "no root to check signatures with; name the publisher's root file");
+    bool takes_stored = anchor == NULL || (stored != NULL && stored->version > anchor->version);
+    store->root = takes_stored ? stored : anchor;
+    root_free(takes_stored ? anchor : stored);
+    if (store->root->is_test && !store->allow_test_root)
+        return err_set(err, ERR_TRUST, "E_ROOT_TEST",
+                       "the root says 'usage test' and is refused in production");
+    return true;
+}
+
+static bool open_root(struct trust_store *store, const char *root_path, struct err *err)
+{
+    struct root *anchor = NULL;
+    if (root_path != NULL) {
+        anchor = root_read(AT_FDCWD, root_path, err);
+        if (anchor == NULL)
+            return false;
+        if (!check_fork(store, anchor, err)) {
+            root_free(anchor);
+            return err_at(err, root_path, 0, 0);
+        }
+    }
+    struct root *stored = store->folder >= 0 ? load_stored_root(store) : NULL;
+    return choose_root(store, anchor, stored, err) || err_at(err, root_path, 0, 0);
+}
+
+struct trust_store *trust_open(const struct trust_options *options, struct err *err)
+{
+    struct trust_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        (void)err_set(err, ERR_MEMORY, "E_STATE_OPEN", "no memory for the trust store");
+        return NULL;
+    }
+    store->folder = -1;
+    store->fixed_now = options->now;
+    store->allow_test_root = options->allow_test_root;
+    bool done = true;
+    if (options->state_dir != NULL) {
+        store->folder = open_folder(options->state_dir, err);
+        done = store->folder >= 0 && load_state(store, err);
+    }
+    if (done && open_root(store, options->root_path, err))
+        return store;
+    trust_close(store);
+    return NULL;
+}
+
+void trust_close(struct trust_store *store)
+{
+    if (store == NULL)
+        return;
+    root_free(store->root);
+    if (store->folder >= 0)
+        (void)close(store->folder);
+    free(store);
+}
+
+/* ---- order */
+
+static bool judge_order(const struct trust_store *store, const struct manifest *manifest,
+                        const struct state_floor *floor, struct err *err)
+{
+    unsigned long long epoch = manifest->epoch;
+    unsigned long long serial = manifest->serial;
+    unsigned long long open_epoch = store->root->epoch;
+    /* Epochs belong to the root: a stolen rules key must not be able to run ahead of them. */
+    if (epoch > open_epoch)
+        return err_set(err, ERR_TRUST, "E_EPOCH",
+                       "the bundle is of epoch %llu, but root %llu opens epochs up to %llu only",
+                       epoch, (unsigned long long)store->root->version, open_epoch);
+    if (epoch < open_epoch)
+        return err_set(err, ERR_TRUST, "E_ROLLBACK",
+                       "the bundle is of epoch %llu, which root %llu closed; the epoch is %llu",
+                       epoch, (unsigned long long)store->root->version, open_epoch);
+    if (floor != NULL &&
+        (epoch < floor->epoch || (epoch == floor->epoch && serial < floor->serial)))
+        return err_set(err, ERR_TRUST, "E_ROLLBACK",
+                       SLICE_FMT " %llu.%llu is older than %llu.%llu, which was seen here before",
+                       SLICE_ARG(manifest->name), epoch, serial, (unsigned long long)floor->epoch,
+                       (unsigned long long)floor->serial);
+    return true;
+}
+
+static bool is_same_place(const struct manifest *manifest, const struct state_floor *floor)
+{
+    return floor != NULL && manifest->epoch == floor->epoch && manifest->serial == floor->serial;
+}
+
+/* roots/NNNNNNNNNN for the root in force. */
+static bool save_root(const struct trust_store *store, struct err *err)
+{
+    char path[ROOT_PATH_SIZE];
+    format_root_path(store->root->version, path);
+    if (mkdirat(store->folder, "roots", 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "E_STATE_WRITE", "cannot create the folder roots: %s",
+                       strerror(errno));
+    return file_replace(store->folder, path, buf_slice(&store->root->text), "E_STATE_WRITE", err);
+}
+
+/* The root goes first: a state never names a root that is not there. */
+static bool commit(struct trust_store *store, struct state *next, struct err *err)
+{
+    if (store->folder < 0)
+        return true;
+    /* Another process may have stored a newer root than the one that we read. */
+    if (store->root->version > next->root_version) {
+        if (!save_root(store, err))
+            return false;
+        next->root_version = store->root->version;
+        memcpy(next->root_hash, store->root->hash, sizeof(next->root_hash));
+    }
+    if (!state_save(store->folder, next, store->keep_previous, err))
+        return false;
+    store->keep_previous = true;
+    return true;
+}
+
+static bool raise_floor(struct trust_store *store, const struct manifest *manifest,
+                        const char *manifest_hash, struct err *err)
+{
+    struct state next = store->state;
+    const struct state_floor *known = state_find(&next, manifest->name, manifest->is_lab);
+    size_t index = known != NULL ? (size_t)(known - next.floors) : next.n_floors;
+    if (index == STATE_MAX_FLOORS)
+        return err_set(err, ERR_LIMIT, "E_STATE_FULL", "more than %d names of bundles",
+                       STATE_MAX_FLOORS);
+    struct state_floor *floor = &next.floors[index];
+    *floor = (struct state_floor){
+        .is_lab = manifest->is_lab, .epoch = manifest->epoch, .serial = manifest->serial};
+    memcpy(floor->name, manifest->name.ptr, manifest->name.len);
+    memcpy(floor->hash, manifest_hash, TEXT_HASH_CHARS);
+    if (known == NULL)
+        next.n_floors++;
+    /* A time far ahead of our clock may be a mistake; stored, it would age everything for good. */
+    bool is_credible = manifest->created <= store_now(store) + FUTURE_DAYS * UTC_DAY_SECONDS;
+    if (is_credible && manifest->created > next.signed_time)
+        next.signed_time = manifest->created;
+    if (!commit(store, &next, err))
+        return false;
+    store->state = next;
+    return true;
+}
+
+/* Another process may have raised floors since we read them. What we hold in memory stays when
+ * the files are gone or damaged: it is the better knowledge. */
+static bool refresh(struct trust_store *store, struct err *err)
+{
+    struct state state;
+    enum state_result result = state_load(store->folder, &state, err);
+    if (result == STATE_GOOD)
+        store->state = state;
+    store->keep_previous = result == STATE_GOOD;
+    return result != STATE_FAILED;
+}
+
+bool store_admit(struct trust_store *store, const struct manifest *manifest,
+                 const char *manifest_hash, struct err *err)
+{
+    bool done = false;
+    if (store->folder >= 0) {
+        if (flock(store->folder, LOCK_EX) != 0)
+            return err_set(err, ERR_IO, "E_STATE_LOCK", "cannot lock the state folder: %s",
+                           strerror(errno));
+        if (!refresh(store, err))
+            goto out;
+    }
+    const struct state_floor *floor = state_find(&store->state, manifest->name, manifest->is_lab);
+    if (!judge_order(store, manifest, floor, err))
+        goto out;
+    if (!is_same_place(manifest, floor))
+        done = raise_floor(store, manifest, manifest_hash, err);
+    else if (strcmp(floor->hash, manifest_hash) == 0)
+        done = true;
+    else
+        (void)err_set(err, ERR_TRUST, "E_SERIAL_REUSED",
+                      "another " SLICE_FMT " %llu.%llu with other content was signed before; ask "
+                      "the publisher, one of the two may be forged",
+                      SLICE_ARG(manifest->name), (unsigned long long)manifest->epoch,
+                      (unsigned long long)manifest->serial);
+out:
+    if (store->folder >= 0)
+        (void)flock(store->folder, LOCK_UN);
+    return done;
+}

@@ -1,0 +1,139 @@
+"""Fixtures of the black-box tests. The program is build/dev/stopgap or what STOPGAP_BIN names."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness.bundles import Publisher
+from harness.certs import Authority
+from harness.client import Client
+from harness.exchange import Exchange, answer_all
+from harness.launcher import Launcher, Pair
+from harness.wait import Ports
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def source_dir():
+    return SOURCE
+
+
+@pytest.fixture(scope="session")
+def stopgap_bin():
+    path = os.environ.get("STOPGAP_BIN", str(SOURCE / "build" / "dev" / "stopgap"))
+    if not os.access(path, os.X_OK):
+        pytest.exit("no program at %s: build it or set STOPGAP_BIN" % path, returncode=4)
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def ports():
+    taken = Ports()
+    yield taken
+    taken.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def publisher(tmp_path):
+    return Publisher(tmp_path)
+
+
+@pytest.fixture
+def exchange():
+    """exchange(script, tls=..., port=...): a scripted upstream (harness/exchange.py)."""
+    made = []
+
+    def start(script=answer_all, **kwargs):
+        made.append(Exchange(script, **kwargs))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+    for one in made:
+        one.check()
+
+
+@pytest.fixture
+def client():
+    """client(proxy or port, tls=..., ...): a raw connection (harness/client.py)."""
+    made = []
+
+    def connect(target, **kwargs):
+        made.append(Client(getattr(target, "port", target), **kwargs))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def proxy(stopgap_bin, ports, tmp_path):
+    """proxy(upstream, *options, ...): a running proxy of this test alone (harness/launcher.py)."""
+    launcher = Launcher(stopgap_bin, ports, tmp_path)
+    yield launcher.start
+    launcher.finish()
+
+
+def shared_pair(stopgap_bin, ports, folder, *options):
+    launcher = Launcher(stopgap_bin, ports, folder)
+    pair = Pair(launcher, *options)
+    yield pair
+    pair.exchange.close()
+    launcher.finish()
+
+
+@pytest.fixture(scope="session")
+def block_mode_pair(stopgap_bin, ports, tmp_path_factory):
+    yield from shared_pair(stopgap_bin, ports, tmp_path_factory.mktemp("block"))
+
+
+@pytest.fixture(scope="session")
+def detect_mode_pair(stopgap_bin, ports, tmp_path_factory):
+    yield from shared_pair(stopgap_bin, ports, tmp_path_factory.mktemp("detect"), "--mode", "detect")
+
+
+@pytest.fixture
+def pair(block_mode_pair):
+    """.proxy with default options and .exchange, its upstream; both lent, so one test at a time."""
+    yield block_mode_pair.lend()
+    block_mode_pair.check()
+
+
+@pytest.fixture
+def detect_pair(detect_mode_pair):
+    """The same in detect mode: every target passes, no byte changes."""
+    yield detect_mode_pair.lend()
+    detect_mode_pair.check()
+
+
+@pytest.fixture
+def run_to_end(proxy):
+    """Start a proxy that must give up by itself; returns it after its end."""
+
+    def run(upstream, *options, **kwargs):
+        one = proxy(upstream, *options, is_expected_to_fail=True, **kwargs)
+        one.wait_end(30)
+        return one
+
+    return run
+
+
+@pytest.fixture
+def stopgap(stopgap_bin):
+    """stopgap("check", "-c", path): run a verb to its end."""
+
+    def run(*args, **kwargs):
+        return subprocess.run([stopgap_bin, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False, **kwargs)
+
+    return run
