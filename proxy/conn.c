@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "limits.h"
+#include "net/proxy_protocol.h"
 #include "txn.h"
 #include "upstream.h"
 #include "worker.h"
@@ -18,6 +19,8 @@ static void on_client_end(struct stream *stream);
 static void on_client_sent(struct stream *stream);
 static void on_client_failed(struct stream *stream, enum stream_failure failure, const char *text);
 static void on_client_closed(struct stream *stream);
+static void conn_open(struct conn *conn);
+static bool conn_peer_is_trusted(const struct conn *conn);
 
 static const struct stream_events client_events = {
     .on_open = on_client_open,
@@ -50,7 +53,7 @@ static uint64_t relay_timeout(const struct conn *conn)
 static uint64_t conn_timeout(const struct conn *conn)
 {
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
-    if (conn->state == CONN_HANDSHAKE)
+    if (conn->state == CONN_PROXY_HEADER || conn->state == CONN_HANDSHAKE)
         return timeouts->handshake_ms;
     if (conn->state != CONN_OPEN)
         return LIMIT_DRAIN_MS;
@@ -117,9 +120,9 @@ static void txn_expire(struct conn *conn)
         else if (!txn->has_response && txn->up != PIPE_DONE)
             result = txn_answer(txn, 408, END_BODY_TIMEOUT, slice_make(NULL, 0));
         else
-            result = txn_answer(txn, 504,
-                                txn->has_response ? END_RELAY_TIMEOUT : END_UPSTREAM_TIMEOUT,
-                                slice_make(NULL, 0));
+            result =
+                txn_answer(txn, 504, txn->has_response ? END_RELAY_TIMEOUT : END_UPSTREAM_TIMEOUT,
+                           slice_make(NULL, 0));
         break;
     case TXN_ANSWER:
     case TXN_FINISH:
@@ -132,7 +135,9 @@ static void txn_expire(struct conn *conn)
 
 void conn_expire(struct conn *conn)
 {
-    if (conn->state == CONN_HANDSHAKE)
+    if (conn->state == CONN_PROXY_HEADER)
+        conn_close(conn, END_PROXY_PROTOCOL, true);
+    else if (conn->state == CONN_HANDSHAKE)
         conn_close(conn, END_TLS_TIMEOUT, true);
     else if (conn->state == CONN_LINGER || conn->state == CONN_CLOSING)
         stream_close(conn->client, true);
@@ -198,8 +203,7 @@ static void conn_set_reading(struct conn *conn)
     struct upstream *upstream = conn->upstream;
     if (conn->state != CONN_OPEN)
         return;
-    bool up_is_full =
-        upstream != NULL && stream_queued(upstream->stream) >= LIMIT_QUEUE_HIGH_BYTES;
+    bool up_is_full = upstream != NULL && stream_queued(upstream->stream) >= LIMIT_QUEUE_HIGH_BYTES;
     if (!conn->has_ended)
         stream_read(conn->client, conn->in.n_bytes < LIMIT_READ_BYTES && !up_is_full);
     if (upstream != NULL && upstream->is_open && !upstream->has_ended &&
@@ -251,6 +255,33 @@ static void on_client_open(struct stream *stream)
     conn_run(conn);
 }
 
+/* The PROXY header stands before everything else, TLS too. */
+static void conn_read_proxy_header(struct conn *conn)
+{
+    char head[PROXY_PROTOCOL_V2_BYTES];
+    size_t len = 0;
+    size_t used = 0;
+    for (unsigned i = 0; i < conn->in.n && len < sizeof(head); i++) {
+        struct slice part = slice_head(piece_queue_at(&conn->in, i)->bytes, sizeof(head) - len);
+        memcpy(head + len, part.ptr, part.len);
+        len += part.len;
+    }
+    switch (proxy_protocol_parse(slice_make(head, len), &conn->address, &conn->port, &used)) {
+    case PROXY_PROTOCOL_MORE:
+        return;
+    case PROXY_PROTOCOL_BAD:
+        conn_close(conn, END_PROXY_PROTOCOL, true);
+        return;
+    case PROXY_PROTOCOL_ADDRESS:
+        conn->is_trusted = conn_peer_is_trusted(conn);
+        break;
+    case PROXY_PROTOCOL_LOCAL:
+        break;
+    }
+    piece_queue_consume(&conn->in, used);
+    conn_open(conn);
+}
+
 static void on_client_data(struct stream *stream, struct piece piece)
 {
     struct conn *conn = stream->owner;
@@ -261,20 +292,27 @@ static void on_client_data(struct stream *stream, struct piece piece)
             conn_close(conn, END_OK, false);
         return;
     }
-    if (conn->state != CONN_OPEN)
+    if (conn->state != CONN_OPEN && conn->state != CONN_PROXY_HEADER)
         return;
-    conn_touch(conn);
-    if (!piece_queue_push(&conn->in, piece))
+    if (!piece_queue_push(&conn->in, piece)) {
         conn_close(conn, END_NO_MEMORY, true);
-    else
-        conn_run(conn);
+        return;
+    }
+    if (conn->state == CONN_PROXY_HEADER) {
+        conn_read_proxy_header(conn);
+        return;
+    }
+    conn_touch(conn);
+    conn_run(conn);
 }
 
 static void on_client_end(struct stream *stream)
 {
     struct conn *conn = stream->owner;
     conn->has_ended = true;
-    if (conn->state == CONN_LINGER)
+    if (conn->state == CONN_PROXY_HEADER)
+        conn_close(conn, END_PROXY_PROTOCOL, true);
+    else if (conn->state == CONN_LINGER)
         conn_close(conn, END_OK, false);
     else
         conn_run(conn);
@@ -314,6 +352,40 @@ static bool conn_is_over_limit(struct worker *worker)
     return open >= worker->config->limits.connections;
 }
 
+static bool conn_peer_is_trusted(const struct conn *conn)
+{
+    const struct config *config = conn->worker->config;
+    return net_prefix_contains(config->trusted_proxies, config->n_trusted_proxies, &conn->address);
+}
+
+/* The address is known: TLS first where the listener has it, then requests. */
+static void conn_open(struct conn *conn)
+{
+    conn_touch(conn);
+    if (conn->listener->context == NULL) {
+        conn->state = CONN_OPEN;
+        stream_read(conn->client, true);
+        conn_run(conn);
+        return;
+    }
+    conn->state = CONN_HANDSHAKE;
+    conn->tls = calloc(1, sizeof(*conn->tls));
+    if (conn->tls == NULL || !tls_stream_init(conn->tls, &conn->tcp.stream, conn->listener->context,
+                                              NULL, &client_events, conn)) {
+        conn_close(conn, END_NO_MEMORY, true);
+        return;
+    }
+    conn->client = &conn->tls->stream;
+    tls_stream_start(conn->tls);
+    conn_set_deadline(conn);
+    /* What came behind a PROXY header is the beginning of the handshake. */
+    struct piece_queue early = conn->in;
+    conn->in = (struct piece_queue){0};
+    for (unsigned i = 0; i < early.n; i++)
+        conn->tcp.stream.events->on_data(&conn->tcp.stream, *piece_queue_at(&early, i));
+    piece_queue_clear(&early);
+}
+
 void conn_accept(struct worker *worker, struct worker_listener *listener)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
@@ -328,7 +400,6 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
     TAILQ_INSERT_TAIL(&worker->conns, conn, entry);
     worker->stats.connections_open++;
     conn_touch(conn);
-    conn_set_deadline(conn);
     bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&listener->handle) &&
               tcp_stream_peer(&conn->tcp, conn->address.bytes, &conn->port);
     if (!ok || is_over) {
@@ -337,22 +408,12 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
         return;
     }
     worker->stats.connections++;
-    conn->is_trusted = net_prefix_contains(worker->config->trusted_proxies,
-                                           worker->config->n_trusted_proxies, &conn->address);
-    if (listener->context == NULL) {
-        conn->state = CONN_OPEN;
-        stream_read(conn->client, true);
-        conn_set_deadline(conn);
+    conn->is_trusted = conn_peer_is_trusted(conn);
+    if (!worker->config->proxy_protocol || !conn->is_trusted) {
+        conn_open(conn);
         return;
     }
-    conn->tls = calloc(1, sizeof(*conn->tls));
-    if (conn->tls == NULL || !tls_stream_init(conn->tls, &conn->tcp.stream, listener->context,
-                                              NULL, &client_events, conn)) {
-        conn_close(conn, END_NO_MEMORY, true);
-        return;
-    }
-    conn->client = &conn->tls->stream;
-    tls_stream_start(conn->tls);
+    stream_read(conn->client, true);
     conn_set_deadline(conn);
 }
 

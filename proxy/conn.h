@@ -15,7 +15,8 @@ struct worker;
 struct worker_listener;
 
 enum conn_state {
-    CONN_HANDSHAKE = 0, /* TLS with the client */
+    CONN_PROXY_HEADER = 0, /* a trusted balancer tells whom it speaks for */
+    CONN_HANDSHAKE,        /* TLS with the client */
     CONN_OPEN,
     CONN_LINGER,        /* the last answer is out; what still comes is thrown away */
     CONN_CLOSING,       /* waits for on_closed */

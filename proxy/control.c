@@ -68,8 +68,8 @@ void control_drain(struct control *control)
               (unsigned long long)control->config->timeouts.drain_ms);
     for (unsigned i = 0; i < control->n_workers; i++)
         (void)worker_post(&control->workers[i], &mail);
-    (void)uv_timer_start(&control->drain_timer, on_drain_timer,
-                         control->config->timeouts.drain_ms, 0);
+    (void)uv_timer_start(&control->drain_timer, on_drain_timer, control->config->timeouts.drain_ms,
+                         0);
 }
 
 /* A worker gave back a lease, or has ended; after the last one the loop ends. */
@@ -120,10 +120,8 @@ static void admin_drain(void *ctx)
 
 static bool control_start_admin(struct control *control, struct err *err)
 {
-    struct admin_backend backend = {.ctx = control,
-                                    .collect = control_collect,
-                                    .reload = admin_reload,
-                                    .drain = admin_drain};
+    struct admin_backend backend = {
+        .ctx = control, .collect = control_collect, .reload = admin_reload, .drain = admin_drain};
     if (control->config->n_admin == 0)
         return true;
     control->admin = admin_start(&control->loop, control->config, &backend, err);
@@ -142,10 +140,11 @@ static void raise_fd_limit(const struct config *config)
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < wanted)
-        log_event("warn", "fd_limit",
-                  "%llu file descriptors are allowed, %llu connections need %llu; raise LimitNOFILE",
-                  (unsigned long long)limit.rlim_cur,
-                  (unsigned long long)config->limits.connections, (unsigned long long)wanted);
+        log_event(
+            "warn", "fd_limit",
+            "%llu file descriptors are allowed, %llu connections need %llu; raise LimitNOFILE",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)config->limits.connections,
+            (unsigned long long)wanted);
 }
 
 static void control_init(struct control *control, const struct config *config)
@@ -180,8 +179,10 @@ static bool control_start(struct control *control, struct err *err)
         if (control->trust == NULL)
             return false;
         if (trust_state_was_lost(control->trust))
-            log_event("error", "state_lost", "code=E_STATE_LOST the state in %s was damaged; "
-                      "protection against older rule sets began anew", config->state_dir);
+            log_event("error", "state_lost",
+                      "code=E_STATE_LOST the state in %s was damaged; "
+                      "protection against older rule sets began anew",
+                      config->state_dir);
     }
     if (config->mode == RULES_OFF)
         log_event("warn", "mode_off", "no request is inspected");
@@ -214,8 +215,7 @@ static void announce(const struct control *control)
 {
     for (size_t i = 0; i < control->config->n_listen; i++)
         log_event("info", "listening", "url=%s upstream=%s workers=%u mode=%s rules=%s",
-                  control->config->listen[i].url, control->config->upstream.url,
-                  control->n_workers,
+                  control->config->listen[i].url, control->config->upstream.url, control->n_workers,
                   control->config->mode == RULES_BLOCK    ? "block"
                   : control->config->mode == RULES_DETECT ? "detect"
                                                           : "off",

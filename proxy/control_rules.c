@@ -72,8 +72,7 @@ static bool bundle_is_newest(struct dirent **entries, int n, const struct bundle
     for (int i = 0; i < n; i++) {
         struct bundle_name other;
         if (bundle_name_parse(entries[i]->d_name, &other) && slice_equal(other.name, one->name) &&
-            (other.epoch > one->epoch ||
-             (other.epoch == one->epoch && other.serial > one->serial)))
+            (other.epoch > one->epoch || (other.epoch == one->epoch && other.serial > one->serial)))
             return false;
     }
     return true;
@@ -327,7 +326,8 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
     } else if (all_bundles(control->config, &job->bundles, &err)) {
         notify_reloading();
         control->job = job;
-        (void)uv_queue_work(&control->loop, &job->work, on_load, on_loaded); /* with a callback it cannot fail */
+        (void)uv_queue_work(&control->loop, &job->work, on_load,
+                            on_loaded); /* with a callback it cannot fail */
         return;
     }
     if (job != NULL)
@@ -426,8 +426,7 @@ void control_rules_done(struct control *control)
 {
     struct rule_total *total;
     struct rule_total *next;
-    HASH_ITER(hh, control->totals, total, next)
-    {
+    HASH_ITER (hh, control->totals, total, next) {
         HASH_DEL(control->totals, total);
         free(total);
     }

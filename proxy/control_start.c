@@ -55,7 +55,8 @@ static bool start_worker(struct control *control, struct start_listener *starts,
     struct worker *worker = &control->workers[control->n_workers];
     SSL_CTX *upstream_context = NULL;
     if (config->upstream.tls) {
-        upstream_context = tls_client_context(config->upstream.ca_path, config->upstream.verify, err);
+        upstream_context =
+            tls_client_context(config->upstream.ca_path, config->upstream.verify, err);
         if (upstream_context == NULL)
             return false;
     }

@@ -31,8 +31,9 @@ bool control_resolve_now(struct control *control, struct upstream_addresses *ret
     int status = getaddrinfo(upstream->host, service, resolve_hints(), &list);
     if (status != 0) {
         *ret_addresses = (struct upstream_addresses){0};
-        log_event("error", "upstream_name", "%s does not resolve (%s); requests get 502 until it does",
-                  upstream->host, gai_strerror(status));
+        log_event("error", "upstream_name",
+                  "%s does not resolve (%s); requests get 502 until it does", upstream->host,
+                  gai_strerror(status));
         return false;
     }
     addresses_take(list, ret_addresses);
@@ -42,7 +43,8 @@ bool control_resolve_now(struct control *control, struct upstream_addresses *ret
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
-    struct control *control = (struct control *)((char *)request - offsetof(struct control, resolve));
+    struct control *control =
+        (struct control *)((char *)request - offsetof(struct control, resolve));
     struct worker_mail mail = {.has_addresses = true};
     control->is_resolving = false;
     if (status == 0) { /* on failure the addresses that worked stay */

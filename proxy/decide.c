@@ -12,17 +12,14 @@ struct decision decide(const struct verdict *verdict, enum rules_mode mode,
     if (verdict->action == VERDICT_NEED_BODY)
         return (struct decision){.kind = DECISION_WAIT_BODY, .word = passed};
     if (acts && verdict->action == VERDICT_ABORT)
-        return (struct decision){
-            .kind = DECISION_ABORT, .reason = END_RULE_ABORT, .word = "abort"};
+        return (struct decision){.kind = DECISION_ABORT, .reason = END_RULE_ABORT, .word = "abort"};
     if (acts && verdict->action == VERDICT_BLOCK)
         return (struct decision){.kind = DECISION_ANSWER,
                                  .status = verdict->status,
                                  .reason = END_RULE_BLOCK,
                                  .word = "block"};
     if (acts && verdict->scan_failed && fail_mode == FAIL_CLOSED)
-        return (struct decision){.kind = DECISION_ANSWER,
-                                 .status = 503,
-                                 .reason = END_MATCHER_FAULT,
-                                 .word = "fault"};
+        return (struct decision){
+            .kind = DECISION_ANSWER, .status = 503, .reason = END_MATCHER_FAULT, .word = "fault"};
     return (struct decision){.kind = DECISION_FORWARD, .word = passed};
 }

@@ -42,7 +42,8 @@ static bool head_send(struct stream *stream, size_t len)
 static void body_send(struct stream *stream, struct chunk *chunk, struct slice bytes, bool chunked)
 {
     char line[20];
-    if (chunked && !stream_send_copy(stream, slice_make(line, http_write_chunk_line(bytes.len, line))))
+    if (chunked &&
+        !stream_send_copy(stream, slice_make(line, http_write_chunk_line(bytes.len, line))))
         return; /* the stream fails by itself when memory is out */
     stream_send(stream, (struct piece){.chunk = chunk, .bytes = bytes});
     if (chunked)
@@ -290,8 +291,8 @@ static enum step_result relay_response_head(struct txn *txn)
     enum parse_result result = response_head(txn, &used);
     enum step_result next = STEP_AGAIN;
     if (result == PARSE_REFUSED) {
-        next = txn_answer(txn, 502, END_UPSTREAM_BAD_RESPONSE,
-                          slice_str(txn->response.refusal.text));
+        next =
+            txn_answer(txn, 502, END_UPSTREAM_BAD_RESPONSE, slice_str(txn->response.refusal.text));
     } else {
         piece_queue_consume(&upstream->in, used);
         if (result == PARSE_HEAD)
@@ -359,8 +360,7 @@ static enum step_result relay_down(struct txn *txn)
             result = relay_response_body(txn);
         if (result == STEP_OVER || txn->step != TXN_RELAY)
             return result;
-        if (txn->has_response && txn->response.is_done && txn->down == PIPE_OPEN &&
-            !txn->is_tunnel)
+        if (txn->has_response && txn->response.is_done && txn->down == PIPE_OPEN && !txn->is_tunnel)
             relay_response_end(txn); /* no body at all */
     }
     return STEP_WAIT;

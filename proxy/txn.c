@@ -2,8 +2,8 @@
 #include "txn.h"
 
 #include "conn.h"
-#include "http/write.h"
 #include "forwarded.h"
+#include "http/write.h"
 #include "log/log.h"
 #include "txn_log.h"
 #include "upstream.h"
@@ -45,8 +45,7 @@ struct step_info {
 
 static const struct step_info steps[TXN_STEP_COUNT] = {
     [TXN_READ_HEAD] = {step_read_head, TO(TXN_CHECK_HEAD) | TO(TXN_ANSWER)},
-    [TXN_CHECK_HEAD] = {step_check_head,
-                        TO(TXN_READ_BODY) | TO(TXN_CONNECT) | TO(TXN_ANSWER)},
+    [TXN_CHECK_HEAD] = {step_check_head, TO(TXN_READ_BODY) | TO(TXN_CONNECT) | TO(TXN_ANSWER)},
     [TXN_READ_BODY] = {step_read_body, TO(TXN_CHECK_BODY) | TO(TXN_ANSWER)},
     [TXN_CHECK_BODY] = {step_check_body, TO(TXN_CONNECT) | TO(TXN_ANSWER)},
     [TXN_CONNECT] = {step_connect, TO(TXN_RELAY) | TO(TXN_ANSWER)},
@@ -314,8 +313,7 @@ static enum step_result step_read_body(struct txn *txn)
     size_t window = rules_body_window(txn->inspection);
     txn->request.on_body = on_window_body;
     txn->request.body_ctx = txn;
-    while (!piece_queue_is_empty(&conn->in) && !txn->request.is_done &&
-           txn->window.len < window) {
+    while (!piece_queue_is_empty(&conn->in) && !txn->request.is_done && txn->window.len < window) {
         size_t before = txn->window.len;
         size_t used;
         struct slice bytes = slice_head(piece_queue_front(&conn->in)->bytes, window - before);
@@ -399,7 +397,8 @@ static enum step_result step_answer(struct txn *txn)
 {
     struct conn *conn = txn->conn;
     char answer[512];
-    conn->closes_after |= !txn->request.is_done || txn->request.head.wants_close || conn->worker->is_draining;
+    conn->closes_after |=
+        !txn->request.is_done || txn->request.head.wants_close || conn->worker->is_draining;
     if (txn->incident[0] == '\0')
         worker_incident_id(conn->worker, txn->incident);
     size_t len = http_write_answer(txn->status, slice_str(txn->incident), conn->closes_after,

@@ -50,8 +50,8 @@ static void upstream_connect(struct upstream *upstream)
     if (worker->upstream_context != NULL) {
         struct tls_peer peer = {.name = config->name != NULL ? config->name : config->host,
                                 .cache = &worker->upstream_sessions};
-        ok = tls_stream_init(&upstream->tls, &upstream->tcp.stream, worker->upstream_context,
-                             &peer, &upstream_events, upstream);
+        ok = tls_stream_init(&upstream->tls, &upstream->tcp.stream, worker->upstream_context, &peer,
+                             &upstream_events, upstream);
         upstream->stream = &upstream->tls.stream;
     }
     if (!ok) {
@@ -146,14 +146,13 @@ static void on_upstream_sent(struct stream *stream)
     upstream_run(upstream);
 }
 
-static void on_upstream_failed(struct stream *stream, enum stream_failure failure,
-                               const char *text)
+static void on_upstream_failed(struct stream *stream, enum stream_failure failure, const char *text)
 {
     struct upstream *upstream = stream->owner;
     struct conn *conn = upstream->conn;
     unsigned n_tried = upstream->n_tried;
-    bool may_try_next = failure == STREAM_UNREACHABLE && conn != NULL &&
-                        n_tried < upstream->worker->addresses.n;
+    bool may_try_next =
+        failure == STREAM_UNREACHABLE && conn != NULL && n_tried < upstream->worker->addresses.n;
     upstream_set_failure(upstream, failure, text);
     if (may_try_next) { /* the same attempt goes on with the next address */
         upstream_close(upstream, true);

@@ -284,8 +284,7 @@ bool worker_add_listener(struct worker *worker, int fd, const struct listen_conf
                          SSL_CTX *context, struct err *err)
 {
     struct worker_listener *listener = &worker->listeners[worker->n_listeners++];
-    *listener =
-        (struct worker_listener){.worker = worker, .config = config, .context = context};
+    *listener = (struct worker_listener){.worker = worker, .config = config, .context = context};
     int status = uv_tcp_init(&worker->loop, &listener->handle);
     if (status == 0)
         status = uv_tcp_open(&listener->handle, fd);

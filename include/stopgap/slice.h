@@ -42,7 +42,7 @@ static inline bool slice_equal(struct slice a, struct slice b)
 /* ASCII only, independent of the locale. */
 static inline char ascii_lower(char c)
 {
-    return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 static inline bool slice_equal_nocase(struct slice a, struct slice b)

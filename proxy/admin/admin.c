@@ -117,8 +117,8 @@ static bool listener_start(struct admin *admin, const struct admin_config *confi
     listener->uv.handle.data = listener;
     admin->n_listeners++;
     admin->n_handles++;
-    bool is_bound = listener->is_unix ? listen_unix(listener, config->unix_path, err)
-                                      : listen_tcp(listener, config, err);
+    bool is_bound = config->unix_path != NULL ? listen_unix(listener, config->unix_path, err)
+                                              : listen_tcp(listener, config, err);
     if (!is_bound)
         return false;
     error = uv_listen(&listener->uv.stream, BACKLOG, on_connection);

@@ -72,7 +72,13 @@ bool status_render_text(struct slice json, FILE *out, struct err *err);
 /* Where the command line looks when it is not told. */
 #define ADMIN_DEFAULT_URL "unix:/run/stopgap/admin.sock"
 
+struct admin_response {
+    unsigned status; /* of HTTP */
+    struct buf body; /* give it a maximum with buf_init, and free it with buf_done */
+};
+
 /* Client side, for the command line: one request to a Unix socket or loopback address, blocking,
- * at most timeout_ms. ret_status is the HTTP status. */
+ * at most timeout_ms. err has kind ERR_USAGE for a bad URL, else E_UNREACHABLE, E_TIMEOUT or
+ * E_ANSWER. */
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
-                   unsigned *ret_status, struct buf *ret_body, struct err *err);
+                   struct admin_response *response, struct err *err);

@@ -193,12 +193,15 @@ static bool client_receive(struct client *client, unsigned *ret_status)
 }
 
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
-                   unsigned *ret_status, struct buf *ret_body, struct err *err)
+                   struct admin_response *response, struct err *err)
 {
-    struct client client = {
-        .url = url, .fd = -1, .deadline_ms = clock_ms() + timeout_ms, .body = ret_body, .err = err};
-    union address address;
-    socklen_t len;
+    struct client client = {.url = url,
+                            .fd = -1,
+                            .deadline_ms = clock_ms() + timeout_ms,
+                            .body = &response->body,
+                            .err = err};
+    union address address = {0};
+    socklen_t len = 0;
     char request[REQUEST_BYTES];
     if (!parse_url(url, &address, &len, err))
         return false;
@@ -210,7 +213,7 @@ bool admin_request(const char *url, const char *method, const char *path, unsign
         return err_set(err, ERR_USAGE, "", "the path is too long");
     bool ok = client_connect(&client, &address, len) &&
               client_send(&client, slice_make(request, (size_t)n)) &&
-              client_receive(&client, ret_status);
+              client_receive(&client, &response->status);
     if (client.fd >= 0)
         (void)close(client.fd);
     return ok;

@@ -50,12 +50,12 @@ static bool add_program(json_t *root, const struct status *status)
     static const char *const modes[] = {
         [RULES_BLOCK] = "block", [RULES_DETECT] = "detect", [RULES_OFF] = "off"};
     json_t *listeners = json_array();
-    bool ok = listeners != NULL;
+    bool ok = set_number(root, "v", 1) && listeners != NULL;
     for (size_t i = 0; ok && i < status->listeners.n; i++)
         ok = json_array_append_new(listeners, text_json(status->listeners.items[i])) == 0;
     /* Takes listeners in any case. */
     bool is_set = json_object_set_new(root, "listeners", listeners) == 0;
-    return ok && is_set && set_number(root, "v", 1) && set_text(root, "version", status->version) &&
+    return ok && is_set && set_text(root, "version", status->version) &&
            set_number(root, "started_unix", status->started_unix) &&
            set_bool(root, "ready", status->is_ready) &&
            set_bool(root, "draining", status->is_draining) &&

@@ -168,8 +168,12 @@ static void print_counters(const json_t *root, FILE *out)
     (void)fputc('\n', out);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         (void)fprintf(out, "%16lld  %s\n", get_number(counters, rows[i].key), rows[i].help);
+}
+
+static void print_ends(const json_t *root, FILE *out)
+{
     const json_t *ended = json_object_get(root, "ended");
-    (void)fputs("\nEnded because\n", out);
+    (void)fputs("\nConnections and requests ended because\n", out);
     for (unsigned i = 0; i < END_REASON_COUNT; i++) {
         long long n = get_number(ended, end_reason_word((enum end_reason)i));
         if (n != 0)
@@ -192,6 +196,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_reload(root, out);
     print_rules(root, out);
     print_counters(root, out);
+    print_ends(root, out);
     json_decref(root);
     return true;
 }

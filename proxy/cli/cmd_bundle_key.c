@@ -241,9 +241,11 @@ int bundle_root(int argc, char **argv)
         if (option == 'h')
             goto out;
     }
-    if (result == EXIT_FINE && (options.draft.n_keys == 0 || options.out == NULL || optind != argc))
+    if (result != EXIT_FINE)
+        goto out;
+    if (options.draft.n_keys == 0 || options.out == NULL || optind != argc)
         result = cli_usage_error(root_verb, "give at least one --key, and --out");
-    if (result == EXIT_FINE && !write_root(&options, &err))
+    else if (!write_root(&options, &err))
         result = cli_error(&err);
 out:
     for (size_t i = 0; i < options.draft.n_keys; i++)

@@ -22,21 +22,19 @@ static void print_help(void)
 static int reload(const char *url)
 {
     struct err err = {0};
-    struct buf body;
-    unsigned status;
-    buf_init(&body, LIMIT_ADMIN_RESPONSE_BYTES);
+    struct admin_response response = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
     int code;
-    if (!admin_request(url, "POST", "/reload", RELOAD_TIMEOUT_MS, &status, &body, &err)) {
+    if (!admin_request(url, "POST", "/reload", RELOAD_TIMEOUT_MS, &response, &err)) {
         (void)cli_error(&err);
         code = err.kind == ERR_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
     } else {
         /* A result goes to standard output; a refusal is an error. */
-        FILE *out = status == 200 ? stdout : stderr;
-        (void)fprintf(out, "%s" SLICE_FMT,
-                      status == 200 ? "" : "stopgap: ", SLICE_ARG(buf_slice(&body)));
-        code = status == 200 ? EXIT_FINE : EXIT_FAILED;
+        bool ok = response.status == 200;
+        struct slice text = buf_slice(&response.body);
+        (void)fprintf(ok ? stdout : stderr, "%s" SLICE_FMT, ok ? "" : "stopgap: ", SLICE_ARG(text));
+        code = ok ? EXIT_FINE : EXIT_FAILED;
     }
-    buf_done(&body);
+    buf_done(&response.body);
     return code;
 }
 

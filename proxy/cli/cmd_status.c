@@ -37,26 +37,24 @@ static bool needs_attention(struct slice json)
 static int show_status(const char *url, bool as_json)
 {
     struct err err = {0};
-    struct buf body;
-    unsigned status;
-    buf_init(&body, LIMIT_ADMIN_RESPONSE_BYTES);
+    struct admin_response response = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
     int code;
-    if (!admin_request(url, "GET", "/status.json", STATUS_TIMEOUT_MS, &status, &body, &err)) {
+    if (!admin_request(url, "GET", "/status.json", STATUS_TIMEOUT_MS, &response, &err)) {
         (void)cli_error(&err);
         code = err.kind == ERR_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
-    } else if (status != 200) {
-        (void)fprintf(stderr, "stopgap: %s answered %u: " SLICE_FMT, url, status,
-                      SLICE_ARG(buf_slice(&body)));
+    } else if (response.status != 200) {
+        (void)fprintf(stderr, "stopgap: %s answered %u: " SLICE_FMT, url, response.status,
+                      SLICE_ARG(buf_slice(&response.body)));
         code = EXIT_FAILED;
     } else if (as_json) {
-        (void)fwrite(body.ptr, 1, body.len, stdout);
-        code = needs_attention(buf_slice(&body)) ? EXIT_FAILED : EXIT_FINE;
-    } else if (!status_render_text(buf_slice(&body), stdout, &err)) {
+        (void)fwrite(response.body.ptr, 1, response.body.len, stdout);
+        code = needs_attention(buf_slice(&response.body)) ? EXIT_FAILED : EXIT_FINE;
+    } else if (!status_render_text(buf_slice(&response.body), stdout, &err)) {
         code = cli_error(&err);
     } else {
-        code = needs_attention(buf_slice(&body)) ? EXIT_FAILED : EXIT_FINE;
+        code = needs_attention(buf_slice(&response.body)) ? EXIT_FAILED : EXIT_FINE;
     }
-    buf_done(&body);
+    buf_done(&response.body);
     return code;
 }
 

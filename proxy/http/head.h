@@ -55,7 +55,7 @@ struct http_head {
     uint64_t content_length; /* FRAMING_LENGTH */
     bool wants_close;        /* Connection: close, or HTTP/1.0 without keep-alive */
     bool has_keep_alive;     /* Connection: keep-alive */
-    bool has_upgrade;        /* Upgrade and Connection: upgrade */
+    bool has_upgrade;        /* to WebSocket; h2c and the rest are ignored (RFC 9110 7.8) */
     bool has_nominations;    /* Connection names other fields */
     bool expects_continue;
 };

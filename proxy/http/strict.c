@@ -27,6 +27,8 @@ bool strict_check_layout(struct http_parser *parser)
     for (size_t i = 0; i < head->n_fields; i++)
         if (head->fields[i].name.len == 0) /* llhttp has no place for a name that is not there */
             return layout_refuse(parser);
+    if (memcmp(head->line_starts[head->n_fields], "\r\n", 2) != 0) /* llhttp takes a bare LF */
+        return layout_refuse(parser);
     for (size_t i = 0; i < head->n_fields; i++) {
         const struct header_field *field = &head->fields[i];
         const char *colon = field->name.ptr + field->name.len;
@@ -46,8 +48,8 @@ bool strict_check_layout(struct http_parser *parser)
 
 /* What the checks look at, gathered in one pass over the fields. */
 struct head_facts {
-    unsigned n_host, n_length, n_transfer, n_expect;
-    struct slice host, length, transfer, expect;
+    unsigned n_host, n_length, n_transfer, n_expect, n_upgrade;
+    struct slice host, length, transfer, expect, upgrade;
     bool has_control_byte; /* CTL but HTAB, or DEL, in a value */
     bool has_lookalike;    /* Content_Length and the like: CGI and IIS fold "_" to "-" */
     bool has_odd_name;     /* a name that is no token */
@@ -163,6 +165,12 @@ static bool has_many_framings(const struct http_head *head, const struct head_fa
     return facts->n_transfer > 1 || facts->n_length > 1;
 }
 
+static bool has_no_final_chunked(const struct http_head *head, const struct head_facts *facts)
+{
+    (void)head;
+    return facts->n_transfer == 1 && !slice_ends_with_nocase(facts->transfer, SLICE("chunked"));
+}
+
 static bool has_other_coding(const struct http_head *head, const struct head_facts *facts)
 {
     (void)head;
@@ -200,6 +208,8 @@ static const struct strict_check request_checks[] = {
     /* RFC 9112 6.1 and 6.3: the classic of request smuggling; llhttp misses an empty field */
     {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
     {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
+    /* RFC 9112 6.3: the end of such a body cannot be found */
+    {has_no_final_chunked, 400, END_BAD_REQUEST, "transfer coding does not end in chunked"},
     /* RFC 9112 6.1: a coding we do not understand is 501; lists are understood differently */
     {has_other_coding, 501, END_BAD_REQUEST, "transfer coding other than chunked"},
     /* RFC 9110 8.6; above 2^63-1 signed readers turn negative */
@@ -283,6 +293,10 @@ static void gather_field(struct http_head *head, size_t i, struct head_facts *fa
         facts->n_expect++;
         facts->expect = value;
         break;
+    case KNOWN_UPGRADE:
+        facts->n_upgrade++;
+        facts->upgrade = value;
+        break;
     case KNOWN_CONNECTION:
         note_connection(head, value);
         break;
@@ -315,14 +329,12 @@ bool strict_check_head(struct http_parser *parser)
     for (size_t i = 0; i < head->n_fields; i++)
         gather_field(head, i, &facts);
     facts.length_is_number = slice_to_u64(facts.length, &facts.length_value);
-    bool has_upgrade_field = false;
-    for (size_t i = 0; i < head->n_fields; i++)
-        has_upgrade_field |= head->known[i] == KNOWN_UPGRADE;
-    head->has_upgrade &= has_upgrade_field;
+    head->has_upgrade &= facts.n_upgrade == 1 &&
+                         slice_equal_nocase(facts.upgrade, SLICE("websocket"));
     head->host = facts.host;
     if (!parser->is_response && head->host.len == 0)
         head->host = target_authority(head->target);
-    head->expects_continue = facts.n_expect != 0;
+    head->expects_continue = facts.n_expect != 0 && head->minor == 1; /* RFC 9110 10.1.1 */
     head->wants_close |= head->minor == 0 && !head->has_keep_alive;
 
     const struct strict_check *checks = parser->is_response ? response_checks : request_checks;

@@ -76,30 +76,34 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
 }
 
-static uint64_t zero_bytes(uint64_t word)
+/* Non-zero when one of eight bytes must be escaped: in each term bit 7 says so for one kind, and
+ * carries only run out of bytes that count already. */
+static inline uint64_t special_bytes(uint64_t word)
 {
-    return (word - EVERY_BYTE(0x01)) & ~word & EVERY_BYTE(0x80);
+    uint64_t high_or_del = word | (word + EVERY_BYTE(0x01));
+    uint64_t below_space = word - EVERY_BYTE(0x20);
+    uint64_t quote = (word ^ EVERY_BYTE('"')) - EVERY_BYTE(0x01);
+    uint64_t backslash = (word ^ EVERY_BYTE('\\')) - EVERY_BYTE(0x01);
+    return (high_or_del | below_space | quote | backslash) & EVERY_BYTE(0x80);
 }
 
-/* Non-zero when one of eight bytes must be escaped. */
-static uint64_t special_bytes(uint64_t word)
+static inline uint64_t load_word(const char *text)
 {
-    uint64_t below_space = (word - EVERY_BYTE(0x20)) & ~word;
-    return ((below_space | word) & EVERY_BYTE(0x80)) | zero_bytes(word ^ EVERY_BYTE('"')) |
-           zero_bytes(word ^ EVERY_BYTE('\\')) | zero_bytes(word ^ EVERY_BYTE(0x7f));
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    return word;
 }
 
 /* How many bytes at the front need no escape. Nearly all texts of a log need none at all. */
 static size_t plain_run(const char *text, size_t len)
 {
     size_t run = 0;
-    while (len - run >= sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, text + run, sizeof(word));
-        if (special_bytes(word) != 0)
-            break;
-        run += sizeof(word);
-    }
+    while (len - run >= sizeof(uint64_t) && special_bytes(load_word(text + run)) == 0)
+        run += sizeof(uint64_t);
+    /* The rest is looked at in one step, too: together with bytes that are known to be plain. */
+    if (run != 0 && len - run < sizeof(uint64_t) &&
+        special_bytes(load_word(text + len - sizeof(uint64_t))) == 0)
+        return len;
     while (run < len && is_plain((unsigned char)text[run]))
         run++;
     return run;
@@ -113,7 +117,10 @@ static size_t escape_byte(unsigned char c, char out[6])
         out[1] = (char)c;
         return 2;
     }
-    memcpy(out, "\\u00", 4);
+    out[0] = '\\';
+    out[1] = 'u';
+    out[2] = '0';
+    out[3] = '0';
     out[4] = hex[c >> 4];
     out[5] = hex[c & 15];
     return 6;

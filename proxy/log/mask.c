@@ -115,7 +115,8 @@ static bool name_is_secret(struct slice name)
 {
     uint64_t tail = 0;
     for (size_t pos = 0; pos < name.len;) {
-        tail = tail << 8 | (unsigned char)next_folded(name, &pos);
+        char c = name.ptr[pos] == '%' ? next_folded(name, &pos) : ascii_lower(name.ptr[pos++]);
+        tail = tail << 8 | (unsigned char)c;
         if (ends_in_secret_word(tail))
             return true;
     }

@@ -152,6 +152,8 @@ static unsigned reduce_to_literals(struct slice regex, char *text)
     struct slice alternative;
     unsigned shortest = UINT32_MAX;
     size_t len = 0;
+    if (regex_is_obscure(regex))
+        return 0;
     while (regex_next_alternative(&regex, &alternative)) {
         struct regex_literal literal = regex_find_literal(alternative);
         if (literal.n_bytes < MIN_LITERAL_BYTES)

@@ -194,8 +194,7 @@ static bool has_option(struct slice regex, char letter, bool is_off)
     return false;
 }
 
-/* Forms in which a parenthesis may not be one, or a blank may not count. */
-static bool is_obscure(struct slice regex)
+bool regex_is_obscure(struct slice regex)
 {
     return contains(regex, "\\Q") || contains(regex, "(?#") || has_option(regex, 'x', false);
 }
@@ -223,7 +222,7 @@ struct regex_literal regex_find_literal(struct slice regex)
     struct run best = {.n = 0};
     struct run run = {.n = 0};
     unsigned depth = 0;
-    if (is_obscure(regex) || find_bar(regex) != SIZE_MAX)
+    if (regex_is_obscure(regex) || find_bar(regex) != SIZE_MAX)
         return (struct regex_literal){.n_bytes = 0};
     for (size_t at = 0; at < regex.len;) {
         struct token token = token_read(regex, at);
@@ -250,7 +249,7 @@ struct regex_literal regex_find_literal(struct slice regex)
 
 size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_t max)
 {
-    if (is_obscure(regex))
+    if (regex_is_obscure(regex))
         return 0;
     size_t n = 0;
     size_t start = byte_at(regex, 0) == '^' ? 1 : 0;

@@ -10,6 +10,9 @@ struct regex_literal {
     unsigned n_bytes;  /* that it stands for; 0: there is none */
 };
 
+/* Whether parentheses, bars or blanks in regex may not be what they look like. */
+bool regex_is_obscure(struct slice regex);
+
 /* Cut the next alternative of "A|B" off *rest; false when nothing is left. */
 bool regex_next_alternative(struct slice *rest, struct slice *ret_alternative);
 

@@ -151,21 +151,18 @@ static bool check_member(const struct ustar_member *member, const struct manifes
                    "%s is not the file that was signed; fetch the bundle again", member->name);
 }
 
-/* Which side of the two sorted lists has a name that the other lacks? */
+static bool fail_missing(const struct manifest_file *file, struct err *err)
+{
+    return err_set(err, ERR_TRUST, "E_BUNDLE_MISSING",
+                   SLICE_FMT " is in the manifest, but not in the bundle", SLICE_ARG(file->name));
+}
+
+/* Which of the two sorted lists has a name that the other lacks? file is NULL at the end. */
 static bool fail_lists(const struct ustar_member *member, const struct manifest_file *file,
                        struct err *err)
 {
-    bool is_missing = member == NULL;
-    if (member != NULL && file != NULL) {
-        size_t len = strlen(member->name);
-        int order =
-            memcmp(file->name.ptr, member->name, len < file->name.len ? len : file->name.len);
-        is_missing = order < 0 || (order == 0 && file->name.len < len);
-    }
-    if (is_missing)
-        return err_set(err, ERR_TRUST, "E_BUNDLE_MISSING",
-                       SLICE_FMT " is in the manifest, but not in the bundle",
-                       SLICE_ARG(file->name));
+    if (file != NULL && text_compare(file->name, slice_str(member->name)) < 0)
+        return fail_missing(file, err);
     return err_set(err, ERR_TRUST, "E_BUNDLE_UNLISTED",
                    "%s is in the bundle, but not in the signed manifest", member->name);
 }
@@ -186,7 +183,7 @@ static bool check_contents(const struct bundle *bundle, struct err *err)
             return false;
         next++;
     }
-    return next == manifest->n_files || fail_lists(NULL, &manifest->files[next], err);
+    return next == manifest->n_files || fail_missing(&manifest->files[next], err);
 }
 
 static void find_rules(struct bundle *bundle)

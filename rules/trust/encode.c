@@ -15,7 +15,7 @@ bool hash_hex(struct slice bytes, char ret_hex[HASH_SIZE])
     if (EVP_Digest(bytes.ptr, bytes.len, digest, &len, EVP_sha256(), NULL) != 1 ||
         len * 2 != TEXT_HASH_CHARS)
         return false;
-    for (unsigned i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         ret_hex[i * 2] = digits[digest[i] >> 4];
         ret_hex[i * 2 + 1] = digits[digest[i] & 15];
     }
@@ -36,7 +36,7 @@ bool encode_to_base64(struct slice bytes, struct buf *ret_text)
 bool encode_from_base64(struct slice text, struct buf *ret_bytes)
 {
     size_t len = 0;
-    if (!buf_reserve(ret_bytes, base64_decoded_max(text.len)) ||
+    if (text.len < 4 || !buf_reserve(ret_bytes, base64_decoded_max(text.len)) ||
         !base64_decode(text, ret_bytes->ptr + ret_bytes->len, &len))
         return false;
     ret_bytes->len += len;

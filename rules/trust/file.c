@@ -19,7 +19,7 @@ static bool read_all(int fd, size_t size, const struct file_codes *codes, struct
     if (!buf_reserve(ret_bytes, size))
         return err_set(err, ERR_MEMORY, codes->read, "no memory for %zu bytes", size);
     for (;;) {
-        char past_end;
+        char past_end = 0;
         size_t room = size - ret_bytes->len;
         char *to = room != 0 ? ret_bytes->ptr + ret_bytes->len : &past_end;
         ssize_t n = read(fd, to, room != 0 ? room : 1);

@@ -130,14 +130,6 @@ static bool read_feature(void *ctx, const struct slice *words, struct err *err)
     return true;
 }
 
-/* Names compare as the container orders them: by bytes, the shorter first. */
-static bool is_ascending(struct slice before, struct slice after)
-{
-    size_t len = before.len < after.len ? before.len : after.len;
-    int order = memcmp(before.ptr, after.ptr, len);
-    return order != 0 ? order < 0 : before.len < after.len;
-}
-
 static bool grow_files(struct manifest *manifest, struct err *err)
 {
     size_t n = manifest->n_files;
@@ -160,7 +152,8 @@ static bool read_file_line(void *ctx, const struct slice *words, struct err *err
     if (!ustar_name_is_valid(name) ||
         (!slice_starts_with(name, SLICE("rules/")) && !slice_starts_with(name, SLICE("tests/"))))
         return fail(err, "file", "about a member below rules/ or tests/");
-    if (manifest->n_files != 0 && !is_ascending(manifest->files[manifest->n_files - 1].name, name))
+    if (manifest->n_files != 0 &&
+        text_compare(manifest->files[manifest->n_files - 1].name, name) >= 0)
         return fail(err, "file", "in byte order of the names, each once; sort with LC_ALL=C");
     if (manifest->n_files == LIMIT_BUNDLE_MEMBERS || !grow_files(manifest, err))
         return false;

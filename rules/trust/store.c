@@ -264,7 +264,8 @@ static bool raise_floor(struct trust_store *store, const struct manifest *manife
     if (known == NULL)
         next.n_floors++;
     /* A time far ahead of our clock may be a mistake; stored, it would age everything for good. */
-    bool is_credible = manifest->created <= store_now(store) + FUTURE_DAYS * UTC_DAY_SECONDS;
+    bool is_credible =
+        manifest->created <= store_now(store) + (int64_t)FUTURE_DAYS * UTC_DAY_SECONDS;
     if (is_credible && manifest->created > next.signed_time)
         next.signed_time = manifest->created;
     if (!commit(store, &next, err))

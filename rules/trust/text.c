@@ -177,6 +177,15 @@ bool text_is_name(struct slice word)
     return true;
 }
 
+int text_compare(struct slice a, struct slice b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len != 0 ? memcmp(a.ptr, b.ptr, len) : 0;
+    if (order == 0 && a.len != b.len)
+        order = a.len < b.len ? -1 : 1;
+    return order;
+}
+
 bool text_version(struct slice word, unsigned ret_version[3])
 {
     unsigned version[3] = {0};

@@ -53,6 +53,8 @@ MUST_USE bool text_size(struct slice word, uint64_t *ret_size);
 MUST_USE bool text_is_hash(struct slice word);
 /* [a-z0-9._-], 1..63, not starting with a dot or a dash. */
 MUST_USE bool text_is_name(struct slice word);
+/* The order of bytes, the shorter first: how the container sorts names. As strcmp. */
+int text_compare(struct slice a, struct slice b);
 /* "1.2" or "1.2.3"; a part is 0..65535 without leading zeros. A missing third part is 0. */
 MUST_USE bool text_version(struct slice word, unsigned ret_version[3]);
 /* <0, 0, >0 as strcmp. */

@@ -7,6 +7,8 @@
 
 #include "stopgap/banned.h"
 
+enum { END_BYTES = 2 * USTAR_BLOCK }; /* the end mark: two zero blocks */
+
 /* POSIX.1-2017 pax, "ustar Interchange Format". */
 struct header {
     char name[100];
@@ -53,7 +55,7 @@ static bool parse_octal(const char *digits, size_t len, uint64_t *ret_value)
 static uint64_t compute_checksum(const struct header *header)
 {
     const unsigned char *bytes = (const unsigned char *)header;
-    uint64_t sum = 8 * ' ';
+    uint64_t sum = sizeof(header->checksum) * ' ';
     for (size_t i = 0; i < sizeof(*header); i++)
         sum += bytes[i];
     for (size_t i = 0; i < sizeof(header->checksum); i++)
@@ -196,9 +198,9 @@ static bool read_members(struct slice rest, struct ustar *archive, struct err *e
     }
     if (archive->n_members == 0)
         return err_set(err, ERR_SYNTAX, "E_BUNDLE_FIRST", "the container is empty");
-    if (rest.len < 2 * USTAR_BLOCK)
+    if (rest.len < END_BYTES)
         return fail_truncated(err);
-    if (rest.len > 2 * USTAR_BLOCK || !is_zero(rest.ptr, rest.len))
+    if (rest.len > END_BYTES || !is_zero(rest.ptr, rest.len))
         return err_set(err, ERR_SYNTAX, "E_BUNDLE_TRAILER",
                        "bytes after the end mark, which is two zero blocks; pack with tar -b1");
     return true;
@@ -272,9 +274,9 @@ bool ustar_append(struct buf *out, const char *name, struct slice data)
 
 bool ustar_finish(struct buf *out)
 {
-    if (!buf_reserve(out, 2 * USTAR_BLOCK))
+    if (!buf_reserve(out, END_BYTES))
         return false;
-    memset(out->ptr + out->len, 0, 2 * USTAR_BLOCK);
-    out->len += 2 * USTAR_BLOCK;
+    memset(out->ptr + out->len, 0, END_BYTES);
+    out->len += END_BYTES;
     return true;
 }

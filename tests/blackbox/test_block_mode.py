@@ -1,10 +1,11 @@
 """What happens to an attack in block mode, and what does not happen to clients."""
 
+import re
+
 import pytest
 
 from harness.bundles import block_rule
 from harness.http import request
-from harness.wait import wait_for
 
 ATTACKS = {
     "ProxyLogon, X-BEResource": ("CVE-2021-26855", request("/ecp/x.js", fields=["Cookie: X-BEResource=a]@evil.test:444/ecp/z#~1941962753"])),
@@ -43,20 +44,12 @@ def test_an_attack_is_answered_with_403_and_does_not_reach_the_upstream(pair, cl
 def test_the_incident_id_leads_to_rule_and_cve(pair, client, name):
     cve, data = ATTACKS[name]
     one = client(pair.proxy)
-    known = {r["incident"] for r in pair.proxy.decisions()}
     one.send(data)
-    body = one.read().body.decode()
-    record = pair.proxy.wait_access(decision="block", incident=next_incident(pair.proxy, known))
-    assert record["incident"] in body
-    decision = pair.proxy.wait_decision(incident=record["incident"])
-    assert decision["rules"][0]["id"] == record["rule"]
+    incident = re.search(rb"Incident: (\w+)", one.read().body).group(1).decode()
+    decision = pair.proxy.wait_decision(incident=incident)
     assert cve in [hit.get("cve") for hit in decision["rules"]]
     assert decision["rules"][0]["view"] in ("raw", "once", "stable")
-    assert all(len(hit.get("excerpt", "")) <= 256 * 6 for hit in decision["rules"])
-
-
-def next_incident(proxy, known):
-    return wait_for(lambda: {r["incident"] for r in proxy.decisions()} - known, "a new decision record").pop()
+    assert pair.proxy.wait_access(incident=incident)["rule"] == decision["rules"][0]["id"]
 
 
 @pytest.mark.parametrize("index", range(len(CLIENTS)))

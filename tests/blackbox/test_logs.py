@@ -67,9 +67,9 @@ def test_bytes_of_the_request_cannot_forge_a_record(detect_pair, client):
 
 
 def test_a_request_with_secrets_leaves_none_in_the_log(pair, client):
-    client(pair.proxy).ask(GET + "?secrets=1", fields=SECRET_FIELDS)
+    client(pair.proxy).ask(GET + "?planted=1", fields=SECRET_FIELDS)
     assert BASIC.encode() in pair.exchange.raw and COOKIE.encode() in pair.exchange.raw, "they are forwarded"
-    pair.proxy.wait_access(target=GET + "?secrets=1")
+    pair.proxy.wait_access(target=GET + "?planted=1")
 
 
 def test_a_blocked_request_with_secrets_leaves_none_in_the_log(pair, client):

@@ -30,8 +30,7 @@ def test_a_certificate_and_a_key_that_do_not_match_are_named(run_to_end, authori
     cert, _ = authority.leaf()
     _, key = authority.leaf("other.example.test")
     one = run_to_end(UP, "--cert", cert, "--key", key, schemes=("https",))
-    check_failed(one, key)
-    assert "match" in one.err.text()
+    check_failed(one, key, cert)
 
 
 def test_a_missing_certificate_is_named(run_to_end, tmp_path, authority):
@@ -86,89 +85,10 @@ def test_missing_rules_are_named(run_to_end, publisher, tmp_path):
     check_failed(run_to_end(UP, "--rules", missing, "--trust", publisher.root_path), missing)
 
 
-def test_rules_without_a_trust_root_are_refused(run_to_end, publisher, tmp_path):
+def test_rules_without_a_trust_root_are_an_error(run_to_end, publisher, tmp_path):
     path = publisher.bundle(tmp_path / "a.sgb", [block_rule()])
     one = run_to_end(UP, "--rules", path)
     assert one.process.returncode in (1, 2) and "trust" in one.err.text()
-
-
-def test_unsigned_rules_are_refused(run_to_end, publisher, tmp_path):
-    def drop_signature(members):
-        del members["sig/" + publisher.key_id]
-
-    path = publisher.bundle(tmp_path / "a.sgb", [block_rule()], change=drop_signature)
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_SIG_THRESHOLD", path)
-
-
-def test_rules_with_a_wrong_signature_are_refused(run_to_end, publisher, tmp_path):
-    def wrong_signature(members):
-        members["sig/" + publisher.key_id] = b"\x01" * 64
-
-    path = publisher.bundle(tmp_path / "a.sgb", [block_rule()], change=wrong_signature)
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_SIG_THRESHOLD", path)
-
-
-def test_rules_of_another_publisher_are_refused(run_to_end, publisher, tmp_path):
-    path = Publisher(tmp_path, "stranger").bundle(tmp_path / "a.sgb", [block_rule()])
-    one = run_to_end(UP, "--rules", path, "--trust", publisher.root_path)
-    check_failed(one, "E_", path)
-
-
-def test_rules_that_were_changed_after_signing_are_refused(run_to_end, publisher, tmp_path):
-    def change_rule(members):
-        members["rules/0000.yaml"] = members["rules/0000.yaml"].replace(b"/owa/blocked", b"/owa/bl0cked")
-
-    path = publisher.bundle(tmp_path / "a.sgb", [block_rule()], change=change_rule)
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_HASH", path)
-
-
-def test_a_file_that_is_no_bundle_is_refused(run_to_end, publisher, tmp_path):
-    path = write_into_place(tmp_path / "a.sgb", b"id: a rule, not a bundle\n" * 100)
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_BUNDLE_", path)
-
-
-def test_a_bundle_cut_off_is_refused(run_to_end, publisher, tmp_path):
-    whole = tar(publisher.members([block_rule()]))
-    path = write_into_place(tmp_path / "a.sgb", whole[:-700])
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_BUNDLE_", path)
-
-
-def test_rules_that_do_not_compile_are_refused_with_rule_and_pattern(run_to_end, publisher, tmp_path):
-    rule = block_rule().replace(b"equals: /owa/blocked}", b"regex: '(/owa/blocked'}")
-    path = publisher.bundle(tmp_path / "a.sgb", [rule])
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_", "TEST-1")
-
-
-def test_a_rule_without_samples_is_refused(run_to_end, publisher, tmp_path):
-    rule = block_rule().split(b"samples:")[0]
-    path = publisher.bundle(tmp_path / "a.sgb", [rule])
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_", "samples")
-
-
-def test_a_rule_that_fails_its_own_sample_is_refused(run_to_end, publisher, tmp_path):
-    rule = block_rule().replace(b"target: /owa/blocked", b"target: /owa/other")
-    path = publisher.bundle(tmp_path / "a.sgb", [rule])
-    check_failed(run_to_end(UP, "--rules", path, "--trust", publisher.root_path), "E_SELFTEST", "TEST-1")
-
-
-def test_rules_older_than_the_last_seen_ones_are_refused(proxy, run_to_end, publisher, tmp_path, exchange):
-    state = tmp_path / "state"
-    state.mkdir()
-    path = publisher.bundle(tmp_path / "a.sgb", [block_rule()], serial=7)
-    proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--state", state).terminate()
-    publisher.bundle(path, [block_rule()], serial=6)
-    one = run_to_end(UP, "--rules", path, "--trust", publisher.root_path, "--state", state)
-    check_failed(one, "E_ROLLBACK")
-
-
-def test_the_same_serial_with_other_rules_is_refused(proxy, run_to_end, publisher, tmp_path, exchange):
-    state = tmp_path / "state"
-    state.mkdir()
-    path = publisher.bundle(tmp_path / "a.sgb", [block_rule()], serial=7)
-    proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--state", state).terminate()
-    publisher.bundle(path, [block_rule(path="/owa/other")], serial=7)
-    one = run_to_end(UP, "--rules", path, "--trust", publisher.root_path, "--state", state)
-    check_failed(one, "E_SERIAL_REUSED")
 
 
 def test_nothing_listens_after_a_failed_start(run_to_end, tmp_path, publisher):

@@ -128,6 +128,48 @@ def test_a_long_poll_that_stays_within_the_relay_time_lives(proxy, exchange, cli
     assert client(one).ask(GET).body == b"beat" * 6
 
 
+def test_a_long_poll_outlives_the_write_time(proxy, exchange, client):
+    """What was sent a moment ago is not stuck: only bytes that nobody takes count for that time."""
+    over = threading.Event()
+
+    def script(conn):
+        conn.head()
+        over.wait(1.5)
+        conn.answer(body=b"at last")
+
+    one = proxy(exchange(script), config=config(write="300ms"))
+    assert client(one).ask(GET).body == b"at last"
+
+
+def test_a_silence_between_two_chunks_outlives_the_write_time(proxy, exchange, client):
+    over = threading.Event()
+
+    def script(conn):
+        conn.head()
+        conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nPEND\r\n")
+        over.wait(1.5)
+        conn.send(b"4\r\nDONE\r\n0\r\n\r\n")
+
+    one = proxy(exchange(script), config=config(write="300ms"))
+    assert client(one).ask(GET).body == b"PENDDONE"
+
+
+def test_an_rpc_channel_outlives_the_body_and_the_write_time(proxy, exchange, client):
+    over = threading.Event()
+
+    def script(conn):
+        conn.head()
+        conn.reader.until(b"second")
+        conn.answer()
+
+    one = proxy(exchange(script), config=config(write="300ms", body="300ms"))
+    connection = client(one)
+    connection.send(request("/rpc/rpcproxy.dll?a:6001", "RPC_IN_DATA", ["Content-Length: 12"]) + b"first ")
+    over.wait(1.5)
+    connection.send(b"second")
+    assert connection.read().status == 200
+
+
 def test_a_client_that_takes_nothing_is_dropped(proxy, exchange, client):
     def script(conn):
         conn.request()

@@ -67,16 +67,16 @@ class Proxy:
         return "%s\nstandard error:\n%s" % (" ".join(self.argv), self.err.text()[-4000:])
 
     def wait_ready(self):
-        def listens():
+        """Until the admin listener says so; no connection is made to the proxy itself."""
+
+        def is_ready():
             assert self.process.poll() is None, "ended with status %s: %s" % (self.process.returncode, self.describe())
             try:
-                for port in self.ports:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                return self.admin("/readyz")[0] == 200
             except OSError:
                 return False
-            return True
 
-        wait_for(listens, lambda: "listening on %s: %s" % (self.ports, self.describe()), START_SECONDS)
+        wait_for(is_ready, lambda: "ready: " + self.describe(), START_SECONDS)
 
     def wait_end(self, seconds=10):
         """Wait for the process to end by itself or by a signal that was sent; its exit status."""
@@ -116,7 +116,9 @@ class Proxy:
             self.err.thread.join(5)
             self.process.stdout.close()
             self.process.stderr.close()
+        ended_by_itself = self.process.returncode >= 0 or self.process.returncode in (-signal.SIGTERM, -signal.SIGKILL)
         assert not died, "ended with status %s in the middle of the test: %s" % (self.process.returncode, self.describe())
+        assert ended_by_itself, "ended by signal %d: %s" % (-self.process.returncode, self.describe())
         assert not SANITIZER.search(self.err.text()), "sanitizer report: %s" % self.describe()
 
     # ---- what it says
@@ -192,12 +194,12 @@ class Proxy:
 
     def reloads(self):
         """(good ones, refused ones) since the start."""
-        reloads = self.status()["reloads"]
-        return reloads["ok"], reloads["failed"]
+        reload = self.status()["reload"]
+        return reload["ok"], reload["failed"]
 
     def reload_error(self):
-        """The code of the last refusal; empty after a good load."""
-        return self.status()["reloads"].get("error_code")
+        """The code of the last refusal; None after a good load."""
+        return self.status()["reload"].get("error", {}).get("code")
 
     def metrics(self):
         """{"stopgap_requests_total": 3.0, 'stopgap_x{a="b"}': 1.0, ...}"""

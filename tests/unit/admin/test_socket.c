@@ -66,16 +66,13 @@ static void test_a_running_program_keeps_its_socket(void **state)
     (void)state;
     struct server *server = server_start();
     struct err err = {0};
-    struct buf body;
-    unsigned status = 0;
+    struct admin_response answer = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
     assert_false(try_start(&server->addresses[0], &err));
     assert_non_null(strstr(err.text, "already in use"));
     assert_false(try_start(&server->addresses[1], &err)); /* the port, too */
     assert_non_null(strstr(err.text, "address already in use"));
-    buf_init(&body, LIMIT_ADMIN_RESPONSE_BYTES);
-    assert_true(
-        admin_request(server->unix_url, "GET", "/healthz", DEADLINE_MS, &status, &body, &err));
-    buf_done(&body);
+    assert_true(admin_request(server->unix_url, "GET", "/healthz", DEADLINE_MS, &answer, &err));
+    buf_done(&answer.body);
     server_stop(server);
 }
 
@@ -151,12 +148,11 @@ static void test_the_client_refuses_what_is_no_admin_address(void **state)
     };
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct err err = {0};
-        struct buf body = {.max = 100};
-        unsigned status = 0;
+        struct admin_response answer = {.body = {.max = 100}};
         print_message("  %s\n", urls[i]);
-        assert_false(admin_request(urls[i], "GET", "/", 1000, &status, &body, &err));
+        assert_false(admin_request(urls[i], "GET", "/", 1000, &answer, &err));
         assert_int_equal(err.kind, ERR_USAGE);
-        assert_int_equal(status, 0);
+        assert_int_equal(answer.status, 0);
     }
 }
 
@@ -170,9 +166,8 @@ static void test_the_client_says_when_nobody_is_there(void **state)
     const char *const urls[] = {"unix:/no/such/folder/a.sock", tcp, ipv6};
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct err err = {0};
-        struct buf body = {.max = 100};
-        unsigned status = 0;
-        assert_false(admin_request(urls[i], "GET", "/", 1000, &status, &body, &err));
+        struct admin_response answer = {.body = {.max = 100}};
+        assert_false(admin_request(urls[i], "GET", "/", 1000, &answer, &err));
         assert_string_equal(err.code, "E_UNREACHABLE");
     }
 }
@@ -192,11 +187,10 @@ static void test_the_client_waits_no_longer_than_it_is_told(void **state)
     (void)state;
     char url[160];
     struct err err = {0};
-    struct buf body = {.max = 100};
-    unsigned status = 0;
+    struct admin_response answer = {.body = {.max = 100}};
     (void)snprintf(url, sizeof(url), "unix:%s/test.sock", fixture_folder);
     int fd = silent_listener(url + 5);
-    assert_false(admin_request(url, "GET", "/", 20, &status, &body, &err));
+    assert_false(admin_request(url, "GET", "/", 20, &answer, &err));
     assert_string_equal(err.code, "E_TIMEOUT");
     (void)close(fd);
     assert_int_equal(unlink(url + 5), 0);
@@ -240,20 +234,18 @@ static void test_the_client_takes_whole_answers_only(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct canned canned = {listener, rows[i].answer};
         struct err err = {0};
-        struct buf body;
+        struct admin_response answer = {.body = {.max = 8}};
         uv_thread_t thread;
-        unsigned status = 0;
         print_message("  %s\n", rows[i].name);
-        buf_init(&body, 8);
         assert_int_equal(uv_thread_create(&thread, serve_once, &canned), 0);
-        bool ok = admin_request(url, "GET", "/", DEADLINE_MS, &status, &body, &err);
+        bool ok = admin_request(url, "GET", "/", DEADLINE_MS, &answer, &err);
         (void)uv_thread_join(&thread);
         assert_int_equal(ok, rows[i].body != NULL);
         if (ok)
-            assert_true(slice_equal(buf_slice(&body), slice_str(rows[i].body)));
+            assert_true(slice_equal(buf_slice(&answer.body), slice_str(rows[i].body)));
         else
             assert_string_equal(err.code, "E_ANSWER");
-        buf_done(&body);
+        buf_done(&answer.body);
     }
     (void)close(listener);
     assert_int_equal(unlink(url + 5), 0);

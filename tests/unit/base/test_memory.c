@@ -54,9 +54,10 @@ static void test_printf_appends_or_changes_nothing(void **state)
 static void test_an_arena_gives_aligned_memory_of_its_own(void **state)
 {
     _Alignas(16) char memory[256];
+    const size_t large_bytes = 100000; /* more than a chunk of the arena */
     struct arena arena;
     (void)state;
-    arena_init(&arena, memory, sizeof(memory), 1024 * 1024);
+    arena_init(&arena, memory, sizeof(memory), 2 * large_bytes);
     char *one = arena_alloc(&arena, 1);
     char *two = arena_alloc(&arena, 17);
     assert_ptr_equal(one, memory);
@@ -64,9 +65,9 @@ static void test_an_arena_gives_aligned_memory_of_its_own(void **state)
     assert_int_equal((uintptr_t)two % 16, 0);
     assert_int_equal(arena.n_mallocs, 0);
 
-    char *large = arena_alloc(&arena, 100 * 1024);
+    char *large = arena_alloc(&arena, large_bytes);
     assert_non_null(large);
-    memset(large, 1, 100 * 1024);
+    memset(large, 1, large_bytes);
     assert_int_equal(arena.n_mallocs, 1);
     char *next = arena_alloc(&arena, 100);
     assert_non_null(next);

@@ -104,9 +104,9 @@ static void test_equal_patterns_are_compiled_once(void **state)
 {
     (void)state;
     const struct test_rule rules[] = {
-        {.id = "A", .when = "{field: path, regex: 'evil[0-9]'}"},
-        {.id = "B", .when = "{field: query, regex: 'evil[0-9]'}"},
-        {.id = "C", .when = "{field: query, regex: 'evil[0-9]', case: sensitive}"},
+        {.id = "A", .when = "{field: path, regex: 'e[0-9]x'}"},
+        {.id = "B", .when = "{field: query, regex: 'e[0-9]x'}"},
+        {.id = "C", .when = "{field: query, regex: 'e[0-9]x', case: sensitive}"},
     };
     struct test_set set = test_set_new(rules, 3);
     struct ruleset_stats stats;

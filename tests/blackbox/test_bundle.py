@@ -1,0 +1,582 @@
+"""`stopgap bundle`: what it makes, openssl and tar understand; what they make, it loads."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+RULE = """\
+id: %(id)s
+title: blocks %(path)s
+severity: low
+side_effects: none known
+action: {type: block, status: 403}
+when:
+  all:
+    - {field: path, equals: %(path)s}
+samples:
+  must_block:
+    - target: %(path)s
+  must_pass:
+    - target: /owa/
+"""
+
+ALGORITHMS = {"ed25519": ["-algorithm", "ED25519"],
+              "ecdsa-p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+              "rsa-pss": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"]}
+PSS = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"]
+
+
+def sh(*command, **kwargs):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **kwargs)
+    assert done.returncode == 0, "%s: %s" % (" ".join(command), done.stderr.decode())
+    return done.stdout
+
+
+class Key:
+    """A key of the openssl program."""
+
+    def __init__(self, folder, algorithm, name):
+        self.algorithm = algorithm
+        self.path = os.path.join(str(folder), name + ".key")
+        sh("openssl", "genpkey", *ALGORITHMS[algorithm], "-out", self.path)
+        self.spki = sh("openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER")
+        self.id = hashlib.sha256(self.spki).hexdigest()
+
+    def line(self, roles="root,rules", days="2026-01-01 2035-06-01 2035-12-31"):
+        return "key %s %s %s %s %s" % (self.id, self.algorithm, roles, days, base64.b64encode(self.spki).decode())
+
+    def sign(self, path, out):
+        if self.algorithm == "ed25519":
+            sh("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.path, "-in", path, "-out", out)
+        else:
+            sh("openssl", "dgst", "-sha256", *(PSS if self.algorithm == "rsa-pss" else []), "-sign", self.path,
+               "-out", out, path)
+
+    def verify(self, path, signature):
+        if self.algorithm == "ed25519":
+            sh("openssl", "pkeyutl", "-verify", "-rawin", "-inkey", self.path, "-in", path, "-sigfile", signature)
+        else:
+            sh("openssl", "dgst", "-sha256", *(PSS if self.algorithm == "rsa-pss" else []), "-prverify", self.path,
+               "-signature", signature, path)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    names = {"ed": "ed25519", "ec": "ecdsa-p256", "rsa": "rsa-pss", "ed2": "ed25519", "stranger": "ed25519"}
+    return {name: Key(folder, algorithm, name) for name, algorithm in names.items()}
+
+
+class Workshop:
+    """A publisher with openssl and tar only: a root, a folder b/ with the members, a bundle of it."""
+
+    def __init__(self, folder, keys, stopgap_bin):
+        self.folder = str(folder)
+        self.keys = keys
+        self.bin = stopgap_bin
+        self.b = os.path.join(self.folder, "b")
+        self.root_path = os.path.join(self.folder, "root.txt")
+        self.write_root([keys["ed"].line(), keys["ec"].line()])
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def put(self, name, data):
+        path = os.path.join(self.b, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(data if isinstance(data, bytes) else data.encode())
+
+    def write_root(self, key_lines, rules=1, usage="production", epoch=1, more=()):
+        lines = ["stopgap-root 1", "version 1", "epoch %d" % epoch, "usage " + usage, "created 2026-01-01T00:00:00Z",
+                 "expires 2035-12-31T00:00:00Z", "threshold root 1", "threshold rules %d" % rules]
+        self.root = "\n".join(lines + list(key_lines) + list(more)) + "\n"
+        with open(self.root_path, "w") as out:
+            out.write(self.root)
+
+    def fill(self, serial="1", signers=("ed",), change=None, created="2026-11-01T00:00:00Z",
+             expires="2035-01-01T00:00:00Z", **fields):
+        """Write the members. change: a function of the manifest's lines."""
+        shutil.rmtree(self.b, ignore_errors=True)
+        rules = {"rules/a.yaml": RULE % {"id": "A-1", "path": fields.get("path", "/owa/a")},
+                 "rules/b.yaml": RULE % {"id": "B-1", "path": "/owa/b"}}
+        for name, text in rules.items():
+            self.put(name, text)
+        self.put("root/0000000001", self.root)
+        lines = ["stopgap-manifest 1", "min-engine " + fields.get("engine", "1.0.0"), "name test-rules",
+                 "channel " + fields.get("channel", "production"), "epoch " + fields.get("epoch", "1"),
+                 "serial " + serial, "created " + created, "expires " + expires,
+                 "root 1 " + fields.get("root_hash", hashlib.sha256(self.root.encode()).hexdigest())]
+        lines += ["file %s %d %s" % (hashlib.sha256(text.encode()).hexdigest(), len(text), name)
+                  for name, text in sorted(rules.items())]
+        if change:
+            change(lines)
+        self.put("0manifest", "\n".join(lines) + "\n")
+        os.makedirs(os.path.join(self.b, "sig"), exist_ok=True)
+        for name in signers:
+            self.keys[name].sign(os.path.join(self.b, "0manifest"), os.path.join(self.b, "sig", self.keys[name].id))
+
+    def names(self):
+        found = [os.path.relpath(os.path.join(where, name), self.b) for where, _, files in os.walk(self.b)
+                 for name in files]
+        return sorted(found, key=str.encode)
+
+    def pack(self, name="x.sgb", names=None, options=("--format=ustar",)):
+        with open(self.path("list"), "w") as out:
+            out.write("\n".join(names or self.names()) + "\n")
+        sh("tar", *options, "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=0644", "--no-recursion",
+           "-b1", "-cf", self.path(name), "-C", self.b, "-T", self.path("list"))
+        return self.path(name)
+
+    def bundle(self, name="x.sgb", **kwargs):
+        self.fill(**kwargs)
+        return self.pack(name)
+
+    def run(self, *args):
+        return subprocess.run([self.bin, "bundle", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, timeout=60, universal_newlines=True, cwd=self.folder)
+
+    def fine(self, *args):
+        done = self.run(*args)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def code(self, path, *options):
+        """The code with which verify refuses, or "" when it accepts."""
+        done = self.run("verify", path, "--trust", self.root_path, *options)
+        if done.returncode == 0:
+            assert done.stdout.startswith("OK ")
+            return ""
+        assert done.returncode == 1 and done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, "one clear line: %r" % done.stderr
+        words = [word for word in lines[0].split(": ") if word.startswith("E_")]
+        assert len(words) == 1, lines[0]
+        return words[0]
+
+
+@pytest.fixture
+def workshop(tmp_path, keys, stopgap_bin):
+    return Workshop(tmp_path, keys, stopgap_bin)
+
+
+# ---- both ways between stopgap and the plain tools
+
+
+@pytest.mark.parametrize("signer", ["ed", "ec", "rsa"])
+def test_a_bundle_made_with_openssl_and_tar_is_accepted(workshop, keys, signer):
+    workshop.write_root([keys[signer].line()])
+    assert workshop.code(workshop.bundle(signers=(signer,))) == ""
+
+
+def test_three_algorithms_meet_a_threshold_of_three(workshop, keys):
+    workshop.write_root([keys[name].line() for name in ("ed", "ec", "rsa")], rules=3)
+    assert workshop.code(workshop.bundle(signers=("ed", "ec", "rsa"))) == ""
+    assert workshop.code(workshop.bundle(signers=("ed", "rsa"))) == "E_SIG_THRESHOLD"
+
+
+def make_with_stopgap(workshop, *more, created="2026-11-01"):
+    os.makedirs(workshop.path("set/rules/family"), exist_ok=True)
+    for name, path in (("a.yaml", "/owa/a"), ("family/b.yaml", "/owa/b")):
+        with open(workshop.path("set/rules/" + name), "w") as out:
+            out.write(RULE % {"id": "R-" + path[-1], "path": path})
+    for algorithm in ALGORITHMS:
+        if not os.path.exists(workshop.path(algorithm)):
+            workshop.fine("keygen", "--alg", algorithm, "--out", algorithm)
+    if not os.path.exists(workshop.path("my-root")):
+        options = [word for algorithm in ALGORITHMS for word in ("--key", algorithm)]
+        workshop.fine("root", *options, "--threshold-rules", "2", "--created", "2026-01-01", "--out", "my-root")
+    workshop.fine("build", "set", "--name", "my-rules", "--serial", "5", "--root", "my-root", "--out", "my.sgb",
+                  "--created", created, *more)
+
+
+def test_the_whole_way_with_stopgap_alone(workshop):
+    make_with_stopgap(workshop)
+    workshop.root_path = "my-root"
+    assert workshop.code("my.sgb") == "E_SIG_THRESHOLD"
+    done = workshop.fine("sign", "my.sgb", "--key", "ed25519")
+    for fact in ("name my-rules", "epoch 1", "serial 5", "files 2", "sha256"):
+        assert fact in done.stdout
+    assert "1/2" in done.stdout
+    assert workshop.code("my.sgb") == "E_SIG_THRESHOLD"
+    workshop.fine("sign", "my.sgb", "--key", "ecdsa-p256", "--key", "rsa-pss")
+    assert workshop.code("my.sgb") == ""
+    facts = json.loads(workshop.fine("show", "--json", "my.sgb").stdout)
+    assert (facts["name"], facts["serial"], facts["rules_signatures"]) == ("my-rules", 5, "3/2")
+    assert facts["root_signatures"] == "3/1"
+    assert "rules/family/b.yaml" in [member["name"] for member in facts["members"]]
+    assert "serial 5" in workshop.fine("show", "my.sgb").stdout
+
+
+def test_openssl_verifies_the_signatures_of_stopgap(workshop):
+    make_with_stopgap(workshop)
+    workshop.fine("sign", "my.sgb", *[word for algorithm in ALGORITHMS for word in ("--key", algorithm)])
+    os.makedirs(workshop.b)
+    sh("tar", "xf", workshop.path("my.sgb"), "-C", workshop.b)
+    for algorithm in ALGORITHMS:
+        public = workshop.path(algorithm + ".pub")
+        key_id = hashlib.sha256(sh("openssl", "pkey", "-pubin", "-in", public, "-outform", "DER")).hexdigest()
+        for text, signature in (("0manifest", "sig/"), ("root/0000000001", "root/0000000001.sig/")):
+            key = Key.__new__(Key)
+            key.algorithm, key.path = algorithm, workshop.path(algorithm)
+            key.verify(os.path.join(workshop.b, text), os.path.join(workshop.b, signature + key_id))
+
+
+def test_the_builder_writes_the_bytes_that_tar_writes(workshop):
+    make_with_stopgap(workshop)
+    workshop.fine("sign", "my.sgb", "--key", "ed25519")
+    os.makedirs(workshop.b)
+    sh("tar", "xf", workshop.path("my.sgb"), "-C", workshop.b)
+    with open(workshop.pack("again.sgb"), "rb") as again, open(workshop.path("my.sgb"), "rb") as mine:
+        assert again.read() == mine.read()
+
+
+def test_building_twice_gives_the_same_bytes(workshop):
+    made = []
+    for _ in range(2):
+        make_with_stopgap(workshop)
+        with open(workshop.path("my.sgb"), "rb") as bundle:
+            made.append(bundle.read())
+    assert made[0] == made[1]
+
+
+def test_a_second_signer_may_sign_with_openssl(workshop, keys):
+    workshop.write_root([keys["ed"].line(), keys["ec"].line()], rules=2)
+    path = workshop.bundle(signers=("ed",))
+    workshop.fine("sign", path, "--key", keys["ec"].path)
+    assert workshop.code(path) == ""
+
+
+# ---- refusals, each with its code
+
+
+def flip(path, marker, offset=0):
+    with open(path, "rb") as bundle:
+        data = bytearray(bundle.read())
+    at = data.index(marker) + offset
+    data[at] ^= 1
+    with open(path, "wb") as bundle:
+        bundle.write(data)
+
+
+@pytest.mark.parametrize("what,marker,offset,code", [
+    ("the manifest", b"stopgap-manifest", 3, "E_SIG_THRESHOLD"),
+    ("a rule", b"id: A-1", 4, "E_HASH"),
+    ("the root", b"stopgap-root", 3, "E_ROOT_FORK"),
+    ("a name in a header", b"rules/a.yaml\0", 6, "E_BUNDLE_CHECKSUM"),
+    ("a mode in a header", b"0000644", 6, "E_BUNDLE_CHECKSUM"),
+    ("the magic", b"ustar\0", 0, "E_BUNDLE_FORMAT"),
+    ("the padding after a rule", b"must_pass:\n    - target: /owa/\n", 40, "E_BUNDLE_PADDING"),
+])
+def test_a_flipped_bit_is_refused(workshop, what, marker, offset, code):
+    path = workshop.bundle()
+    flip(path, marker, offset)
+    assert workshop.code(path) == code, what
+
+
+def test_a_flipped_signature_does_not_count(workshop, keys):
+    path = workshop.bundle()
+    with open(os.path.join(workshop.b, "sig", keys["ed"].id), "rb") as signature:
+        flip(path, signature.read(), 10)
+    assert workshop.code(path) == "E_SIG_THRESHOLD"
+
+
+@pytest.mark.parametrize("cut,code", [(0, "E_BUNDLE_TRUNCATED"), (100, "E_BUNDLE_TRUNCATED"),
+                                      (-512, "E_BUNDLE_TRUNCATED"), (-1024, "E_BUNDLE_TRUNCATED"),
+                                      (-1, "E_BUNDLE_TRUNCATED")])
+def test_a_truncated_file_is_refused(workshop, cut, code):
+    path = workshop.bundle()
+    os.truncate(path, cut if cut >= 0 else os.path.getsize(path) + cut)
+    assert workshop.code(path) == code
+
+
+def test_bytes_after_the_end_are_refused(workshop):
+    path = workshop.bundle()
+    with open(path, "ab") as bundle:
+        bundle.write(b"\0")
+    assert workshop.code(path) == "E_BUNDLE_TRAILER"
+
+
+def test_the_usual_blocking_of_tar_is_refused(workshop):
+    workshop.fill()
+    sh("tar", "--format=ustar", "-cf", workshop.path("x.sgb"), "-C", workshop.b, *workshop.names())
+    assert workshop.code(workshop.path("x.sgb")) == "E_BUNDLE_TRAILER"
+
+
+@pytest.mark.parametrize("what,order,code", [
+    ("unsorted", lambda names: [names[0], *names[:0:-1]], "E_BUNDLE_ORDER"),
+    ("the manifest not first", lambda names: [names[1], names[0], *names[2:]], "E_BUNDLE_FIRST"),
+])
+def test_another_order_is_refused(workshop, what, order, code):
+    workshop.fill()
+    assert workshop.code(workshop.pack(names=order(workshop.names()))) == code, what
+
+
+def test_a_duplicate_member_is_refused(workshop):
+    workshop.fill()
+    names = workshop.names()
+    path = workshop.pack(names=[*names[:3], names[2], *names[3:]], options=("--format=ustar", "--hard-dereference"))
+    assert workshop.code(path) == "E_BUNDLE_ORDER"
+
+
+def test_a_link_is_refused(workshop):
+    workshop.fill()
+    os.symlink("/etc/passwd", os.path.join(workshop.b, "rules/c.yaml"))
+    assert workshop.code(workshop.pack()) == "E_BUNDLE_TYPE"
+
+
+def test_a_hard_link_is_refused(workshop):
+    workshop.fill()
+    os.link(os.path.join(workshop.b, "rules/a.yaml"), os.path.join(workshop.b, "rules/c.yaml"))
+    assert workshop.code(workshop.pack()) == "E_BUNDLE_TYPE"
+
+
+@pytest.mark.parametrize("options,code", [(("--format=pax", "--pax-option=comment=x"), "E_BUNDLE_TYPE"),
+                                          (("--format=gnu",), "E_BUNDLE_FORMAT")])
+def test_other_formats_of_tar_are_refused(workshop, options, code):
+    workshop.fill()
+    assert workshop.code(workshop.pack(options=options)) == code
+
+
+def test_a_compressed_file_is_refused(workshop):
+    workshop.fill()
+    assert workshop.code(workshop.pack(options=("--format=ustar", "-z"))).startswith("E_BUNDLE_")
+
+
+def test_a_base_256_size_is_refused(workshop):
+    path = workshop.bundle()
+    with open(path, "rb") as bundle:
+        data = bytearray(bundle.read())
+    size = int(data[124:135], 8)
+    data[124:136] = b"\x80" + size.to_bytes(11, "big")
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    with open(path, "wb") as bundle:
+        bundle.write(data)
+    assert workshop.code(path) == "E_BUNDLE_SIZEFIELD"
+
+
+def test_a_file_that_is_not_listed_is_refused(workshop):
+    workshop.fill()
+    workshop.put("rules/aa.yaml", "id: X\n")
+    assert workshop.code(workshop.pack()) == "E_BUNDLE_UNLISTED"
+
+
+def test_a_listed_file_that_is_absent_is_refused(workshop):
+    workshop.fill()
+    os.unlink(os.path.join(workshop.b, "rules/b.yaml"))
+    assert workshop.code(workshop.pack()) == "E_BUNDLE_MISSING"
+
+
+def test_files_of_two_bundles_cannot_be_mixed(workshop):
+    workshop.fill(path="/other")
+    with open(os.path.join(workshop.b, "rules/a.yaml"), "rb") as rule:
+        other = rule.read()
+    workshop.fill()
+    workshop.put("rules/a.yaml", other)
+    assert workshop.code(workshop.pack()) == "E_HASH"
+
+
+def test_a_key_that_the_root_does_not_list_does_not_count(workshop):
+    assert workshop.code(workshop.bundle(signers=("stranger",))) == "E_SIG_THRESHOLD"
+
+
+def test_one_signature_under_two_ids_counts_once(workshop, keys):
+    workshop.write_root([keys["ed"].line(), keys["ed2"].line()], rules=2)
+    workshop.fill(signers=("ed",))
+    shutil.copy(os.path.join(workshop.b, "sig", keys["ed"].id), os.path.join(workshop.b, "sig", keys["ed2"].id))
+    assert workshop.code(workshop.pack()) == "E_SIG_THRESHOLD"
+
+
+@pytest.mark.parametrize("roles,code", [("root", "E_SIG_THRESHOLD"), ("root,pulse", "E_SIG_THRESHOLD"),
+                                        ("rules", "")])
+def test_only_the_role_rules_signs_bundles(workshop, keys, roles, code):
+    workshop.write_root([keys["ec"].line(), keys["ed"].line(roles)])
+    assert workshop.code(workshop.bundle(signers=("ed",))) == code
+
+
+def test_a_revoked_key_does_not_count(workshop, keys):
+    workshop.write_root([keys["ec"].line(), keys["ed"].line()], more=["revoked %s 2026-12-01 lost" % keys["ed"].id])
+    assert workshop.code(workshop.bundle(signers=("ed",))) == "E_SIG_THRESHOLD"
+    assert workshop.code(workshop.bundle(signers=("ed", "ec"))) == ""
+
+
+@pytest.mark.parametrize("created,code", [("2026-02-28T23:59:59Z", "E_SIG_KEY_TIME"), ("2026-03-01T00:00:00Z", ""),
+                                          ("2026-08-31T23:59:59Z", ""), ("2026-09-01T00:00:00Z", "E_SIG_KEY_TIME")])
+def test_a_key_counts_in_its_time(workshop, keys, created, code):
+    workshop.write_root([keys["ed"].line(days="2026-03-01 2026-06-01 2026-08-31")])
+    assert workshop.code(workshop.bundle(created=created)) == code
+
+
+@pytest.mark.parametrize("serial,code", [
+    ("1", ""), ("2201010001", ""), ("4294967296", ""), ("9223372036854775807", ""),
+    ("9223372036854775808", "E_MANIFEST_SYNTAX"), ("18446744073709551616", "E_MANIFEST_SYNTAX"),
+    ("0", "E_MANIFEST_SYNTAX"), ("007", "E_MANIFEST_SYNTAX"), ("-1", "E_MANIFEST_SYNTAX"),
+    ("1e3", "E_MANIFEST_SYNTAX"), ("+1", "E_MANIFEST_SYNTAX"), ("", "E_MANIFEST_SYNTAX")])
+def test_a_serial_has_one_form(workshop, serial, code):
+    assert workshop.code(workshop.bundle(serial=serial)) == code
+
+
+@pytest.mark.parametrize("fields,code", [
+    ({"engine": "9.0.0"}, "E_ENGINE_TOO_OLD"),
+    ({"channel": "lab"}, "E_CHANNEL"),
+    ({"root_hash": "0" * 64}, "E_ROOT_FORK"),
+    ({"epoch": "2"}, "E_EPOCH"),
+    ({"change": lambda lines: lines.__setitem__(8, "root 2 " + "0" * 64)}, "E_ROOT_BEHIND"),
+    ({"change": lambda lines: lines.insert(9, "novelty 1")}, "E_MANIFEST_FIELD"),
+    ({"change": lambda lines: lines.insert(9, "x-novelty anything goes")}, ""),
+    ({"change": lambda lines: lines.__setitem__(0, "stopgap-root 1")}, "E_MANIFEST_SYNTAX"),
+])
+def test_the_signed_facts_are_judged(workshop, fields, code):
+    assert workshop.code(workshop.bundle(**fields)) == code
+
+
+def test_a_withdrawn_bundle_is_refused(workshop, keys):
+    workshop.write_root([keys["ed"].line()], more=["withdraw test-rules 1 7"])
+    assert workshop.code(workshop.bundle(serial="7")) == "E_WITHDRAWN"
+    assert workshop.code(workshop.bundle(serial="8")) == ""
+
+
+def test_a_test_root_is_refused_unless_allowed(workshop, keys):
+    workshop.write_root([keys["ed"].line()], usage="test")
+    path = workshop.bundle()
+    assert workshop.code(path) == "E_ROOT_TEST"
+    assert workshop.code(path, "--allow-test") == ""
+
+
+def test_an_expired_bundle_is_accepted_and_said_to_be_expired(workshop):
+    path = workshop.bundle(expires="2026-11-02T00:00:00Z")
+    done = workshop.fine("verify", path, "--trust", workshop.root_path, "--at", "2026-12-01")
+    assert "EXPIRED" in done.stdout
+    done = workshop.fine("verify", path, "--trust", workshop.root_path, "--at", "2026-11-01T12:00:00Z")
+    assert "EXPIRED" not in done.stdout
+
+
+@pytest.mark.parametrize("years", [1, 3, 10, 50])
+def test_years_later_the_bundle_is_still_accepted(workshop, years):
+    assert workshop.code(workshop.bundle(), "--at", "%d-11-24" % (2026 + years)) == ""
+
+
+# ---- the order of bundles
+
+
+def test_an_older_serial_is_refused_where_a_newer_one_was_seen(workshop):
+    older, newer = workshop.bundle("older.sgb", serial="5"), workshop.bundle("newer.sgb", serial="6")
+    other = workshop.bundle("other.sgb", serial="6", path="/other")
+    assert workshop.code(older, "--state", "s") == ""
+    assert workshop.code(newer, "--state", "s") == ""
+    assert workshop.code(newer, "--state", "s") == ""
+    assert workshop.code(older, "--state", "s") == "E_ROLLBACK"
+    assert workshop.code(other, "--state", "s") == "E_SERIAL_REUSED"
+    assert workshop.code(older) == "", "without a state nothing is remembered"
+    assert stat.S_IMODE(os.stat(workshop.path("s")).st_mode) == 0o700
+
+
+def test_the_root_is_remembered_with_the_state(workshop):
+    path = workshop.bundle()
+    assert workshop.code(path, "--state", "s") == ""
+    workshop.fine("verify", path, "--state", "s")
+
+
+def test_a_lost_state_is_said_and_does_not_stop_the_work(workshop):
+    path = workshop.bundle()
+    assert workshop.code(path, "--state", "s") == ""
+    with open(workshop.path("s/state"), "a") as state:
+        state.write("x")
+    done = workshop.fine("verify", path, "--trust", workshop.root_path, "--state", "s")
+    assert "E_STATE_LOST" in done.stderr and done.stdout.startswith("OK ")
+    assert workshop.run("verify", path, "--trust", workshop.root_path, "--state", "s").stderr == ""
+
+
+# ---- the tool itself
+
+
+def test_keygen_makes_private_files_and_never_overwrites(workshop):
+    done = workshop.fine("keygen", "--alg", "ecdsa-p256", "--out", "k")
+    spki = sh("openssl", "pkey", "-in", workshop.path("k"), "-pubout", "-outform", "DER")
+    assert hashlib.sha256(spki).hexdigest() in done.stdout
+    assert stat.S_IMODE(os.stat(workshop.path("k")).st_mode) == 0o600
+    before = open(workshop.path("k")).read()
+    again = workshop.run("keygen", "--alg", "ed25519", "--out", "k")
+    assert again.returncode == 1 and "never overwritten" in again.stderr
+    assert open(workshop.path("k")).read() == before
+
+
+def test_a_root_is_never_overwritten(workshop, keys):
+    workshop.fine("root", "--key", keys["ed"].path, "--out", "r")
+    assert workshop.run("root", "--key", keys["ed"].path, "--out", "r").returncode == 1
+
+
+def test_a_root_of_one_algorithm_is_warned_about(workshop, keys):
+    assert "without ed25519" in workshop.fine("root", "--key", keys["ed"].path, "--out", "r1").stderr
+    both = workshop.fine("root", "--key", keys["ed"].path, "--key", keys["ec"].path, "--out", "r2")
+    assert both.stderr == ""
+
+
+def test_a_root_may_hold_keys_whose_private_half_is_elsewhere(workshop, keys):
+    with open(workshop.path("pub"), "wb") as out:
+        out.write(sh("openssl", "pkey", "-in", keys["rsa"].path, "-pubout"))
+    workshop.fine("root", "--key", keys["ed"].path + ":root", "--key", "pub:rules", "--out", "r")
+    text = open(workshop.path("r")).read()
+    assert "key %s rsa-pss rules " % keys["rsa"].id in text and "key %s ed25519 root " % keys["ed"].id in text
+    assert os.listdir(workshop.path("r.sig")) == [keys["ed"].id]
+
+
+def test_signing_with_a_key_that_does_not_count_is_warned_about(workshop, keys):
+    path = workshop.bundle(signers=())
+    done = workshop.fine("sign", path, "--key", keys["stranger"].path)
+    assert "will not count" in done.stderr and "0/1" in done.stdout
+
+
+def test_an_encrypted_key_is_refused_without_asking(workshop, keys):
+    sh("openssl", "pkey", "-in", keys["ed"].path, "-aes256", "-passout", "pass:x", "-out", workshop.path("locked"))
+    done = workshop.run("sign", workshop.bundle(), "--key", "locked")
+    assert done.returncode == 1 and "openssl pkey" in done.stderr
+
+
+def test_build_refuses_names_that_a_bundle_cannot_hold(workshop, keys):
+    os.makedirs(workshop.path("set"))
+    with open(workshop.path("set/Upper.yaml"), "w") as out:
+        out.write(RULE % {"id": "A-1", "path": "/a"})
+    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
+    assert done.returncode == 1 and "E_BUNDLE_NAME" in done.stderr and "rename" in done.stderr
+    assert not os.path.exists(workshop.path("o.sgb"))
+
+
+def test_build_refuses_a_rule_that_is_wrong_and_names_its_place(workshop):
+    os.makedirs(workshop.path("set"))
+    with open(workshop.path("set/a.yaml"), "w") as out:
+        out.write((RULE % {"id": "A-1", "path": "/a"}).replace("severity: low", "severity: mild"))
+    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
+    assert done.returncode == 1 and "set/a.yaml" in done.stderr
+    assert not os.path.exists(workshop.path("o.sgb"))
+
+
+@pytest.mark.parametrize("verb", [[], ["keygen"], ["root"], ["build"], ["sign"], ["verify"], ["show"]])
+def test_each_verb_has_help(workshop, verb):
+    done = workshop.fine(*verb, "--help")
+    assert done.stdout.startswith("stopgap bundle") and done.stderr == ""
+
+
+@pytest.mark.parametrize("args", [
+    ["nonsense"], ["keygen"], ["keygen", "--alg", "rot13", "--out", "x"], ["keygen", "--alg", "ed25519"],
+    ["root", "--out", "x"], ["build", "x"], ["build", "x", "--name", "n", "--serial", "007"],
+    ["build", "x", "--name", "../n", "--serial", "1", "--root", "r", "--out", "o"],
+    ["sign", "x"], ["verify", "x"], ["verify", "x", "--trust", "r", "--at", "yesterday"], ["verify", "--wrong"],
+    ["show"], ["show", "a", "b"]])
+def test_usage_errors_leave_with_2_and_point_to_help(workshop, args):
+    done = workshop.run(*args)
+    assert done.returncode == 2 and "--help" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["verify", "show", "sign"])
+def test_a_file_that_is_not_there_is_named(workshop, keys, verb):
+    more = {"verify": ["--trust", workshop.root_path], "show": [], "sign": ["--key", keys["ed"].path]}[verb]
+    done = workshop.run(verb, "absent.sgb", *more)
+    assert done.returncode == 1 and "absent.sgb" in done.stderr
