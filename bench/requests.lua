@@ -20,6 +20,11 @@ local head = table.concat({
   "Referer: https://mail.example.com/owa/",
 }, "\r\n")
 
+-- What Exchange itself sets: base64 over the complement of "Database~guid~~date~domain~0".
+local mailbox_cookie = "; X-BackEndCookie=user@example.com=" ..
+  "u56Lnp2ejJqBzJvJmc+eys3SxpzOndLLmsib0seey8/Sys6dmsjIzc+cxpvJ" ..
+  "gYHNz83J0s7O0s3Pq8/GxczPxc/PgZqHnpKPk5rRnJCSgc8="
+
 -- A step of a 32-bit linear congruential generator, as eight hex digits.
 local function hex()
   token = (token * 1664525 + 1013904223) % 4294967296
@@ -55,8 +60,7 @@ function request()
     "\r\nclient-request-id: " .. d .. "-12ab-4cd3-8ef0-" .. a .. "90bc" ..
     "\r\nCookie: ClientId=" .. long .. "; OIDC=1; X-OWA-JS-PSD=1; PrivateComputer=true; " ..
     "PBack=0; cadata=" .. string.rep(long, 4) .. "==; cadataTTL=" .. b .. "%2b" .. c .. "==; " ..
-    "cadataKey=" .. string.rep(d .. a, 6) .. "%2f==; UC=" .. c .. d .. "; X-BackEndCookie=S-1-5-21-" ..
-    token .. "-2345678901-345678901-1106=u56Lnp2ejJqBz" .. long .. "\r\n\r\n"
+    "cadataKey=" .. string.rep(d .. a, 6) .. "%2f==; UC=" .. c .. d .. mailbox_cookie .. "\r\n\r\n"
 end
 
 function done(summary, latency)

@@ -2,8 +2,8 @@
 #include "conn.h"
 
 #include "config/config.h"
-#include "limits.h"
 #include "net/proxy_protocol.h"
+#include "proxy_limits.h"
 #include "txn.h"
 #include "upstream.h"
 #include "worker.h"

@@ -18,8 +18,8 @@ enum conn_state {
     CONN_PROXY_HEADER = 0, /* a trusted balancer tells whom it speaks for */
     CONN_HANDSHAKE,        /* TLS with the client */
     CONN_OPEN,
-    CONN_LINGER,        /* the last answer is out; what still comes is thrown away */
-    CONN_CLOSING,       /* waits for on_closed */
+    CONN_LINGER,  /* the last answer is out; what still comes is thrown away */
+    CONN_CLOSING, /* waits for on_closed */
 };
 
 struct conn {
@@ -40,10 +40,10 @@ struct conn {
     uint64_t n_requests;
     struct net_address address;
     uint16_t port;
-    bool is_trusted;  /* the peer is one of trusted_proxies */
-    bool has_ended;   /* the client sends nothing more */
-    bool has_failed;  /* the client's stream broke */
-    bool is_running;  /* inside conn_run */
+    bool is_trusted; /* the peer is one of trusted_proxies */
+    bool has_ended;  /* the client sends nothing more */
+    bool has_failed; /* the client's stream broke */
+    bool is_running; /* inside conn_run */
     bool must_rerun;
     bool closes_after; /* no further request on this connection */
     enum conn_state state;

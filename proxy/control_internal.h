@@ -4,9 +4,9 @@
 #include "admin/admin.h"
 #include "config/config.h"
 #include "control.h"
-#include "limits.h"
 #include "log/log.h"
 #include "notify.h"
+#include "proxy_limits.h"
 #include "worker.h"
 
 #include "stopgap/bundle.h"
@@ -54,8 +54,8 @@ struct control {
     struct string_list listener_urls;
     struct lease_list leases; /* all that are out, for their hit counters */
     struct rule_total *totals;
-    struct load_job *job;   /* the load under way */
-    bool wants_another;     /* asked for while one was under way */
+    struct load_job *job;                                 /* the load under way */
+    bool wants_another;                                   /* asked for while one was under way */
     admin_reload_cb reload_done[LIMIT_ADMIN_CONNECTIONS]; /* who waits for it */
     void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
     size_t n_waiting;

@@ -1,7 +1,7 @@
 /* The wheel of deadlines. */
 #include "deadline.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <stddef.h>
 

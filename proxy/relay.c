@@ -4,8 +4,8 @@
  * reading the source, and on_sent lets both go on. */
 #include "conn.h"
 #include "http/write.h"
-#include "limits.h"
 #include "log/log.h"
+#include "proxy_limits.h"
 #include "txn.h"
 #include "upstream.h"
 #include "worker.h"

@@ -49,7 +49,7 @@ struct txn {
     struct arena arena;
 
     struct http_parser request;
-    struct buf head_buf; /* a head that came in parts */
+    struct buf head_buf;       /* a head that came in parts */
     struct net_address client; /* behind trusted proxies */
 
     struct lease *lease; /* held while inspection may go on */
@@ -63,17 +63,17 @@ struct txn {
 
     struct http_parser response;
     struct buf response_buf;
-    bool has_response;  /* its head is parsed */
-    bool sent_request;  /* the head went upstream */
-    bool got_response;  /* a byte of the response came */
-    bool reused;        /* the upstream connection had served before */
+    bool has_response; /* its head is parsed */
+    bool sent_request; /* the head went upstream */
+    bool got_response; /* a byte of the response came */
+    bool reused;       /* the upstream connection had served before */
     bool is_retried;
-    bool is_tunnel;     /* after 101 */
+    bool is_tunnel;      /* after 101 */
     bool ended_upstream; /* the client's half-close was passed on */
     unsigned n_interim;
     enum http_framing client_framing; /* of the response */
     enum pipe_state up, down;
-    struct chunk *current; /* keeps alive what a parser looks at */
+    struct chunk *current;   /* keeps alive what a parser looks at */
     uint64_t drain_until_ms; /* the response is complete, the request is not */
     uint64_t drained;
 

@@ -19,7 +19,7 @@ struct upstream {
     unsigned n_tried;      /* addresses */
     unsigned n_responses;  /* complete ones; 0: new */
     bool is_open;
-    bool has_ended;        /* the upstream sends nothing more */
+    bool has_ended; /* the upstream sends nothing more */
     bool is_closing;
     enum stream_failure failure;
     char failure_text[128];

@@ -2,7 +2,7 @@
 #include "worker.h"
 
 #include "conn.h"
-#include "limits.h"
+#include "proxy_limits.h"
 #include "txn.h"
 
 #include <stdatomic.h>

@@ -91,7 +91,7 @@ struct worker {
     struct txn_memory *free_txns;
     unsigned n_free_txns;
 
-    struct lease *lease; /* current; held by no one while no inspection runs */
+    struct lease *lease;       /* current; held by no one while no inspection runs */
     struct lease_list leaving; /* replaced, but an inspection still uses them */
 
     struct worker_stats stats;

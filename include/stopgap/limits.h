@@ -1,5 +1,5 @@
 /* Maxima that both sides of a folder border must agree on; each with its reason.
- * The proxy's own limits and time-outs are in proxy/limits.h. */
+ * The proxy's own limits and time-outs are in proxy/proxy_limits.h. */
 #pragma once
 
 #include <stddef.h>

@@ -22,7 +22,7 @@ struct rule_status { /* one rule of the active set */
 struct status {
     const char *version;
     uint64_t started_unix;
-    bool is_ready;    /* rules loaded, listening, not draining */
+    bool is_ready; /* rules loaded, listening, not draining */
     bool is_draining;
     enum rules_mode mode;
     unsigned n_workers;

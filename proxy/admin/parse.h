@@ -2,7 +2,7 @@
  * Private to proxy/admin; no socket here. */
 #pragma once
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/slice.h"
 

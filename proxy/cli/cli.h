@@ -1,7 +1,8 @@
 /* The verbs of the command line. Each file cmd_*.c holds one; main.c holds the table.
  *
  * argv[0] is the verb. Results go to standard output, errors and usage errors to standard error.
- * Exit codes: 0 fine, 1 the check failed or the work could not be done, 2 usage, 3 not reachable. */
+ * Exit codes: 0 fine, 1 the check failed or the work could not be done, 2 usage, 3 not reachable.
+ */
 #pragma once
 
 #include "stopgap/err.h"
@@ -24,4 +25,4 @@ int cmd_rules(int argc, char **argv);  /* test, list */
 int cli_error(const struct err *err);
 /* Usage error: text, then "Try 'stopgap VERB --help'."; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const char *verb, const char *format,
-                                                         ...);
+                                                          ...);

@@ -4,7 +4,7 @@
 
 #include <getopt.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/banned.h"
 

@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <jansson.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/banned.h"
 

@@ -2,7 +2,7 @@
 #include "config/config.h"
 
 #include "config/config_internal.h"
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <stdlib.h>
 

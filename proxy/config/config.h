@@ -24,14 +24,14 @@ struct upstream_config {
     char *host;
     uint16_t port;
     bool tls;
-    bool verify;    /* CA and name; switching it off is explicit */
-    char *ca_path;  /* NULL: the system's store */
-    char *name;     /* expected in the certificate, sent as SNI; NULL: host */
+    bool verify;   /* CA and name; switching it off is explicit */
+    char *ca_path; /* NULL: the system's store */
+    char *name;    /* expected in the certificate, sent as SNI; NULL: host */
 };
 
 struct admin_config {
-    char *url;        /* unix:PATH or http://127.0.0.1:PORT */
-    char *unix_path;  /* one of the two */
+    char *url;       /* unix:PATH or http://127.0.0.1:PORT */
+    char *unix_path; /* one of the two */
     char *host;
     uint16_t port;
 };
@@ -69,24 +69,24 @@ struct config {
     enum rules_mode mode;
     enum fail_mode fail_mode;
 
-    bool use_builtin;                 /* default true */
-    struct string_list rules;         /* signed bundles */
-    char *rules_watch;                /* directory; *.sgb renamed into it are loaded */
-    char *trust_path;                 /* root file */
+    bool use_builtin;                  /* default true */
+    struct string_list rules;          /* signed bundles */
+    char *rules_watch;                 /* directory; *.sgb renamed into it are loaded */
+    char *trust_path;                  /* root file */
     struct string_list rules_disabled; /* rule ids */
     struct string_list rules_detect;
 
-    char *state_dir;      /* NULL: nothing is kept */
-    char *access_log;     /* path, "-" for standard output, NULL: none */
-    char *decision_log;   /* the same; default "-" */
+    char *state_dir;    /* NULL: nothing is kept */
+    char *access_log;   /* path, "-" for standard output, NULL: none */
+    char *decision_log; /* the same; default "-" */
 
     struct net_prefix *trusted_proxies;
     size_t n_trusted_proxies;
-    bool allow_upgrade;   /* websocket and the like */
-    bool proxy_protocol;  /* listeners demand PROXY protocol v1 or v2 from trusted_proxies */
+    bool allow_upgrade;  /* websocket and the like */
+    bool proxy_protocol; /* listeners demand PROXY protocol v1 or v2 from trusted_proxies */
     struct timeouts_config timeouts;
     struct limits_config limits;
-    char *source_path;    /* the file it came from, or NULL */
+    char *source_path; /* the file it came from, or NULL */
 };
 
 /* A config with every default set, no listener and no upstream. */

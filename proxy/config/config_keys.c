@@ -1,7 +1,7 @@
 /* The table of every configuration key with its range and default. */
 #include "config/config_internal.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/banned.h"
 

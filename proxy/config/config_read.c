@@ -1,7 +1,7 @@
 /* Reads a YAML file: the bytes, libyaml's events, and what libyaml has to say. */
 #include "config/config_internal.h"
 #include "config/config_walk.h"
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>

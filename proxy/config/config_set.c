@@ -1,7 +1,7 @@
 /* Setting one key of a struct config by its name, for the file and the options. */
 #include "config/config_internal.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* URLs of listeners, of the upstream and of the admin interface: scheme, host and port only. */
 #include "config/config_internal.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Parsers and printers of single values. Pure functions. */
 #include "config/config_internal.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <arpa/inet.h>
 

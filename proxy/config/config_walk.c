@@ -2,7 +2,7 @@
 #include "config/config_walk.h"
 
 #include "config/config_internal.h"
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 /* A parsed message head. The slices point into the raw head, which the transaction keeps. */
 #pragma once
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/request.h"
 

@@ -312,11 +312,7 @@ enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes
 
 bool http_parse_end(struct http_parser *parser)
 {
-    if (parser->is_done)
-        return true;
-    if (!parser->is_head_done)
-        return false;
-    llhttp_resume(&parser->llhttp);
-    (void)llhttp_finish(&parser->llhttp); /* is_done tells */
+    /* llhttp_finish does not know the end of a body that has not begun yet. */
+    parser->is_done |= parser->is_head_done && parser->head.framing == FRAMING_CLOSE;
     return parser->is_done;
 }

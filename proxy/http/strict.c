@@ -165,12 +165,6 @@ static bool has_many_framings(const struct http_head *head, const struct head_fa
     return facts->n_transfer > 1 || facts->n_length > 1;
 }
 
-static bool has_no_final_chunked(const struct http_head *head, const struct head_facts *facts)
-{
-    (void)head;
-    return facts->n_transfer == 1 && !slice_ends_with_nocase(facts->transfer, SLICE("chunked"));
-}
-
 static bool has_other_coding(const struct http_head *head, const struct head_facts *facts)
 {
     (void)head;
@@ -208,8 +202,6 @@ static const struct strict_check request_checks[] = {
     /* RFC 9112 6.1 and 6.3: the classic of request smuggling; llhttp misses an empty field */
     {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
     {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
-    /* RFC 9112 6.3: the end of such a body cannot be found */
-    {has_no_final_chunked, 400, END_BAD_REQUEST, "transfer coding does not end in chunked"},
     /* RFC 9112 6.1: a coding we do not understand is 501; lists are understood differently */
     {has_other_coding, 501, END_BAD_REQUEST, "transfer coding other than chunked"},
     /* RFC 9110 8.6; above 2^63-1 signed readers turn negative */
@@ -329,8 +321,8 @@ bool strict_check_head(struct http_parser *parser)
     for (size_t i = 0; i < head->n_fields; i++)
         gather_field(head, i, &facts);
     facts.length_is_number = slice_to_u64(facts.length, &facts.length_value);
-    head->has_upgrade &= facts.n_upgrade == 1 &&
-                         slice_equal_nocase(facts.upgrade, SLICE("websocket"));
+    head->has_upgrade &=
+        facts.n_upgrade == 1 && slice_equal_nocase(facts.upgrade, SLICE("websocket"));
     head->host = facts.host;
     if (!parser->is_response && head->host.len == 0)
         head->host = target_authority(head->target);

@@ -5,7 +5,7 @@
  * only the texts in it are, and the asserts here can only find our own mistakes. */
 #pragma once
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "stopgap/slice.h"
 

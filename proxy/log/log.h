@@ -42,13 +42,13 @@ struct access_record {
     struct slice target; /* shortened to 2 KiB; query values of password-like names masked */
     struct slice vdir;
     unsigned http_minor;
-    unsigned status;          /* sent to the client; 0: none */
-    unsigned upstream_status; /* 0: none */
+    unsigned status;              /* sent to the client; 0: none */
+    unsigned upstream_status;     /* 0: none */
     uint64_t bytes_in, bytes_out; /* body bytes from and to the client */
-    uint64_t head_us;     /* first byte of the head to its last */
-    uint64_t inspect_us;  /* rules */
-    uint64_t connect_us;  /* to the upstream; 0 when the connection was there */
-    uint64_t response_us; /* request forwarded to first byte of the response */
+    uint64_t head_us;             /* first byte of the head to its last */
+    uint64_t inspect_us;          /* rules */
+    uint64_t connect_us;          /* to the upstream; 0 when the connection was there */
+    uint64_t response_us;         /* request forwarded to first byte of the response */
     uint64_t total_us;
     enum end_reason reason;
     struct slice detail;      /* of the reason, such as the upstream's TLS error; may be empty */

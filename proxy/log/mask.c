@@ -115,7 +115,11 @@ static bool name_is_secret(struct slice name)
 {
     uint64_t tail = 0;
     for (size_t pos = 0; pos < name.len;) {
-        char c = name.ptr[pos] == '%' ? next_folded(name, &pos) : ascii_lower(name.ptr[pos++]);
+        char c = ascii_lower(name.ptr[pos]);
+        if (c == '%')
+            c = next_folded(name, &pos);
+        else
+            pos++;
         tail = tail << 8 | (unsigned char)c;
         if (ends_in_secret_word(tail))
             return true;

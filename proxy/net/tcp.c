@@ -1,7 +1,7 @@
 /* struct stream over uv_tcp_t: try-write first, libuv's queue only for the rest. */
 #include "net/tcp.h"
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <errno.h>
 #include <netinet/in.h>

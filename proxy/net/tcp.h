@@ -19,12 +19,12 @@ struct tcp_stream {
     size_t sending; /* bytes of the queue that libuv has */
     bool is_open;
     bool is_reading;
-    bool is_writing;   /* req.write is under way */
-    bool was_high;     /* on_sent is due when the queue has fallen */
+    bool is_writing; /* req.write is under way */
+    bool was_high;   /* on_sent is due when the queue has fallen */
     bool has_failed;
     bool wants_end;
-    bool has_ended;    /* shutdown was asked for */
-    bool wants_close;  /* when the queue is out */
+    bool has_ended;   /* shutdown was asked for */
+    bool wants_close; /* when the queue is out */
     bool is_closing;
 };
 

@@ -15,7 +15,7 @@ enum { TLS_TICKET_KEY_BYTES = 80 };
 /* What all workers share of one certificate; immutable once made. */
 struct tls_material {
     X509 *certificate;
-    STACK_OF(X509) *chain;
+    STACK_OF(X509) * chain;
     EVP_PKEY *key;
     unsigned char ticket_keys[TLS_TICKET_KEY_BYTES]; /* one set, so that any worker resumes */
 };
@@ -62,7 +62,7 @@ struct tls_stream {
 
 /* The server that a client-side stream talks to. */
 struct tls_peer {
-    const char *name; /* SNI, and the name or address its certificate must have */
+    const char *name;                /* SNI, and the name or address its certificate must have */
     struct tls_session_cache *cache; /* may be NULL */
 };
 

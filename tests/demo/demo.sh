@@ -18,6 +18,7 @@ cleanup() {
     for pid in $load_pid $stopgap_pid $standin_pid; do
         kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
+    load_pid='' stopgap_pid='' standin_pid=''
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -153,38 +154,39 @@ decision_of() {
     decision=$(grep "\"incident\":\"$1\"" "$work/log" | grep '"rules":\[') && [ -n "$decision" ]
 }
 
-# attack NAME TARGET CURL-ARGUMENTS...
+# attack NAME CVE TARGET CURL-ARGUMENTS...
 attack() {
-    name=$1 target=$2
-    shift 2
+    name=$1 cve=$2 target=$3
+    shift 3
     bare_word='did not reach'
     curl -s --path-as-is -o "$work/body" "$@" "$bare$target"
     grep -q 'STAND-IN: this request reached' "$work/body" && bare_word='reached the bare server'
     status=$(curl -s -k --path-as-is -o "$work/body" -w '%{http_code}' "$@" "$front$target")
-    incident=$(tr -c '0-9A-Za-z' '\n' <"$work/body" | grep -E '^[0-9A-Za-z]{12}$' | tail -n 1)
+    incident=$(sed -n 's/^Incident: //p' "$work/body")
     decision=
-    if [ "$status" = 403 ] && [ -n "$incident" ] && wait_until 3 decision_of "$incident"; then
-        first=${decision#*\"rules\":\[}
-        rule=$(printf '%s' "$first" | grep -o '"id":"[^"]*"' | head -n 1 | cut -d'"' -f4)
-        cve=$(printf '%s' "$first" | grep -o '"cve":"[^"]*"' | head -n 1 | cut -d'"' -f4)
-        printf '%-24s %s, then 403: %s %s %s\n' "$name" "$bare_word" "$rule" "$cve" "$incident"
+    [ "$status" = 403 ] && [ -n "$incident" ] && wait_until 3 decision_of "$incident"
+    rule=$(printf '%s' "$decision" |
+        grep -o "\"enforced\":true,\"id\":\"[^\"]*\",\"cve\":\"$cve\"" | head -n 1 | cut -d'"' -f6)
+    if [ -n "$rule" ] && [ "$bare_word" != 'did not reach' ]; then
+        printf 'attack   %-15s %s, then %s by %s, %s, incident %s\n' \
+            "$name" "$bare_word" "$status" "$rule" "$cve" "$incident"
     else
-        printf 'FAILED   %-24s %s, then %s\n' "$name" "$bare_word" "$status"
+        printf 'FAILED   %-15s %s, then %s\n' "$name" "$bare_word" "$status"
         failures=$((failures + 1))
     fi
 }
 
-attack 'ProxyLogon' '/ecp/x.js' \
+attack 'ProxyLogon' CVE-2021-26855 '/ecp/x.js' \
     -H 'Cookie: X-BEResource=a]@evil.example:444/autodiscover/autodiscover.xml?#~1941962753'
-attack 'ProxyLogon, OWA' '/owa/auth/x.js' \
+attack 'ProxyLogon, OWA' CVE-2021-26855 '/owa/auth/x.js' \
     -H 'Cookie: X-AnonResource=true; X-AnonResource-Backend=evil.example/ecp/default.flt?~3'
-attack 'ProxyShell' \
+attack 'ProxyShell' CVE-2021-34473 \
     '/autodiscover/autodiscover.json?@evil.example/mapi/nspi/?&Email=autodiscover/autodiscover.json%3F@evil.example'
-attack 'ProxyNotShell' \
-    '/autodiscover/autodiscover.json?a=b@evil.example/PowerShell/&Email=autodiscover/autodiscover.json%3f@evil.example'
-attack 'OWASSRF' '/owa/mastermailbox%40evil.example/powershell' \
+attack 'ProxyNotShell' CVE-2022-41040 '/autodiscover/user@evil.example/powershell/autodiscover.json?x=a' \
+    -d MARKER
+attack 'OWASSRF' CVE-2022-41080 '/owa/mastermailbox%40evil.example/powershell' \
     -H 'X-OWA-ExplicitLogonUser: owa/mastermailbox@evil.example' -d MARKER
-attack 'ProxyToken' '/ecp/user@evil.example/RulesEditor/InboxRules.svc/NewObject' \
+attack 'ProxyToken' CVE-2021-33766 '/ecp/user@evil.example/RulesEditor/InboxRules.svc/NewObject' \
     -H 'Cookie: SecurityToken=x' -d MARKER
 echo
 
@@ -261,5 +263,6 @@ fi
 echo
 
 [ "$failures" -eq 0 ] || die "$failures of the steps above failed"
+cleanup
 echo "Nothing is left running. Next, in front of a test server of yours:"
 echo "  $stopgap run --listen https://0.0.0.0:8443 --upstream https://exchange.example.com --mode detect"

@@ -131,10 +131,7 @@ def run(args, folder, ports):
             if process is not None and process.poll() is None:
                 process.terminate()
                 process.wait()
-        try:
-            launcher.finish()
-        except AssertionError as failure:
-            print(failure)
+        launcher.finish()
 
 
 def main():
@@ -149,7 +146,10 @@ def main():
         sys.exit("reload_storm.py needs wrk (Debian package wrk)")
     ports = Ports()
     with tempfile.TemporaryDirectory(prefix="stopgap-storm-") as folder:
-        complaints = run(args, pathlib.Path(folder), ports)
+        try:
+            complaints = run(args, pathlib.Path(folder), ports)
+        except AssertionError as failure:
+            complaints = [str(failure)]
     ports.close()
     for complaint in complaints:
         print("FAILED: " + complaint)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "admin/status_fixture.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include "admin/server_fixture.h"
 

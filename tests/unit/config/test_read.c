@@ -1,6 +1,6 @@
 /* Reading YAML: every mistake has its line, column and remedy. */
 #include "config/config_internal.h"
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

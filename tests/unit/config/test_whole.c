@@ -1,6 +1,6 @@
 /* A whole config: defaults, what must hold, the printed form, and the shipped example. */
 #include "config/config_internal.h"
-#include "limits.h"
+#include "proxy_limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

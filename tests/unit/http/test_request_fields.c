@@ -45,7 +45,7 @@ static void test_field_lines_follow_the_grammar_to_the_byte(void **state)
         ROW("bare CR ends a head without fields", "GET / HTTP/1.0\r\n\rGET", "400"),
         ROW("bare CR at the end", GET_HOST "X: a\r\n\rZ", "400"),
         ROW("LF LF", GET_HOST "X: a\n\n", "400"),
-        ROW("line of blanks at the end", GET_HOST "X: a\r\n \r\n", "400"),
+        ROW("line of blanks at the end", GET_HOST "X: a\r\n \r\n", "more"),
         ROW("never ends", GET_HOST "X: a\r\n", "more"),
         ROW("the end is half there", GET_HOST "X: a\r\n\r", "more"),
     };
@@ -161,7 +161,7 @@ static void test_chunked_alone_is_the_only_transfer_coding(void **state)
         ROW("quoted", POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", "400"),
         ROW("longer", POST "Transfer-Encoding: chunkedx\r\n\r\n0\r\n\r\n", "400"),
         ROW("longer in front", POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "501"),
-        ROW("two words", POST "Transfer-Encoding: chunked chunked\r\n\r\n0\r\n\r\n", "400"),
+        ROW("two words", POST "Transfer-Encoding: chunked chunked\r\n\r\n0\r\n\r\n", "501"),
         ROW("empty", POST "Transfer-Encoding:\r\n\r\n0\r\n\r\n", "400"),
         ROW("two fields", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
             "400"),

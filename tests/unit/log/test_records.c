@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 #include "log/log.h"
 
 #include "log/log_test.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "limits.h"
+#include "proxy_limits.h"
 #include "log/log.h"
 
 #include "log/log_test.h"
