@@ -116,6 +116,17 @@ static int on_headers_complete(llhttp_t *llhttp)
     return HPE_PAUSED;
 }
 
+/* Chunk extensions, trailers and one-byte chunks are cheap to send and dear to read: count the
+ * framing bytes in front of `to`. */
+static bool count_overhead(struct http_parser *parser, const char *to)
+{
+    parser->overhead += (size_t)(to - parser->mark);
+    if (parser->overhead <= LIMIT_CHUNK_OVERHEAD)
+        return true;
+    (void)http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing");
+    return false;
+}
+
 static int on_body(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *parser = parser_of(llhttp);
@@ -124,8 +135,11 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
         (void)http_refuse(parser, 413, END_BODY_TOO_LARGE, "body over its limit");
         return -1;
     }
+    if (!count_overhead(parser, at))
+        return -1;
     parser->body_bytes += len;
     parser->overhead = 0;
+    parser->mark = at + len;
     parser->on_body(parser->body_ctx, slice_make(at, len));
     return 0;
 }
@@ -287,27 +301,33 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
 
 /* ---- the body */
 
+/* llhttp takes a bare LF for the empty line that ends a chunked message. */
+static bool ends_in_crlf(const struct http_parser *parser, struct slice bytes, size_t used)
+{
+    char before = used >= 2 ? bytes.ptr[used - 2] : parser->last_byte;
+    return parser->head.framing != FRAMING_CHUNKED || used == 0 || before == '\r';
+}
+
 enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
 {
     *ret_used = 0;
     if (parser->is_done)
         return PARSE_DONE;
-    uint64_t before = parser->body_bytes;
+    parser->mark = bytes.ptr;
     llhttp_resume(&parser->llhttp);
     enum llhttp_errno error = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
-    if (parser->is_done && is_pause(error)) {
-        *ret_used = (size_t)(llhttp_get_error_pos(&parser->llhttp) - bytes.ptr);
-        return PARSE_DONE;
-    }
-    if (error != HPE_OK)
+    bool is_done = parser->is_done && is_pause(error);
+    if (!is_done && error != HPE_OK)
         return refuse_llhttp(parser);
-    *ret_used = bytes.len;
-    /* Chunk extensions, trailers and one-byte chunks are cheap to send and dear to read. */
-    size_t data = (size_t)(parser->body_bytes - before);
-    parser->overhead += bytes.len - data;
-    if (data == 0 && parser->overhead > LIMIT_TRAILER_BYTES)
-        return http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing");
-    return PARSE_MORE;
+    const char *end = is_done ? llhttp_get_error_pos(&parser->llhttp) : bytes.ptr + bytes.len;
+    if (!count_overhead(parser, end))
+        return PARSE_REFUSED;
+    *ret_used = (size_t)(end - bytes.ptr);
+    if (is_done && !ends_in_crlf(parser, bytes, *ret_used))
+        return http_refuse(parser, 400, END_BAD_REQUEST, "bare LF ends the message");
+    if (bytes.len != 0)
+        parser->last_byte = bytes.ptr[bytes.len - 1];
+    return is_done ? PARSE_DONE : PARSE_MORE;
 }
 
 bool http_parse_end(struct http_parser *parser)

@@ -59,6 +59,8 @@ struct http_parser {
     void *body_ctx;
     uint64_t body_bytes; /* so far */
     size_t overhead;     /* framing bytes since the last data */
+    const char *mark;    /* of the current call: up to where bytes were counted */
+    char last_byte;      /* of the call before */
     bool is_response;
     bool is_head_request; /* response: to HEAD */
     bool has_start_line;

@@ -41,7 +41,8 @@ bool strict_check_layout(struct http_parser *parser)
         if (!ok)
             return layout_refuse(parser);
     }
-    return true;
+    const char *end = head->line_starts[head->n_fields];
+    return (end[0] == '\r' && end[1] == '\n') || layout_refuse(parser);
 }
 
 /* ---- the table */
@@ -171,6 +172,16 @@ static bool has_other_coding(const struct http_head *head, const struct head_fac
     return facts->n_transfer == 1 && !slice_equal_nocase(facts->transfer, SLICE("chunked"));
 }
 
+static bool has_other_last_coding(const struct http_head *head, const struct head_facts *facts)
+{
+    struct slice list = facts->transfer;
+    struct slice coding = {0};
+    (void)head;
+    while (slice_next(&list, ',', &coding))
+        ;
+    return facts->n_transfer == 1 && !slice_equal_nocase(coding, SLICE("chunked"));
+}
+
 static bool has_bad_length(const struct http_head *head, const struct head_facts *facts)
 {
     (void)head;
@@ -202,6 +213,8 @@ static const struct strict_check request_checks[] = {
     /* RFC 9112 6.1 and 6.3: the classic of request smuggling; llhttp misses an empty field */
     {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
     {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
+    /* RFC 9112 6.3: when chunked is not the last coding, no length can be known */
+    {has_other_last_coding, 400, END_BAD_REQUEST, "chunked is not the last transfer coding"},
     /* RFC 9112 6.1: a coding we do not understand is 501; lists are understood differently */
     {has_other_coding, 501, END_BAD_REQUEST, "transfer coding other than chunked"},
     /* RFC 9110 8.6; above 2^63-1 signed readers turn negative */

@@ -151,14 +151,14 @@ static void test_too_much_chunk_framing_is_refused_however_it_is_cut(void **stat
     (void)state;
     check_long("extension", NULL, CHUNKED "1;%s\r\na\r\n0\r\n\r\n", 1000, "POST /t chunked body=a");
     check_long("trailer", NULL, CHUNKED "0\r\nX: %s\r\n\r\n", 1000, "POST /t chunked");
-    check_long("long trailer", NULL, CHUNKED "0\r\nX: %s\r\n\r\n", LIMIT_TRAILER_BYTES + 8,
+    check_long("long trailer", NULL, CHUNKED "0\r\nX: %s\r\n\r\n", LIMIT_CHUNK_OVERHEAD + 8,
                "POST /t chunked; 400");
-    check_long("endless extension", NULL, CHUNKED "1;%s", LIMIT_TRAILER_BYTES + 8,
+    check_long("endless extension", NULL, CHUNKED "1;%s", LIMIT_CHUNK_OVERHEAD + 8,
                "POST /t chunked; 400");
     check_long("long extension before data", NULL, CHUNKED "1;%s\r\na\r\n0\r\n\r\n",
-               LIMIT_TRAILER_BYTES + 8, "POST /t chunked; 400");
+               LIMIT_CHUNK_OVERHEAD + 8, "POST /t chunked; 400");
     check_long("long extension behind data", NULL, CHUNKED "1\r\na\r\n1;%s\r\na\r\n0\r\n\r\n",
-               LIMIT_TRAILER_BYTES + 8, "POST /t chunked body=a; 400");
+               LIMIT_CHUNK_OVERHEAD + 8, "POST /t chunked body=a; 400");
     assert_int_equal(message_failures, 0);
 }
 
