@@ -121,7 +121,7 @@ static void put_framing(struct out *out, enum http_framing framing, uint64_t len
 /* ---- requests */
 
 /* RFC 9112 3.2.2: an origin gets the origin form; its bytes stay as they were. */
-static void put_target(struct out *out, struct slice target)
+static void put_target(struct out *out, struct slice method, struct slice target)
 {
     if (target.ptr[0] == '/' || target.ptr[0] == '*') {
         put(out, target);
@@ -132,7 +132,9 @@ static void put_target(struct out *out, struct slice target)
     while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
         end++;
     rest = slice_from(rest, end);
-    if (rest.len == 0 || rest.ptr[0] == '?')
+    if (rest.len == 0 && slice_equal(method, SLICE("OPTIONS")))
+        rest = SLICE("*"); /* RFC 9112 3.2.4 */
+    else if (rest.len == 0 || rest.ptr[0] == '?')
         put(out, SLICE("/"));
     put(out, rest);
 }
@@ -193,7 +195,7 @@ size_t http_write_request(const struct http_head *head, const struct request_rew
     struct run run = {0};
     put(&out, head->method);
     put(&out, SLICE(" "));
-    put_target(&out, head->target);
+    put_target(&out, head->method, head->target);
     put(&out, SLICE(" HTTP/1.1\r\n"));
     bool has_host = false;
     for (size_t i = 0; i < head->n_fields; i++) {
@@ -240,28 +242,41 @@ static size_t append_index(const struct http_head *head, const struct header_edi
     return SIZE_MAX;
 }
 
+/* Do the edits drop field i? */
+static bool is_dropped(const struct http_head *head, size_t i,
+                       const struct response_rewrite *rewrite)
+{
+    for (size_t e = 0; e < rewrite->n_edits; e++)
+        if (rewrite->edits[e].kind != EDIT_APPEND &&
+            slice_equal_nocase(head->fields[i].name, rewrite->edits[e].name))
+            return true;
+    return false;
+}
+
 /* What the edits do to field i: true when its line was written or dropped here. */
 static bool edit_field(struct out *out, struct run *run, const struct http_head *head, size_t i,
                        const struct response_rewrite *rewrite)
 {
+    bool is_open = false;
+    if (is_dropped(head, i, rewrite))
+        return true;
     for (size_t e = 0; e < rewrite->n_edits; e++) {
         const struct header_edit *edit = &rewrite->edits[e];
-        if (!slice_equal_nocase(head->fields[i].name, edit->name))
+        if (!slice_equal_nocase(head->fields[i].name, edit->name) || append_index(head, edit) != i)
             continue;
-        if (edit->kind != EDIT_APPEND)
-            return true;
-        if (append_index(head, edit) != i)
-            continue;
-        run_flush(out, run);
-        put(out, head->fields[i].name);
-        put(out, SLICE(": "));
-        put(out, head->fields[i].value);
+        if (!is_open) {
+            run_flush(out, run);
+            put(out, head->fields[i].name);
+            put(out, SLICE(": "));
+            put(out, head->fields[i].value);
+            is_open = true;
+        }
         put(out, edit->separator);
         put(out, edit->value);
-        put(out, SLICE("\r\n"));
-        return true;
     }
-    return false;
+    if (is_open)
+        put(out, SLICE("\r\n"));
+    return is_open;
 }
 
 static void put_edits(struct out *out, const struct http_head *head,
