@@ -198,9 +198,9 @@ static bool control_start(struct control *control, struct err *err)
 
 static void control_done(struct control *control)
 {
+    control_retire_leases(control);
     for (unsigned i = 0; i < control->n_workers; i++)
         worker_done(&control->workers[i]);
-    control_retire_leases(control);
     free(control->workers);
     for (size_t i = 0; i < control->listener_urls.n; i++)
         free(control->listener_urls.items[i]);

@@ -322,17 +322,20 @@ bool worker_start(struct worker *worker, struct err *err)
 void worker_join(struct worker *worker)
 {
     (void)uv_thread_join(&worker->thread);
-}
-
-void worker_done(struct worker *worker)
-{
     if (worker->lease != NULL)
         (void)lease_list_add(&worker->outbox, worker->lease);
     if (worker->mail.lease != NULL)
         (void)lease_list_add(&worker->outbox, worker->mail.lease);
     for (size_t i = 0; i < worker->leaving.n; i++)
         (void)lease_list_add(&worker->outbox, worker->leaving.items[i]);
+    worker->lease = worker->mail.lease = NULL;
+    worker->leaving.n = 0;
+}
+
+void worker_done(struct worker *worker)
+{
     free(worker->leaving.items);
+    free(worker->outbox.items);
     txn_memory_free(worker);
     stream_hub_done(&worker->hub);
     tls_session_cache_done(&worker->upstream_sessions);

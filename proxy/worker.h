@@ -122,8 +122,9 @@ bool worker_start(struct worker *worker, struct err *err);
 struct lease *worker_post(struct worker *worker, const struct worker_mail *mail);
 /* Take what lies in the outbox; the caller frees ret_leases->items. Any thread. */
 void worker_take_leases(struct worker *worker, struct lease_list *ret_leases);
-/* Wait for the thread and free everything; its last leases lie in the outbox. */
+/* Wait for the thread; its last leases lie in the outbox then. */
 void worker_join(struct worker *worker);
+/* Free everything else. */
 void worker_done(struct worker *worker);
 
 /* For conn and txn. */
