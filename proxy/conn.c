@@ -79,7 +79,7 @@ static uint64_t conn_timeout(const struct conn *conn)
     return timeouts->write_ms;
 }
 
-static void conn_set_deadline(struct conn *conn)
+static uint64_t conn_deadline_ms(const struct conn *conn)
 {
     const struct txn *txn = conn->state == CONN_OPEN ? conn->txn : NULL;
     uint64_t at = conn->last_activity_ms + conn_timeout(conn);
@@ -87,7 +87,12 @@ static void conn_set_deadline(struct conn *conn)
         at = txn->drain_until_ms;
     else if (txn != NULL && txn->step <= TXN_CHECK_HEAD)
         at = txn->started_ms + conn->worker->config->timeouts.header_ms; /* dripping is no help */
-    deadline_set(&conn->worker->wheel, &conn->deadline, at);
+    return at;
+}
+
+static void conn_set_deadline(struct conn *conn)
+{
+    deadline_set(&conn->worker->wheel, &conn->deadline, conn_deadline_ms(conn));
 }
 
 void conn_touch(struct conn *conn)
@@ -135,6 +140,11 @@ static void txn_expire(struct conn *conn)
 
 void conn_expire(struct conn *conn)
 {
+    /* The deadline was set while bytes were queued that have left since: what holds now? */
+    if (worker_now_ms(conn->worker) < conn_deadline_ms(conn)) {
+        conn_set_deadline(conn);
+        return;
+    }
     if (conn->state == CONN_PROXY_HEADER)
         conn_close(conn, END_PROXY_PROTOCOL, true);
     else if (conn->state == CONN_HANDSHAKE)

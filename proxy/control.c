@@ -186,6 +186,10 @@ static bool control_start(struct control *control, struct err *err)
     }
     if (config->mode == RULES_OFF)
         log_event("warn", "mode_off", "no request is inspected");
+    if (config->upstream.tls && !config->upstream.verify)
+        log_event("warn", "upstream_unverified",
+                  "the certificate of %s is not verified: anybody on the way can read mail",
+                  config->upstream.url);
     if (!control_rules_start(control, err) || !control_start_workers(control, err))
         return false;
     for (size_t i = 0; i < config->n_listen; i++)

@@ -239,7 +239,8 @@ static void job_finish(struct control *control, struct load_job *job)
     char text[1400];
     const char *old = ruleset_name(control->set);
     bool ok = !job->had_error && job->set != NULL;
-    if (ok && strcmp(ruleset_hash(job->set), ruleset_hash(control->set)) == 0) {
+    if (ok && strcmp(ruleset_hash(job->set), ruleset_hash(control->set)) == 0 &&
+        strcmp(ruleset_name(job->set), old) == 0) {
         (void)snprintf(text, sizeof(text), "rules unchanged: %s", old);
         job_drop_result(job);
     } else if (ok && publish_prepare(control)) {

@@ -197,7 +197,7 @@ static void worker_stop(struct worker *worker)
     for (conn = TAILQ_FIRST(&worker->conns); conn != NULL; conn = next) {
         next = TAILQ_NEXT(conn, entry);
         conn_close(conn, END_SHUTDOWN, true);
-        conn_expire(conn); /* even what already closes in peace */
+        stream_close(conn->client, true); /* even what already closes in peace */
     }
 }
 

@@ -2,6 +2,7 @@
  * self-test. Nothing is live before all of it worked. */
 #include "stopgap/ruleset.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -54,12 +55,16 @@ static bool load_builtin(struct loading *loading)
     return name_add(loading, "builtin@%s", STOPGAP_VERSION);
 }
 
-static bool load_bundle_rules(struct loading *loading, const struct bundle *bundle)
+/* path  of the bundle, so that a message names the file an operator can look at */
+static bool load_bundle_rules(struct loading *loading, const struct bundle *bundle,
+                              const char *path)
 {
     for (size_t i = 0; i < bundle_n_rules(bundle); i++) {
         const char *file = NULL;
         struct slice text = bundle_rule(bundle, i, &file);
-        if (!rules_parse(text, bundle_name(bundle), file, &loading->rules, loading->err))
+        char place[sizeof(loading->err->file)];
+        (void)snprintf(place, sizeof(place), "%s:%s", path, file);
+        if (!rules_parse(text, bundle_name(bundle), place, &loading->rules, loading->err))
             return false;
     }
     return name_add(loading, "%s@%llu.%llu", bundle_name(bundle),
@@ -74,9 +79,9 @@ static bool load_bundles(struct loading *loading)
         return err_set(loading->err, ERR_USAGE, "E_USAGE",
                        "a bundle needs a root of trust: give the root file");
     for (size_t i = 0; i < source->n_bundles; i++) {
-        struct bundle *bundle =
-            bundle_open(source->trust, source->bundle_paths[i], loading->err);
-        bool is_loaded = bundle != NULL && load_bundle_rules(loading, bundle);
+        struct bundle *bundle = bundle_open(source->trust, source->bundle_paths[i], loading->err);
+        bool is_loaded =
+            bundle != NULL && load_bundle_rules(loading, bundle, source->bundle_paths[i]);
         bundle_close(bundle);
         if (!is_loaded)
             return false;

@@ -53,7 +53,7 @@ static void build_head(const struct sample *sample, struct sample_request *reque
         head->host = slice_str(default_host);
         request->fields[n++] = (struct header_field){.name = SLICE("Host"), .value = head->host};
     }
-    head->method = slice_str(sample->method != NULL      ? sample->method
+    head->method = slice_str(sample->method != NULL  ? sample->method
                              : sample->body_len != 0 ? "POST"
                                                      : "GET");
     head->target = slice_str(sample->target != NULL ? sample->target : "/");
@@ -137,8 +137,7 @@ static void explain(const struct selftest *test, const struct sample *sample, si
     struct verdict verdict =
         rules_check_head(test->lease, &request.head, RULES_BLOCK, &arena, &inspection);
     if (verdict.action == VERDICT_NEED_BODY)
-        verdict =
-            rules_check_body(inspection, slice_make(sample->body, sample->body_len), true);
+        verdict = rules_check_body(inspection, slice_make(sample->body, sample->body_len), true);
     for (unsigned i = 0; i < verdict.n_hits; i++) {
         const struct rule_hit *hit = &verdict.hits[i];
         if (slice_equal(hit->rule_id, id) && hit->field.len != 0)

@@ -27,6 +27,7 @@ enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum 
     }
     if (parser->refusal.status == 0) /* the first reason is the cause */
         parser->refusal = (struct http_refusal){.status = status, .reason = reason, .text = text};
+    parser->is_done = false; /* else the connection would go on, with bytes of this message */
     return PARSE_REFUSED;
 }
 

@@ -151,6 +151,8 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
                    ? http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line")
                    : PARSE_MORE;
     }
+    if (!strict_is_token(slice_head(line, blank)))
+        return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
     return line.len - blank > parser->limits->target_bytes + sizeof(" HTTP/1.1\r")
                ? http_refuse(parser, 414, END_TARGET_TOO_LONG, "request target is too long")
                : PARSE_MORE;

@@ -341,7 +341,10 @@ static bool tls_expect(SSL *ssl, const char *name)
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1)
         return true;
-    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+    /* What SSL_set_tlsext_host_name does, without its cast that clang warns of. */
+    return SSL_set1_host(ssl, name) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)name) == 1;
 }
 
 bool tls_stream_init(struct tls_stream *tls, struct stream *under, SSL_CTX *context,

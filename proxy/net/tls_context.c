@@ -151,7 +151,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method, struct err *err)
     SSL_CTX *context = tls_prepare() ? SSL_CTX_new(method) : NULL;
     if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, ciphers_tls12) != 1 ||
-        SSL_CTX_set1_groups_list(context, groups) != 1) {
+        SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t)groups) != 1) {
         SSL_CTX_free(context);
         (void)tls_err(err, "E_TLS", "cannot set up TLS", NULL);
         return NULL;

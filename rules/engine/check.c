@@ -94,6 +94,7 @@ static struct verdict conclude(struct inspection *inspection)
         verdict->action =
             inspection->n_pending != 0 && !inspection->is_final ? VERDICT_NEED_BODY : VERDICT_PASS;
     verdict->edits_response = !is_decided && inspection->n_edits != 0;
+    verdict->vdir = inspection->fields.views.vdir;
     return *verdict;
 }
 

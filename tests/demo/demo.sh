@@ -165,8 +165,8 @@ attack() {
     incident=$(sed -n 's/^Incident: //p' "$work/body")
     decision=
     [ "$status" = 403 ] && [ -n "$incident" ] && wait_until 3 decision_of "$incident"
-    rule=$(printf '%s' "$decision" |
-        grep -o "\"enforced\":true,\"id\":\"[^\"]*\",\"cve\":\"$cve\"" | head -n 1 | cut -d'"' -f6)
+    rule=$(printf '%s' "$decision" | tr '{' '\n' | grep '"enforced":true' | grep "\"cve\":\"$cve\"" |
+        sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | head -n 1)
     if [ -n "$rule" ] && [ "$bare_word" != 'did not reach' ]; then
         printf 'attack   %-15s %s, then %s by %s, %s, incident %s\n' \
             "$name" "$bare_word" "$status" "$rule" "$cve" "$incident"

@@ -40,17 +40,16 @@ class Launcher:
         return self.made[-1]
 
     def finish(self):
-        """Stop all; the first complaint is raised after the last one has stopped."""
+        """Stop all; every complaint is raised together after the last one has stopped."""
         failures = []
         for one in self.made:
-            try:
-                one.stop_and_check()
-                scan_for_secrets(one)
-            except AssertionError as failure:
-                failures.append(failure)
+            for check in (Proxy.stop_and_check, scan_for_secrets):
+                try:
+                    check(one)
+                except AssertionError as failure:
+                    failures.append(str(failure))
         self.made = []
-        if failures:
-            raise failures[0]
+        assert not failures, "\n".join(failures)
 
 
 class Pair:

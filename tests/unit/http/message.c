@@ -112,6 +112,7 @@ static void print_full(struct message *message)
     struct buf *out = &message->full;
     if (message->is_refused) {
         must(buf_append(out, SLICE("refused")));
+        must(!message->parser.is_done); /* the proxy would go on with the connection */
         return;
     }
     must(buf_append(out, buf_slice(&message->brief)));

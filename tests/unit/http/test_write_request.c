@@ -36,11 +36,12 @@ static void check_requests(const struct request_row *rows, size_t n,
     assert_int_equal(message_failures, 0);
 }
 
-#define CHECK_REQUESTS(rows, ...)                                                                  \
+/* Without is_plain the client came over TLS. */
+#define CHECK_REQUESTS(rows, is_plain, ...)                                                        \
     check_requests(rows, sizeof(rows) / sizeof((rows)[0]),                                         \
                    &(struct request_rewrite){.client = SLICE("192.0.2.7"),                         \
                                              .default_host = SLICE("exchange.example.test"),       \
-                                             .is_tls = true,                                       \
+                                             .is_tls = !(is_plain),                                \
                                              __VA_ARGS__})
 
 static void test_end_to_end_fields_keep_their_bytes_and_order(void **state)
@@ -59,7 +60,7 @@ static void test_end_to_end_fields_keep_their_bytes_and_order(void **state)
          GET_HOST "X: \xc3\xa4\r\n" OURS "\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = false);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
 }
 
 static void test_hop_by_hop_fields_stay_here(void **state)
@@ -89,7 +90,7 @@ static void test_hop_by_hop_fields_stay_here(void **state)
          GET_HOST "Connection: X-Forwarded-For, X-Forwarded-Proto\r\n\r\n", GET_HOST OURS "\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = false);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
 }
 
 static void test_forwarding_fields_of_strangers_are_replaced(void **state)
@@ -117,9 +118,9 @@ static void test_forwarding_fields_of_strangers_are_replaced(void **state)
         {"over plain HTTP", GET_HOST "\r\n", GET_HOST XFF "X-Forwarded-Proto: http\r\n\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .trusts_forwarded = false);
-    CHECK_REQUESTS(trusted_rows, .trusts_forwarded = true);
-    CHECK_REQUESTS(plain_rows, .is_tls = false);
+    CHECK_REQUESTS(rows, false, .trusts_forwarded = false);
+    CHECK_REQUESTS(trusted_rows, false, .trusts_forwarded = true);
+    CHECK_REQUESTS(plain_rows, true, .keeps_upgrade = false);
 }
 
 static void test_the_target_goes_out_in_origin_form(void **state)
@@ -144,7 +145,7 @@ static void test_the_target_goes_out_in_origin_form(void **state)
          "OPTIONS / HTTP/1.1\r\n" HOST OURS "\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = false);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
 }
 
 static void test_http_1_0_becomes_1_1_with_a_host(void **state)
@@ -161,7 +162,7 @@ static void test_http_1_0_becomes_1_1_with_a_host(void **state)
          POST OURS "Content-Length: 3\r\n\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = false);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
 }
 
 static void test_framing_is_written_anew(void **state)
@@ -181,8 +182,8 @@ static void test_framing_is_written_anew(void **state)
          POST OURS "Content-Length: 1\r\n\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = false);
-    CHECK_REQUESTS(expect_rows, .drops_expect = true);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
+    CHECK_REQUESTS(expect_rows, false, .drops_expect = true);
 }
 
 static void test_an_upgrade_is_passed_on_where_it_is_wanted(void **state)
@@ -199,8 +200,8 @@ static void test_an_upgrade_is_passed_on_where_it_is_wanted(void **state)
          GET_HOST OURS "\r\n"},
     };
     (void)state;
-    CHECK_REQUESTS(rows, .keeps_upgrade = true);
-    CHECK_REQUESTS(dropped_rows, .keeps_upgrade = false);
+    CHECK_REQUESTS(rows, false, .keeps_upgrade = true);
+    CHECK_REQUESTS(dropped_rows, false, .keeps_upgrade = false);
 }
 
 int main(void)

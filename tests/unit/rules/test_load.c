@@ -1,0 +1,197 @@
+/* The path of a rule set, from folders to a set in force, and what stops it. */
+#include "stopgap/ruleset.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "stopgap/banned.h"
+
+enum { MAX_FILES = 4 };
+
+/* A folder of rule files under the system's folder for temporary files. */
+struct folder {
+    char path[64];
+    char files[MAX_FILES][128];
+    size_t n;
+};
+
+static void folder_init(struct folder *folder)
+{
+    memset(folder, 0, sizeof(*folder));
+    (void)snprintf(folder->path, sizeof(folder->path), "/tmp/stopgap-rules-XXXXXX");
+    assert_non_null(mkdtemp(folder->path));
+}
+
+static void folder_done(struct folder *folder)
+{
+    for (size_t i = 0; i < folder->n; i++)
+        assert_int_equal(unlink(folder->files[i]), 0);
+    assert_int_equal(rmdir(folder->path), 0);
+}
+
+/* A rule that blocks paths with `word`; must_pass is the target that it has to let through. */
+static void folder_add(struct folder *folder, const char *id, const char *word,
+                       const char *must_block, const char *must_pass)
+{
+    char *path = folder->files[folder->n++];
+    (void)snprintf(path, sizeof(folder->files[0]), "%s/%s.yaml", folder->path, id);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file,
+                  "id: %s\ntitle: t\nseverity: low\nside_effects: none known\n"
+                  "action: {type: block}\nwhen: {field: path, contains: %s}\n"
+                  "samples:\n  must_block: [{target: %s}]\n  must_pass: [{target: %s}]\n",
+                  id, word, must_block, must_pass);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct ruleset *load(const struct folder *folder, const char *disabled, const char *detect,
+                            struct err *err)
+{
+    const char *directories[] = {folder->path};
+    struct rules_source source = {.directories = directories,
+                                  .n_directories = 1,
+                                  .disabled_rules = &disabled,
+                                  .n_disabled = disabled != NULL ? 1 : 0,
+                                  .detect_rules = &detect,
+                                  .n_detect = detect != NULL ? 1 : 0};
+    memset(err, 0, sizeof(*err));
+    return rules_load(&source, err);
+}
+
+static void test_samples_prove_the_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *must_block;
+        const char *must_pass;
+        const char *expected; /* in the error; NULL: loaded */
+    } cases[] = {
+        {"good", "/evil", "/good", NULL},
+        {"blocks what must pass", "/evil", "/evil", "must_pass sample 1"},
+        {"does not block what it must", "/good", "/good", "must_block sample 1"},
+        {"passes, but another rule stops it", "/evil", "/other", "rule OTHER"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct folder folder;
+        struct err err;
+        folder_init(&folder);
+        folder_add(&folder, "TEST", "evil", cases[i].must_block, cases[i].must_pass);
+        folder_add(&folder, "OTHER", "other", "/other", "/good");
+        struct ruleset *set = load(&folder, NULL, NULL, &err);
+        folder_done(&folder);
+        if ((set != NULL) != (cases[i].expected == NULL))
+            fail_msg("%s: %s %s", cases[i].name, err.code, err.text);
+        ruleset_unref(set);
+        if (cases[i].expected == NULL)
+            continue;
+        if (strstr(err.text, cases[i].expected) == NULL || strcmp(err.code, "E_SELFTEST") != 0 ||
+            strstr(err.file, "TEST.yaml") == NULL)
+            fail_msg("%s: %s: %s %s", cases[i].name, err.file, err.code, err.text);
+    }
+}
+
+static void test_a_detect_rule_need_not_pass_what_others_let_through(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct err err;
+    folder_init(&folder);
+    folder_add(&folder, "TEST", "evil", "/evil", "/other");
+    folder_add(&folder, "OTHER", "other", "/other", "/good");
+    struct ruleset *set = load(&folder, NULL, "OTHER", &err);
+    assert_non_null(set);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(ruleset_rule(set, i)->is_enforced,
+                         strcmp(ruleset_rule(set, i)->id, "TEST") == 0);
+    ruleset_unref(set);
+    folder_done(&folder);
+}
+
+static void test_the_operator_switches_rules_off(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct err err;
+    folder_init(&folder);
+    folder_add(&folder, "TEST", "evil", "/evil", "/good");
+    folder_add(&folder, "OTHER", "other", "/other", "/good");
+    struct ruleset *all = load(&folder, NULL, NULL, &err);
+    struct ruleset *again = load(&folder, NULL, NULL, &err);
+    struct ruleset *one = load(&folder, "TEST", NULL, &err);
+    struct ruleset *detect = load(&folder, NULL, "TEST", &err);
+    assert_true(all != NULL && again != NULL && one != NULL && detect != NULL);
+    assert_int_equal(ruleset_n_rules(all), 2);
+    assert_int_equal(ruleset_n_rules(one), 1);
+    assert_string_equal(ruleset_rule(one, 0)->id, "OTHER");
+    assert_int_equal(strlen(ruleset_hash(all)), 64);
+    assert_string_equal(ruleset_hash(all), ruleset_hash(again));
+    assert_string_not_equal(ruleset_hash(all), ruleset_hash(one));
+    assert_string_not_equal(ruleset_hash(all), ruleset_hash(detect));
+    assert_non_null(strstr(ruleset_name(all), "@unsigned"));
+    ruleset_unref(all);
+    ruleset_unref(again);
+    ruleset_unref(one);
+    ruleset_unref(detect);
+    folder_done(&folder);
+}
+
+static void test_unknown_ids_are_refused(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct err err;
+    folder_init(&folder);
+    folder_add(&folder, "TEST", "evil", "/evil", "/good");
+    assert_null(load(&folder, "TSET", NULL, &err));
+    assert_string_equal(err.code, "E_RULE_UNKNOWN");
+    assert_non_null(strstr(err.text, "TSET"));
+    assert_null(load(&folder, NULL, "TSET", &err));
+    assert_string_equal(err.code, "E_RULE_UNKNOWN");
+    folder_done(&folder);
+}
+
+static void test_a_bundle_needs_a_root_of_trust(void **state)
+{
+    (void)state;
+    const char *paths[] = {"/nonexistent.sgb"};
+    struct rules_source source = {.use_builtin = true, .bundle_paths = paths, .n_bundles = 1};
+    struct err err = {0};
+    assert_null(rules_load(&source, &err));
+    assert_true(err.text[0] != '\0');
+}
+
+static void test_the_shipped_rules_load(void **state)
+{
+    (void)state;
+    struct rules_source source = {.use_builtin = true};
+    struct err err = {0};
+    struct ruleset *set = rules_load(&source, &err);
+    if (set == NULL)
+        fail_msg("%s: %s: %s", err.file, err.code, err.text);
+    struct ruleset_stats stats;
+    ruleset_stats(set, &stats);
+    assert_string_equal(ruleset_name(set), "builtin@" STOPGAP_VERSION);
+    assert_true(stats.n_rules != 0);
+    assert_true(stats.n_unguarded <= stats.n_rules / 5);
+    ruleset_unref(set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples_prove_the_rules),
+        cmocka_unit_test(test_a_detect_rule_need_not_pass_what_others_let_through),
+        cmocka_unit_test(test_the_operator_switches_rules_off),
+        cmocka_unit_test(test_unknown_ids_are_refused),
+        cmocka_unit_test(test_a_bundle_needs_a_root_of_trust),
+        cmocka_unit_test(test_the_shipped_rules_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
