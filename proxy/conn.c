@@ -33,14 +33,10 @@ static const struct stream_events client_events = {
 
 /* ---- deadlines */
 
-static uint64_t relay_timeout(const struct conn *conn)
+static uint64_t relay_silence(const struct conn *conn)
 {
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
     const struct txn *txn = conn->txn;
-    bool is_stuck = stream_queued(conn->client) != 0 ||
-                    (conn->upstream != NULL && stream_queued(conn->upstream->stream) != 0);
-    if (is_stuck)
-        return timeouts->write_ms;
     if (txn->has_response || txn->is_tunnel)
         return timeouts->relay_ms;
     if (txn->up == PIPE_DONE)
@@ -48,6 +44,15 @@ static uint64_t relay_timeout(const struct conn *conn)
     /* MS-RPCH: an IN channel is silent for as long as its user is. */
     bool is_channel = slice_starts_with(txn->request.head.method, SLICE("RPC_"));
     return is_channel ? timeouts->relay_ms : timeouts->body_ms;
+}
+
+static uint64_t relay_timeout(const struct conn *conn)
+{
+    uint64_t silence_ms = relay_silence(conn);
+    uint64_t write_ms = conn->worker->config->timeouts.write_ms;
+    bool is_stuck = stream_queued(conn->client) != 0 ||
+                    (conn->upstream != NULL && stream_queued(conn->upstream->stream) != 0);
+    return is_stuck && write_ms < silence_ms ? write_ms : silence_ms;
 }
 
 static uint64_t conn_timeout(const struct conn *conn)

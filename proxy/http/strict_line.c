@@ -144,15 +144,13 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
         return line.len > LIMIT_FIELD_BYTES
                    ? http_refuse(parser, 400, END_BAD_REQUEST, "endless status line")
                    : PARSE_MORE;
-    if (blank == SIZE_MAX) {
-        /* The CR of a tolerated empty line may stand here alone. */
-        bool is_empty_line = line.len == 1 && line.ptr[0] == '\r';
-        return line.len > LIMIT_METHOD_BYTES || !(strict_is_token(line) || is_empty_line)
-                   ? http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line")
-                   : PARSE_MORE;
-    }
-    if (!strict_is_token(slice_head(line, blank)))
+    struct slice method = slice_head(line, blank);
+    /* The CR of a tolerated empty line may stand here alone. */
+    bool is_empty_line = line.len == 1 && line.ptr[0] == '\r';
+    if (method.len > LIMIT_METHOD_BYTES || !(strict_is_token(method) || is_empty_line))
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
+    if (blank == SIZE_MAX)
+        return PARSE_MORE;
     return line.len - blank > parser->limits->target_bytes + sizeof(" HTTP/1.1\r")
                ? http_refuse(parser, 414, END_TARGET_TOO_LONG, "request target is too long")
                : PARSE_MORE;
