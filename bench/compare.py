@@ -34,7 +34,7 @@ class Plan:
         self.requests = requests
 
 
-QUICK = Plan(rounds=6, warmup=2000, requests=12000)
+QUICK = Plan(rounds=6, warmup=2000, requests=10000)
 FULL = Plan(rounds=15, warmup=5000, requests=60000)
 
 

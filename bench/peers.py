@@ -88,7 +88,7 @@ def pinner(core, is_batch):
 def first_number(argv):
     """The version that a program prints, or "" where it prints none."""
     run = subprocess.run(argv, capture_output=True, text=True, check=False)
-    found = re.search(r"\d+(\.\d+)+\S*", run.stdout + run.stderr)
+    found = re.search(r"\d+(\.\d+)+[\w.+~-]*", run.stdout + run.stderr)
     return found.group(0) if found else ""
 
 

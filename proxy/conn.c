@@ -184,27 +184,35 @@ static void conn_next_request(struct conn *conn)
         stream_read(conn->client, true);
 }
 
+/* A request begins when a byte of it is there. False: nothing to do, or the end. */
+static bool conn_begin_request(struct conn *conn)
+{
+    if (piece_queue_is_empty(&conn->in)) {
+        if (conn->has_ended || conn->worker->is_draining)
+            conn_close(conn, conn->has_ended ? END_CLIENT_CLOSED : END_SHUTDOWN, false);
+        return false;
+    }
+    if (txn_new(conn) != NULL)
+        return true;
+    conn_close(conn, END_NO_MEMORY, true);
+    return false;
+}
+
+/* The client went away before its request was whole. */
+static void conn_check_cut(struct conn *conn)
+{
+    if (conn->has_ended && conn->txn->step < TXN_CONNECT)
+        conn_close(conn, txn_is_empty(conn->txn) ? END_CLIENT_CLOSED : END_CLIENT_ABORT, false);
+}
+
 /* One transaction after the other, until one has to wait. */
 static void conn_step(struct conn *conn)
 {
     while (conn->state == CONN_OPEN) {
-        if (conn->txn == NULL) {
-            if (piece_queue_is_empty(&conn->in)) {
-                if (conn->has_ended || conn->worker->is_draining)
-                    conn_close(conn, conn->has_ended ? END_CLIENT_CLOSED : END_SHUTDOWN, false);
-                return;
-            }
-            if (txn_new(conn) == NULL) {
-                conn_close(conn, END_NO_MEMORY, true);
-                return;
-            }
-        }
-        enum step_result result = txn_run(conn->txn);
-        if (result == STEP_WAIT) {
-            bool is_cut = conn->has_ended && conn->txn->step < TXN_CONNECT;
-            if (is_cut)
-                conn_close(conn, txn_is_empty(conn->txn) ? END_CLIENT_CLOSED : END_CLIENT_ABORT,
-                           false);
+        if (conn->txn == NULL && !conn_begin_request(conn))
+            return;
+        if (txn_run(conn->txn) == STEP_WAIT) {
+            conn_check_cut(conn);
             return;
         }
         if (conn->state == CONN_OPEN)

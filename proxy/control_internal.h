@@ -15,9 +15,6 @@
 
 enum { CONTROL_SIGNALS = 5 };
 
-/* Hits of one rule by leases that are gone. */
-struct rule_total;
-
 /* One rule-set load on the pool: its own copy of the request, then its result. */
 struct load_job {
     uv_work_t work;
@@ -53,9 +50,9 @@ struct control {
     uint64_t set_since;
     struct string_list listener_urls;
     struct lease_list leases; /* all that are out, for their hit counters */
-    struct rule_total *totals;
-    struct load_job *job;                                 /* the load under way */
-    bool wants_another;                                   /* asked for while one was under way */
+    void *totals;             /* tree of struct rule_total, see tsearch(3) */
+    struct load_job *job;     /* the load under way */
+    bool wants_another;       /* asked for while one was under way */
     admin_reload_cb reload_done[LIMIT_ADMIN_CONNECTIONS]; /* who waits for it */
     void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
     size_t n_waiting;
@@ -78,7 +75,8 @@ struct lease *control_new_lease(struct control *control, struct err *err);
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 void control_watch_start(struct control *control);
 void control_retire_leases(struct control *control);
-uint64_t control_rule_hits(const struct control *control, const char *id);
+/* Since the program started. */
+uint64_t control_rule_hits(struct control *control, const char *id);
 void control_rules_done(struct control *control);
 
 /* control_upstream.c */

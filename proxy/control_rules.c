@@ -2,10 +2,9 @@
 #include "control_internal.h"
 
 #include <dirent.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <uthash.h>
 
 #include "stopgap/banned.h"
 
@@ -14,8 +13,8 @@ enum {
     WATCH_MAX_FILES = 256, /* bundles looked at in the watched directory */
 };
 
+/* A node of the tree control->totals. */
 struct rule_total {
-    UT_hash_handle hh;
     uint64_t hits;
     char id[]; /* the key */
 };
@@ -368,21 +367,31 @@ void control_watch_start(struct control *control)
 
 /* ---- retiring */
 
+static int total_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
+}
+
+/* The total of a rule; a new one has no hits. NULL: no memory. */
+static struct rule_total *total_get(void **totals, const char *id)
+{
+    size_t len = strlen(id) + 1;
+    struct rule_total *total = calloc(1, sizeof(*total) + len);
+    if (total == NULL)
+        return NULL;
+    memcpy(total->id, id, len);
+    struct rule_total **node = tsearch(total, totals, total_compare);
+    struct rule_total *found = node != NULL ? *node : NULL;
+    if (found != total)
+        free(total);
+    return found;
+}
+
 static void total_add(struct control *control, const char *id, uint64_t hits)
 {
-    struct rule_total *total;
-    if (hits == 0)
-        return;
-    HASH_FIND_STR(control->totals, id, total);
-    if (total == NULL) {
-        size_t len = strlen(id) + 1;
-        total = calloc(1, sizeof(*total) + len);
-        if (total == NULL)
-            return; /* a counter less is no reason to stop */
-        memcpy(total->id, id, len);
-        HASH_ADD_STR(control->totals, id, total);
-    }
-    total->hits += hits;
+    struct rule_total *total = hits != 0 ? total_get(&control->totals, id) : NULL;
+    if (total != NULL) /* a counter less is no reason to stop */
+        total->hits += hits;
 }
 
 static void retire(struct control *control, struct lease *lease)
@@ -408,29 +417,28 @@ void control_retire_leases(struct control *control)
     }
 }
 
-uint64_t control_rule_hits(const struct control *control, const char *id)
+/* The hits of one rule by one lease that is out. */
+static uint64_t lease_hits(const struct lease *lease, const char *id)
 {
-    struct rule_total *total;
-    HASH_FIND_STR(control->totals, id, total);
+    const struct ruleset *set = lease_ruleset(lease);
+    for (size_t i = 0; i < ruleset_n_rules(set); i++)
+        if (strcmp(ruleset_rule(set, i)->id, id) == 0)
+            return lease_rule_hits(lease, i);
+    return 0;
+}
+
+uint64_t control_rule_hits(struct control *control, const char *id)
+{
+    const struct rule_total *total = total_get(&control->totals, id);
     uint64_t hits = total != NULL ? total->hits : 0;
-    for (size_t i = 0; i < control->leases.n; i++) {
-        const struct lease *lease = control->leases.items[i];
-        const struct ruleset *set = lease_ruleset(lease);
-        for (size_t k = 0; k < ruleset_n_rules(set); k++)
-            if (strcmp(ruleset_rule(set, k)->id, id) == 0)
-                hits += lease_rule_hits(lease, k);
-    }
+    for (size_t i = 0; i < control->leases.n; i++)
+        hits += lease_hits(control->leases.items[i], id);
     return hits;
 }
 
 void control_rules_done(struct control *control)
 {
-    struct rule_total *total;
-    struct rule_total *next;
-    HASH_ITER (hh, control->totals, total, next) {
-        HASH_DEL(control->totals, total);
-        free(total);
-    }
+    tdestroy(control->totals, free);
     free(control->leases.items);
     ruleset_unref(control->set);
     trust_close(control->trust);

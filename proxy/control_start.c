@@ -60,11 +60,13 @@ static bool start_worker(struct control *control, struct start_listener *starts,
         if (upstream_context == NULL)
             return false;
     }
-    struct lease *lease = control_new_lease(control, err);
-    struct log_buffer *log = log_buffer_new(control->log);
+    struct worker_parts parts = {
+        .log = log_buffer_new(control->log),
+        .upstream_context = upstream_context,
+        .lease = control_new_lease(control, err),
+    };
     unsigned index = control->n_workers++;
-    if (!worker_init(worker, index, &control->shared, log, upstream_context, lease, err) ||
-        lease == NULL)
+    if (!worker_init(worker, index, &control->shared, &parts, err) || parts.lease == NULL)
         return false;
     worker->addresses = *addresses;
     for (size_t i = 0; i < config->n_listen; i++) {

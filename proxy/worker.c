@@ -248,15 +248,14 @@ static void on_connection(uv_stream_t *handle, int status)
 /* ---- life */
 
 bool worker_init(struct worker *worker, unsigned index, struct worker_shared *shared,
-                 struct log_buffer *log, SSL_CTX *upstream_context, struct lease *lease,
-                 struct err *err)
+                 const struct worker_parts *parts, struct err *err)
 {
     *worker = (struct worker){.index = index,
                               .shared = shared,
                               .config = shared->config,
-                              .log = log,
-                              .upstream_context = upstream_context,
-                              .lease = lease};
+                              .log = parts->log,
+                              .upstream_context = parts->upstream_context,
+                              .lease = parts->lease};
     TAILQ_INIT(&worker->conns);
     TAILQ_INIT(&worker->dead);
     stream_hub_init(&worker->hub);

@@ -105,14 +105,16 @@ struct worker {
     struct lease_list outbox; /* nobody uses these any more; control frees them */
 };
 
-/* Prepare everything that can fail, on the main thread.
- *
- * log               taken; may be NULL
- * upstream_context  taken; NULL: no TLS to the upstream
- * lease             taken; may be NULL */
+/* What a worker is made with; all of it is taken. */
+struct worker_parts {
+    struct log_buffer *log;    /* NULL: no logs */
+    SSL_CTX *upstream_context; /* NULL: no TLS to the upstream */
+    struct lease *lease;
+};
+
+/* Prepare everything that can fail, on the main thread. */
 bool worker_init(struct worker *worker, unsigned index, struct worker_shared *shared,
-                 struct log_buffer *log, SSL_CTX *upstream_context, struct lease *lease,
-                 struct err *err);
+                 const struct worker_parts *parts, struct err *err);
 /* Give it one bound socket and its TLS context (or NULL); both are taken. */
 bool worker_add_listener(struct worker *worker, int fd, const struct listen_config *config,
                          SSL_CTX *context, struct err *err);

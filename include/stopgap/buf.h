@@ -61,4 +61,4 @@ MUST_USE static inline bool buf_append(struct buf *buf, struct slice bytes)
 
 /* Append printf output; false when it does not fit. */
 __attribute__((format(printf, 2, 3))) MUST_USE bool buf_printf(struct buf *buf, const char *format,
-                                                              ...);
+                                                               ...);

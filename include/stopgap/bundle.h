@@ -34,12 +34,12 @@ bool trust_state_was_lost(const struct trust_store *store);
 struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err);
 void bundle_close(struct bundle *bundle); /* NULL is allowed */
 
-const char *bundle_name(const struct bundle *bundle);   /* "exchange-core" */
+const char *bundle_name(const struct bundle *bundle); /* "exchange-core" */
 uint64_t bundle_epoch(const struct bundle *bundle);
 uint64_t bundle_serial(const struct bundle *bundle);
-const char *bundle_hash(const struct bundle *bundle);   /* hex SHA-256 of the file */
+const char *bundle_hash(const struct bundle *bundle);    /* hex SHA-256 of the file */
 const char *bundle_expires(const struct bundle *bundle); /* "2027-02-24T00:00:00Z" */
-bool bundle_is_expired(const struct bundle *bundle);    /* a state to show, never a reason to stop */
+bool bundle_is_expired(const struct bundle *bundle); /* a state to show, never a reason to stop */
 
 /* The rule files, in the order of their names. */
 size_t bundle_n_rules(const struct bundle *bundle);

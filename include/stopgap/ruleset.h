@@ -12,7 +12,7 @@
 
 struct ruleset;
 struct lease;
-struct inspection; /* one request under inspection; lives in the transaction's arena */
+struct inspection;  /* one request under inspection; lives in the transaction's arena */
 struct trust_store; /* stopgap/bundle.h */
 
 enum rules_mode {
@@ -42,8 +42,8 @@ struct rules_source {
  * E_SELFTEST, ...), file, line and rule id where known. */
 struct ruleset *rules_load(const struct rules_source *source, struct err *err);
 
-struct ruleset *ruleset_ref(struct ruleset *set);   /* any thread */
-void ruleset_unref(struct ruleset *set);            /* any thread; NULL is allowed */
+struct ruleset *ruleset_ref(struct ruleset *set); /* any thread */
+void ruleset_unref(struct ruleset *set);          /* any thread; NULL is allowed */
 
 /* One line that names the set in logs: "builtin@1.0.0+name@epoch.serial", constant for its life. */
 const char *ruleset_name(const struct ruleset *set);
@@ -53,8 +53,8 @@ const char *ruleset_hash(const struct ruleset *set);
 
 struct ruleset_stats {
     size_t n_rules;
-    size_t n_patterns;      /* in the multi-pattern database */
-    size_t n_unguarded;     /* rules that must be evaluated for every request */
+    size_t n_patterns;  /* in the multi-pattern database */
+    size_t n_unguarded; /* rules that must be evaluated for every request */
     size_t database_bytes;
     size_t scratch_bytes;
     uint64_t load_us;
@@ -118,7 +118,7 @@ void rules_end(struct inspection *inspection);
 struct header_edit {
     enum { EDIT_SET, EDIT_APPEND, EDIT_REMOVE } kind;
     struct slice name;
-    struct slice value; /* SET: the only value; APPEND: added to the first instance */
+    struct slice value;     /* SET: the only value; APPEND: added to the first instance */
     struct slice separator; /* APPEND: between the old and the added value */
     struct slice rule_id;
 };

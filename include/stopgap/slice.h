@@ -17,7 +17,10 @@ struct slice {
 #define SLICE(literal) ((struct slice){.ptr = (literal), .len = sizeof(literal) - 1})
 
 /* The same as an initialiser of static data. */
-#define SLICE_INIT(literal) {.ptr = (literal), .len = sizeof(literal) - 1}
+#define SLICE_INIT(literal)                                                                        \
+    {                                                                                              \
+        .ptr = (literal), .len = sizeof(literal) - 1                                               \
+    }
 
 /* printf pair: printf("%.*s", SLICE_ARG(s)). */
 #define SLICE_FMT "%.*s"

@@ -22,7 +22,7 @@ enum view_id {
 /* One rule that matched. The slices live in the transaction's arena. */
 struct rule_hit {
     struct slice rule_id;
-    struct slice cve;     /* the first one of the rule; may be empty */
+    struct slice cve; /* the first one of the rule; may be empty */
     struct slice title;
     struct slice action;  /* "block", "abort", "detect", ... as the rule says */
     struct slice field;   /* where, such as "cookie X-BEResource"; may be empty */
@@ -34,12 +34,12 @@ struct rule_hit {
 
 struct verdict {
     enum verdict_action action;
-    unsigned status;  /* for VERDICT_BLOCK: 400..599 */
-    bool scan_failed; /* the matcher broke; the proxy's fail_mode decides */
-    bool edits_response; /* call rules_edit_response with the response head */
-    unsigned n_hits;     /* entries of hits[] */
-    bool hits_truncated; /* more rules matched than hits[] can hold */
-    struct slice vdir;   /* first segment of the canonical path; arena of the transaction */
+    unsigned status;             /* for VERDICT_BLOCK: 400..599 */
+    bool scan_failed;            /* the matcher broke; the proxy's fail_mode decides */
+    bool edits_response;         /* call rules_edit_response with the response head */
+    unsigned n_hits;             /* entries of hits[] */
+    bool hits_truncated;         /* more rules matched than hits[] can hold */
+    struct slice vdir;           /* first segment of the canonical path; arena of the transaction */
     const struct rule_hit *hits; /* the deciding rule first; arena of the transaction */
 };
 

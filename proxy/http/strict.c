@@ -86,37 +86,42 @@ static bool has_wrong_host_count(const struct http_head *head, const struct head
     return head->minor == 1 ? facts->n_host != 1 : facts->n_host > 1;
 }
 
+/* Bytes of "[" IPv6 "]" at the start of host; 0: malformed. */
+static size_t ipv6_literal_len(struct slice host)
+{
+    size_t close = slice_find(host, ']');
+    if (close == SIZE_MAX || close < 3)
+        return 0;
+    for (size_t i = 1; i < close; i++)
+        if (host.ptr[i] == '\0' || strchr("0123456789abcdefABCDEF:.", host.ptr[i]) == NULL)
+            return 0;
+    return close + 1;
+}
+
+/* Bytes of a reg-name at the start of host; 0: malformed. */
+static size_t reg_name_len(struct slice host)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~%!$&'()*+,;=";
+    size_t len = 0;
+    while (len < host.len && host.ptr[len] != '\0' && strchr(allowed, host.ptr[len]) != NULL)
+        len++;
+    return len;
+}
+
 /* uri-host [":" port], RFC 3986 3.2.2: reg-name or IPv6 in brackets; no user info, no path. */
 static bool host_is_valid(struct slice host)
 {
-    size_t i = 0;
-    if (host.len != 0 && host.ptr[0] == '[') {
-        size_t close = slice_find(host, ']');
-        if (close == SIZE_MAX || close < 3)
-            return false;
-        for (i = 1; i < close; i++)
-            if (strchr("0123456789abcdefABCDEF:.", host.ptr[i]) == NULL || host.ptr[i] == '\0')
-                return false;
-        i = close + 1;
-    } else {
-        while (i < host.len && host.ptr[i] != ':') {
-            unsigned char c = (unsigned char)host.ptr[i];
-            bool is_alnum =
-                (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-            if (!is_alnum && (c == '\0' || strchr("-._~%!$&'()*+,;=", c) == NULL))
-                return false;
-            i++;
-        }
-        if (i == 0)
-            return false;
-    }
-    if (i == host.len)
-        return true;
-    struct slice port = slice_from(host, i + 1);
-    uint64_t number;
-    if (host.ptr[i] != ':')
+    if (host.len == 0)
         return false;
-    return port.len == 0 || (port.len <= 5 && slice_to_u64(port, &number) && number <= 65535);
+    size_t len = host.ptr[0] == '[' ? ipv6_literal_len(host) : reg_name_len(host);
+    struct slice rest = slice_from(host, len);
+    uint64_t number;
+    if (len == 0 || rest.len == 0)
+        return len != 0;
+    struct slice port = slice_from(rest, 1);
+    return rest.ptr[0] == ':' &&
+           (port.len == 0 || (port.len <= 5 && slice_to_u64(port, &number) && number <= 65535));
 }
 
 static bool has_bad_host(const struct http_head *head, const struct head_facts *facts)

@@ -18,7 +18,7 @@ static void put(struct out *out, struct slice bytes)
         out->ok = false;
         return;
     }
-    if (bytes.len != 0)
+    if (bytes.len != 0 && bytes.ptr != NULL)
         memcpy(out->ptr, bytes.ptr, bytes.len);
     out->ptr += bytes.len;
     out->room -= bytes.len;

@@ -78,9 +78,10 @@ static void tls_fail_ssl(struct tls_stream *tls)
 {
     char text[256];
     unsigned long code = ERR_peek_last_error();
-    long verify = SSL_get_verify_result(tls->ssl);
+    bool is_judged = !tls->is_server && SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE;
+    long verify = is_judged ? SSL_get_verify_result(tls->ssl) : X509_V_OK;
     enum stream_failure failure = STREAM_TLS;
-    if (!tls->is_server && verify != X509_V_OK) {
+    if (verify != X509_V_OK) {
         failure = STREAM_CERTIFICATE;
         (void)snprintf(text, sizeof(text), "certificate: %s",
                        X509_verify_cert_error_string(verify));
@@ -312,7 +313,9 @@ static void tls_close(struct stream *stream, bool reset)
     tls->is_closing = true;
     stream_unmark_dirty(stream);
     piece_queue_clear(&tls->queue);
-    if (!reset && tls->is_open && !tls->has_failed && !tls->wants_end)
+    /* tls_end may have asked for close_notify without a flush since. */
+    if (!reset && tls->is_open && !tls->has_failed &&
+        (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0)
         (void)SSL_shutdown(tls->ssl);
     stream_close(tls->under, reset);
 }

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "proxy_limits.h"
 #include "log/log.h"
+#include "proxy_limits.h"
 
 #include "log/log_test.h"
 

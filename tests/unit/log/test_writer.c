@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "proxy_limits.h"
 #include "log/log.h"
+#include "proxy_limits.h"
 
 #include "log/log_test.h"
 
