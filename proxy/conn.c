@@ -60,8 +60,8 @@ static uint64_t conn_timeout(const struct conn *conn)
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
     if (conn->state == CONN_PROXY_HEADER || conn->state == CONN_HANDSHAKE)
         return timeouts->handshake_ms;
-    if (conn->state != CONN_OPEN)
-        return LIMIT_DRAIN_MS;
+    if (conn->state != CONN_OPEN) /* the end of a last response goes out at the client's pace */
+        return stream_queued(conn->client) != 0 ? timeouts->write_ms : LIMIT_DRAIN_MS;
     if (conn->txn == NULL)
         return conn->n_requests == 0 ? timeouts->header_ms : timeouts->keepalive_ms;
     switch (conn->txn->step) {

@@ -11,7 +11,7 @@ void deadline_wheel_init(struct deadline_wheel *wheel, uint64_t now_ms)
 {
     for (unsigned i = 0; i < DEADLINE_SLOTS; i++)
         TAILQ_INIT(&wheel->slots[i]);
-    wheel->tick = now_ms / TIMEOUT_SWEEP_MS;
+    wheel->tick = wheel->until = now_ms / TIMEOUT_SWEEP_MS;
 }
 
 static struct deadline_list *slot_of(struct deadline_wheel *wheel, uint64_t tick)
@@ -22,8 +22,9 @@ static struct deadline_list *slot_of(struct deadline_wheel *wheel, uint64_t tick
 static void deadline_insert(struct deadline_wheel *wheel, struct deadline *deadline)
 {
     uint64_t tick = deadline->at_ms / TIMEOUT_SWEEP_MS + 1;
-    if (tick <= wheel->tick)
-        tick = wheel->tick + 1;
+    /* One that is over comes in the next sweep: in this one it could come for ever. */
+    if (tick <= wheel->until)
+        tick = wheel->until + 1;
     if (tick > wheel->tick + DEADLINE_SLOTS - 1) /* looked at again when its turn comes */
         tick = wheel->tick + DEADLINE_SLOTS - 1;
     deadline->tick = tick;
@@ -49,8 +50,8 @@ void deadline_clear(struct deadline_wheel *wheel, struct deadline *deadline)
 
 struct deadline *deadline_sweep(struct deadline_wheel *wheel, uint64_t now_ms)
 {
-    uint64_t now = now_ms / TIMEOUT_SWEEP_MS;
-    while (wheel->tick < now) {
+    wheel->until = now_ms / TIMEOUT_SWEEP_MS;
+    while (wheel->tick < wheel->until) {
         struct deadline_list *slot = slot_of(wheel, wheel->tick + 1);
         struct deadline *deadline = TAILQ_FIRST(slot);
         if (deadline == NULL) {

@@ -19,7 +19,8 @@ TAILQ_HEAD(deadline_list, deadline);
 
 struct deadline_wheel {
     struct deadline_list slots[DEADLINE_SLOTS];
-    uint64_t tick; /* the last one that was swept */
+    uint64_t tick;  /* the last one that was swept */
+    uint64_t until; /* the one that the sweep under way runs to */
 };
 
 void deadline_wheel_init(struct deadline_wheel *wheel, uint64_t now_ms);

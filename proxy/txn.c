@@ -368,8 +368,10 @@ static enum step_result connect_failed(struct txn *txn)
 static enum step_result step_connect(struct txn *txn)
 {
     struct conn *conn = txn->conn;
-    if (conn->upstream != NULL && conn->upstream->is_open && conn->upstream->has_ended)
-        upstream_close(conn->upstream, false); /* it went away between two requests */
+    struct upstream *idle = conn->upstream;
+    if (idle != NULL && idle->is_open &&
+        (idle->has_ended || idle->failure != STREAM_OK || !piece_queue_is_empty(&idle->in)))
+        upstream_close(idle, false); /* it went, or spoke unasked, between two requests */
     if (conn->upstream == NULL) {
         txn->connect_us = clock_now_us();
         if (upstream_open(conn) == NULL)
@@ -401,9 +403,11 @@ static enum step_result step_answer(struct txn *txn)
         !txn->request.is_done || txn->request.head.wants_close || conn->worker->is_draining;
     if (txn->incident[0] == '\0')
         worker_incident_id(conn->worker, txn->incident);
+    const struct http_head *head = &txn->request.head;
+    /* Before the head is whole, its slices may point to bytes that moved. */
+    bool is_head = head->raw.len != 0 && slice_equal(head->method, SLICE("HEAD"));
     size_t len = http_write_answer(txn->status, slice_str(txn->incident), conn->closes_after,
-                                   slice_equal(txn->request.head.method, SLICE("HEAD")), answer,
-                                   sizeof(answer));
+                                   is_head, answer, sizeof(answer));
     if (!stream_send_copy(conn->client, slice_make(answer, len)))
         conn->closes_after = true;
     if (conn->upstream != NULL && txn->sent_request)

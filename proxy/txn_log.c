@@ -63,7 +63,7 @@ void txn_log(struct txn *txn)
         .incident_id = slice_str(txn->incident),
         .decision = slice_str(txn->decision.word),
     };
-    if (!txn->request.is_head_done) { /* its slices may point to bytes that moved */
+    if (txn->request.head.raw.len == 0) { /* its slices may point to bytes that moved */
         record.method = record.host = record.target = slice_make(NULL, 0);
         record.client = conn->address;
     }

@@ -106,7 +106,8 @@ void upstream_close(struct upstream *upstream, bool reset)
         return;
     }
     upstream->is_closing = true;
-    stream_close(upstream->stream, reset);
+    /* Nobody waits for it any more, so no deadline ends a queue that the upstream does not take. */
+    stream_close(upstream->stream, reset || stream_queued(upstream->stream) != 0);
 }
 
 /* ---- events: note the fact, run the transaction */

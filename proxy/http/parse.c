@@ -3,8 +3,6 @@
 
 #include "http/strict.h"
 
-#include <stdio.h>
-
 #include "stopgap/banned.h"
 
 #if !defined(LLHTTP_STRICT_MODE) || !LLHTTP_STRICT_MODE
@@ -211,13 +209,13 @@ static bool is_pause(enum llhttp_errno error)
 static bool feed_start_line(struct http_parser *parser)
 {
     static const char *const requests[] = {"POST / HTTP/1.0\r\n", "POST / HTTP/1.1\r\n"};
-    const char *line = requests[parser->head.minor];
-    char response[32];
-    if (parser->is_response) {
-        (void)snprintf(response, sizeof(response), "HTTP/1.%u %03u OK\r\n", parser->head.minor,
-                       parser->head.status);
-        line = response;
-    }
+    char response[] = "HTTP/1.1 200 OK\r\n";
+    unsigned status = parser->head.status;
+    response[7] = (char)('0' + parser->head.minor);
+    response[9] = (char)('0' + status / 100);
+    response[10] = (char)('0' + status / 10 % 10);
+    response[11] = (char)('0' + status % 10);
+    const char *line = parser->is_response ? response : requests[parser->head.minor];
     return llhttp_execute(&parser->llhttp, line, strlen(line)) == HPE_OK;
 }
 

@@ -237,14 +237,31 @@ static const struct strict_check response_checks[] = {
     {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
 };
 
-static bool value_has_control(struct slice value)
+static bool bytes_have_control(const char *ptr, size_t len)
 {
     bool found = false;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)ptr[i];
         found |= (c < 0x20 && c != '\t') || c == 0x7f;
     }
     return found;
+}
+
+/* Eight bytes a step: a borrow may raise a false alarm, never miss one, so an alarm is looked at
+ * byte by byte. A third of the cost of a request head was this loop when it took single bytes. */
+static bool value_has_control(struct slice value)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t i = 0;
+    for (; value.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, value.ptr + i, sizeof(word));
+        uint64_t del = word ^ (ones * 0x7f);
+        uint64_t odd = ((word - ones * 0x20) & ~word) | ((del - ones) & ~del);
+        if ((odd & (ones * 0x80)) != 0 && bytes_have_control(value.ptr + i, sizeof(word)))
+            return true;
+    }
+    return bytes_have_control(value.ptr + i, value.len - i);
 }
 
 /* Content_Length, Transfer_Encoding, Content_length, ... */
@@ -252,7 +269,8 @@ static bool name_is_lookalike(struct slice name)
 {
     static const struct slice framing[] = {SLICE_INIT("content-length"),
                                            SLICE_INIT("transfer-encoding")};
-    if (slice_find(name, '_') == SIZE_MAX)
+    if ((name.len != framing[0].len && name.len != framing[1].len) ||
+        slice_find(name, '_') == SIZE_MAX)
         return false;
     for (size_t i = 0; i < 2; i++) {
         bool is_alike = name.len == framing[i].len;

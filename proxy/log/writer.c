@@ -19,6 +19,8 @@ enum {
     STOP_RETRY_MS = 100, /* meanwhile */
 };
 
+SLIST_HEAD(log_account_list, log_account);
+
 struct log_writer {
     struct sink sinks[LOG_KIND_COUNT];
     unsigned n_sinks;
@@ -29,7 +31,7 @@ struct log_writer {
 
     pthread_mutex_t lock; /* for what follows */
     struct log_chunk_list queue;
-    SLIST_HEAD(, log_account) accounts;
+    struct log_account_list accounts;
     bool wants_reopen;
     bool wants_stop;
 };

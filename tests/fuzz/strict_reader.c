@@ -68,23 +68,32 @@ static bool is_name(struct slice name, const char *known)
     return name.len == strlen(known) && strncasecmp(name.ptr, known, name.len) == 0;
 }
 
+/* Without the blanks around it; false when a control byte stands in it. */
+static bool read_value(struct slice text, struct slice *ret_value)
+{
+    while (text.len != 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
+        text = slice_make(text.ptr + 1, text.len - 1);
+    while (text.len != 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c == 0x7f || (c < ' ' && c != '\t'))
+            return false;
+    }
+    *ret_value = text;
+    return true;
+}
+
 static bool read_field(struct slice line, struct strict_request *request)
 {
     size_t colon = 0;
     while (colon < line.len && line.ptr[colon] != ':')
         colon++;
     struct slice name = slice_make(line.ptr, colon);
-    if (colon == line.len || !is_token(name))
+    struct slice value;
+    if (colon == line.len || !is_token(name) ||
+        !read_value(slice_make(line.ptr + colon + 1, line.len - colon - 1), &value))
         return false;
-    struct slice value = slice_make(line.ptr + colon + 1, line.len - colon - 1);
-    while (value.len != 0 && (value.ptr[0] == ' ' || value.ptr[0] == '\t'))
-        value = slice_make(value.ptr + 1, value.len - 1);
-    while (value.len != 0 && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
-        value.len--;
-    for (size_t i = 0; i < value.len; i++)
-        if ((unsigned char)value.ptr[i] == 0x7f ||
-            ((unsigned char)value.ptr[i] < ' ' && value.ptr[i] != '\t'))
-            return false;
     if (is_name(name, "host")) {
         bool is_first = request->host.ptr == NULL;
         request->host = value;

@@ -16,7 +16,7 @@ step "sizes and include direction"
 step "cppcheck"
 cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
     --std=c11 --suppressions-list=tests/style/cppcheck.txt -j "$(nproc)" \
-    -I include --library=posix -D__linux__ proxy rules || bad
+    -I include --library=posix -D__linux__ -DLLHTTP_STRICT_MODE=1 -DLLHTTP_VERSION_MAJOR=8 proxy rules || bad
 
 step "clang-tidy"
 git ls-files 'proxy/*.c' 'rules/*.c' |

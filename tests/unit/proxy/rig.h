@@ -40,7 +40,7 @@ static inline int rig_listen(struct sockaddr_in *ret_address)
 {
     socklen_t len = sizeof(*ret_address);
     int small = 4096;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *ret_address = (struct sockaddr_in){.sin_family = AF_INET};
     ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
@@ -70,7 +70,7 @@ static inline void rig_start(struct rig *rig)
     rig->shared = (struct worker_shared){
         .config = &rig->config, .http_limits = limits, .response_limits = limits};
     if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &fd, 1, &err) ||
-        !worker_init(&rig->worker, 0, &rig->shared, NULL, NULL, NULL, &err) ||
+        !worker_init(&rig->worker, 0, &rig->shared, &(struct worker_parts){0}, &err) ||
         !worker_add_listener(&rig->worker, fd, &rig->config.listen[0], NULL, &err))
         fail_msg("%s", err.text);
     memcpy(&rig->worker.addresses.items[0], &upstream, sizeof(upstream));
@@ -171,6 +171,8 @@ static inline void rig_stop(struct rig *rig)
 {
     assert_null(worker_post(&rig->worker, &(struct worker_mail){.stops = true}));
     rig_until(rig, rig_is_over, "the worker ends when it is told to stop");
+    uv_ref((uv_handle_t *)&rig->worker.prepare); /* a last turn, which frees what has closed */
+    (void)uv_run(&rig->worker.loop, UV_RUN_NOWAIT);
     uv_close((uv_handle_t *)&rig->worker.prepare, NULL);
     uv_close((uv_handle_t *)&rig->worker.check, NULL);
     (void)uv_run(&rig->worker.loop, UV_RUN_DEFAULT);
