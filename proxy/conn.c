@@ -127,6 +127,8 @@ static void txn_expire(struct conn *conn)
             break; /* relay_run sees that the drain is over */
         if (stream_queued(conn->client) != 0)
             conn_close(conn, END_WRITE_TIMEOUT, true);
+        else if (conn->upstream != NULL && stream_queued(conn->upstream->stream) != 0)
+            result = txn_answer(txn, 504, END_WRITE_TIMEOUT, SLICE("the upstream takes no data"));
         else if (!txn->has_response && txn->up != PIPE_DONE)
             result = txn_answer(txn, 408, END_BODY_TIMEOUT, slice_make(NULL, 0));
         else
@@ -255,6 +257,8 @@ void conn_run(struct conn *conn)
     do {
         conn->must_rerun = false;
         conn_step(conn);
+        if (conn->has_failed)
+            conn_close(conn, conn->fail_reason, conn->fails_by_reset);
         conn_check_idle_upstream(conn);
     } while (conn->must_rerun && conn->state == CONN_OPEN);
     conn->is_running = false;
@@ -355,7 +359,7 @@ static void on_client_failed(struct stream *stream, enum stream_failure failure,
     enum end_reason reason = failure == STREAM_MEMORY ? END_NO_MEMORY : END_CLIENT_RESET;
     if (failure == STREAM_TLS || failure == STREAM_CERTIFICATE)
         reason = END_TLS_FAILED;
-    conn_close(conn, reason, failure != STREAM_TLS); /* an alert must still get out */
+    conn_fail(conn, reason, failure != STREAM_TLS); /* an alert must still get out */
 }
 
 static void on_client_closed(struct stream *stream)
@@ -461,6 +465,17 @@ void conn_drain(struct conn *conn)
 {
     if (conn->state == CONN_OPEN && conn->txn == NULL)
         conn_run(conn);
+}
+
+void conn_fail(struct conn *conn, enum end_reason reason, bool reset)
+{
+    if (!conn->is_running) {
+        conn_close(conn, reason, reset);
+        return;
+    }
+    conn->has_failed = true;
+    conn->fail_reason = reason;
+    conn->fails_by_reset = reset;
 }
 
 void conn_free(struct conn *conn)

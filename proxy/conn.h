@@ -42,7 +42,9 @@ struct conn {
     uint16_t port;
     bool is_trusted; /* the peer is one of trusted_proxies */
     bool has_ended;  /* the client sends nothing more */
-    bool has_failed; /* the client's stream broke */
+    bool has_failed; /* the client's stream broke, or memory is out: close with the two below */
+    bool fails_by_reset;
+    enum end_reason fail_reason;
     bool is_running; /* inside conn_run */
     bool must_rerun;
     bool closes_after; /* no further request on this connection */
@@ -58,6 +60,8 @@ void conn_run(struct conn *conn);
 void conn_touch(struct conn *conn);
 /* The end, with its reason; what is queued to the client still goes out unless reset. */
 void conn_close(struct conn *conn, enum end_reason reason, bool reset);
+/* Close, but not under a transaction that is running: then as soon as it returns. */
+void conn_fail(struct conn *conn, enum end_reason reason, bool reset);
 /* The deadline has passed. */
 void conn_expire(struct conn *conn);
 /* The worker drains: connections between requests close, the others after their answer. */

@@ -310,7 +310,8 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
     if (done != NULL && control->n_waiting < LIMIT_ADMIN_CONNECTIONS) {
         control->reload_done[control->n_waiting] = done;
         control->reload_ctx[control->n_waiting++] = done_ctx;
-    }
+    } else if (done != NULL)
+        done(done_ctx, false, "too many reloads wait for their end; ask again later");
     if (control->job != NULL) { /* its files may have been read already: once more, then */
         control->wants_another = true;
         return;

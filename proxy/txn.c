@@ -360,6 +360,7 @@ static enum step_result connect_failed(struct txn *txn)
         [STREAM_MEMORY] = {503, END_NO_MEMORY},
     };
     enum stream_failure failure = upstream->failure;
+    txn->connect_us = clock_now_us() - txn->connect_started_us;
     struct slice detail = arena_copy(&txn->arena, slice_str(upstream->failure_text));
     upstream_close(upstream, true);
     return txn_answer(txn, answers[failure].status, answers[failure].reason, detail);
@@ -373,16 +374,19 @@ static enum step_result step_connect(struct txn *txn)
         (idle->has_ended || idle->failure != STREAM_OK || !piece_queue_is_empty(&idle->in)))
         upstream_close(idle, false); /* it went, or spoke unasked, between two requests */
     if (conn->upstream == NULL) {
-        txn->connect_us = clock_now_us();
+        txn->connect_started_us = clock_now_us();
+        conn_touch(conn);
         if (upstream_open(conn) == NULL)
             return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for a connection"));
+        if (conn->upstream == NULL) /* the next address could not be tried: conn_fail was called */
+            return STEP_WAIT;
     }
     if (conn->upstream->failure != STREAM_OK)
         return connect_failed(txn);
     if (!conn->upstream->is_open)
         return STEP_WAIT;
-    if (txn->connect_us != 0)
-        txn->connect_us = clock_now_us() - txn->connect_us;
+    if (txn->connect_started_us != 0)
+        txn->connect_us = clock_now_us() - txn->connect_started_us;
     return txn_goto(txn, TXN_RELAY);
 }
 

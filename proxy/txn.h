@@ -83,7 +83,7 @@ struct txn {
     char incident[13]; /* empty: none */
 
     uint64_t started_ms; /* of the loop's clock */
-    uint64_t started_us, head_us, inspect_us, connect_us, sent_us, first_us;
+    uint64_t started_us, head_us, inspect_us, connect_us, connect_started_us, sent_us, first_us;
     uint64_t bytes_in, bytes_out;
 };
 

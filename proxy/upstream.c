@@ -118,6 +118,8 @@ static void on_upstream_open(struct stream *stream)
     upstream->is_open = true;
     upstream->worker->next_address += upstream->n_tried - 1; /* begin with what works */
     stream_read(upstream->stream, true);
+    if (upstream->conn != NULL)
+        conn_touch(upstream->conn);
     upstream_run(upstream);
 }
 
@@ -158,7 +160,7 @@ static void on_upstream_failed(struct stream *stream, enum stream_failure failur
     if (may_try_next) { /* the same attempt goes on with the next address */
         upstream_close(upstream, true);
         if (upstream_start(conn, n_tried) == NULL)
-            conn_close(conn, END_NO_MEMORY, true);
+            conn_fail(conn, END_NO_MEMORY, true);
         return;
     }
     upstream_run(upstream);

@@ -18,6 +18,7 @@
 enum { MAX_NAME_BYTES = 4096 };
 
 struct loading {
+    int64_t expires_unix; /* 0: no bundle */
     const struct rules_source *source;
     struct rule_list rules;
     struct rule_list dropped; /* switched off by the operator */
@@ -72,6 +73,17 @@ static bool load_bundle_rules(struct loading *loading, const struct bundle *bund
                     (unsigned long long)bundle_serial(bundle));
 }
 
+/* Remember the earliest end of freshness. */
+static void note_expiry(struct loading *loading, const struct bundle *bundle)
+{
+    struct tm end = {0};
+    if (strptime(bundle_expires(bundle), "%Y-%m-%dT%H:%M:%SZ", &end) == NULL)
+        return;
+    int64_t seconds = (int64_t)timegm(&end);
+    if (loading->expires_unix == 0 || seconds < loading->expires_unix)
+        loading->expires_unix = seconds;
+}
+
 static bool load_bundles(struct loading *loading)
 {
     const struct rules_source *source = loading->source;
@@ -80,6 +92,8 @@ static bool load_bundles(struct loading *loading)
                        "a bundle needs a root of trust: give the root file");
     for (size_t i = 0; i < source->n_bundles; i++) {
         struct bundle *bundle = bundle_open(source->trust, source->bundle_paths[i], loading->err);
+        if (bundle != NULL)
+            note_expiry(loading, bundle);
         bool is_loaded =
             bundle != NULL && load_bundle_rules(loading, bundle, source->bundle_paths[i]);
         bundle_close(bundle);
@@ -210,6 +224,7 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     struct ruleset *set = ruleset_compile(&loading->rules, loading->err);
     if (set == NULL)
         return NULL;
+    ruleset_set_expiry(set, loading->expires_unix);
     bool is_good = rules_selftest(set, loading->err);
     if (is_good && !ruleset_set_identity(set, loading->name.len != 0 ? loading->name.ptr : "none",
                                          hash, now_us() - started_us))

@@ -58,6 +58,7 @@ struct ruleset_stats {
     size_t database_bytes;
     size_t scratch_bytes;
     uint64_t load_us;
+    int64_t expires_unix; /* earliest of its bundles, 0: none; a state to show, never a stop */
 };
 void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats);
 

@@ -14,6 +14,8 @@ MUST_USE struct ruleset *ruleset_compile(struct rule_list *rules, struct err *er
 /* Name the set; only before another thread knows it. name and hash are copied. */
 MUST_USE bool ruleset_set_identity(struct ruleset *set, const char *name, const char *hash,
                                    uint64_t load_us);
+/* When the earliest of its bundles stops being fresh; 0: never. Before the set is published. */
+void ruleset_set_expiry(struct ruleset *set, int64_t expires_unix);
 
 /* The rule as it was parsed. */
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index);

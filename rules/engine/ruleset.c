@@ -52,6 +52,11 @@ bool ruleset_set_identity(struct ruleset *set, const char *name, const char *has
     return true;
 }
 
+void ruleset_set_expiry(struct ruleset *set, int64_t expires_unix)
+{
+    set->stats.expires_unix = expires_unix;
+}
+
 const char *ruleset_name(const struct ruleset *set)
 {
     return set->name;
