@@ -97,7 +97,10 @@ static uint64_t conn_deadline_ms(const struct conn *conn)
 
 static void conn_set_deadline(struct conn *conn)
 {
-    deadline_set(&conn->worker->wheel, &conn->deadline, conn_deadline_ms(conn));
+    /* What was queued in this turn is not flushed yet: conn_expire asks again what holds. */
+    bool is_ending = conn->state == CONN_LINGER || conn->state == CONN_CLOSING;
+    deadline_set(&conn->worker->wheel, &conn->deadline,
+                 is_ending ? conn->last_activity_ms + LIMIT_DRAIN_MS : conn_deadline_ms(conn));
 }
 
 void conn_touch(struct conn *conn)
@@ -148,8 +151,9 @@ static void txn_expire(struct conn *conn)
 void conn_expire(struct conn *conn)
 {
     /* The deadline was set while bytes were queued that have left since: what holds now? */
-    if (worker_now_ms(conn->worker) < conn_deadline_ms(conn)) {
-        conn_set_deadline(conn);
+    uint64_t at = conn_deadline_ms(conn);
+    if (worker_now_ms(conn->worker) < at) {
+        deadline_set(&conn->worker->wheel, &conn->deadline, at);
         return;
     }
     if (conn->state == CONN_PROXY_HEADER)

@@ -141,7 +141,7 @@ static void raise_fd_limit(const struct config *config)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < wanted)
         log_event(
-            "warn", "fd_limit",
+            "info", "fd_limit",
             "%llu file descriptors are allowed, %llu connections need %llu; raise LimitNOFILE",
             (unsigned long long)limit.rlim_cur, (unsigned long long)config->limits.connections,
             (unsigned long long)wanted);
