@@ -143,9 +143,11 @@ static void test_a_slow_client_gets_the_end_of_a_response_that_closes(void **sta
     rig_until(&rig, client_is_let_go, "more than the client's kernel takes");
     (void)shutdown(rig.upstream, SHUT_WR);
     rig_until(&rig, conn_lingers, "the response is complete");
-    const struct conn *conn = rig_conn(&rig);
+    struct conn *conn = rig_conn(&rig);
     assert_non_null(conn);
     assert_true(stream_queued(conn->client) != 0);
+    conn_expire(conn); /* what the sweep calls after LIMIT_DRAIN_MS */
+    assert_int_equal(conn->state, CONN_LINGER);
     uint64_t left = conn->deadline.at_ms - worker_now_ms(&rig.worker);
     if (left < rig.config.timeouts.write_ms / 2)
         fail_msg("cut off after %llu ms with %zu bytes unsent", (unsigned long long)left,
