@@ -277,9 +277,9 @@ void conn_run(struct conn *conn)
 static void on_client_open(struct stream *stream)
 {
     struct conn *conn = stream->owner;
-    conn->worker->stats.tls_handshakes++;
+    counter_add(&conn->worker->stats.tls_handshakes, 1);
     if (tls_stream_was_resumed(conn->tls))
-        conn->worker->stats.tls_resumed++;
+        counter_add(&conn->worker->stats.tls_resumed, 1);
     conn->state = CONN_OPEN;
     conn_touch(conn);
     stream_read(conn->client, true);
@@ -316,7 +316,7 @@ static void conn_read_proxy_header(struct conn *conn)
 static void on_client_data(struct stream *stream, struct piece piece)
 {
     struct conn *conn = stream->owner;
-    conn->worker->stats.client_bytes_in += piece.bytes.len;
+    counter_add(&conn->worker->stats.client_bytes_in, piece.bytes.len);
     if (conn->state == CONN_LINGER) {
         conn->n_lingered += piece.bytes.len;
         if (conn->n_lingered > LIMIT_DRAIN_BYTES)
@@ -429,16 +429,16 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
     conn->client = &conn->tcp.stream;
     tcp_stream_init(&conn->tcp, &worker->loop, &worker->hub, &client_events, conn);
     TAILQ_INSERT_TAIL(&worker->conns, conn, entry);
-    worker->stats.connections_open++;
+    counter_add(&worker->stats.connections_open, 1);
     conn_touch(conn);
     bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&listener->handle) &&
               tcp_stream_peer(&conn->tcp, conn->address.bytes, &conn->port);
     if (!ok || is_over) {
-        worker->stats.connections_refused += is_over;
+        counter_add(&worker->stats.connections_refused, is_over);
         conn_close(conn, is_over ? END_CONNECTION_LIMIT : END_CLIENT_CLOSED, true);
         return;
     }
-    worker->stats.connections++;
+    counter_add(&worker->stats.connections, 1);
     conn->is_trusted = conn_peer_is_trusted(conn);
     if (!worker->config->proxy_protocol || !conn->is_trusted) {
         conn_open(conn);
@@ -456,7 +456,7 @@ void conn_close(struct conn *conn, enum end_reason reason, bool reset)
     if (conn->txn != NULL)
         txn_cancel(conn->txn, reason);
     else if (reason != END_OK)
-        conn->worker->stats.ended[reason]++;
+        counter_add(&conn->worker->stats.ended[reason], 1);
     if (conn->upstream != NULL)
         upstream_close(conn->upstream, reset);
     piece_queue_clear(&conn->in);
@@ -488,7 +488,7 @@ void conn_free(struct conn *conn)
         tls_stream_done(conn->tls);
     free(conn->tls);
     piece_queue_clear(&conn->in);
-    conn->worker->stats.connections_open--;
+    counter_add(&conn->worker->stats.connections_open, UINT64_MAX); /* minus one */
     atomic_fetch_sub(&conn->worker->shared->n_connections, 1);
     free(conn);
 }

@@ -193,7 +193,7 @@ static size_t relay_edits(struct txn *txn, struct header_edit *edits)
     };
     size_t n = rules_edit_response(txn->inspection, &head, edits, LIMIT_HEADER_EDITS);
     if (n != 0) {
-        txn->conn->worker->stats.responses_edited++;
+        counter_add(&txn->conn->worker->stats.responses_edited, 1);
         if (txn->rule_id.len == 0) {
             txn->rule_id = arena_copy(&txn->arena, edits[0].rule_id);
             txn->decision.word = "edit_response";
@@ -399,7 +399,7 @@ static enum step_result relay_upstream_gone(struct txn *txn)
     }
     if (relay_may_retry(txn)) {
         upstream_close(upstream, true);
-        conn->worker->stats.upstream_reopened++;
+        counter_add(&conn->worker->stats.upstream_reopened, 1);
         txn->is_retried = true;
         txn->sent_request = false;
         return txn_goto(txn, TXN_CONNECT);

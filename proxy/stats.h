@@ -19,7 +19,7 @@
     X(upstream_failures, "upstream_failures_total", "Requests that ended with 502 or 504")         \
     X(upstream_reopened, "upstream_reopened_total", "Stale idle upstream connections re-opened")   \
     X(client_bytes_in, "client_bytes_received_total", "Bytes read from clients")                   \
-    X(client_bytes_out, "client_bytes_sent_total", "Bytes written to clients")                     \
+    X(client_bytes_out, "client_bytes_sent_total", "Bytes of response bodies sent to clients")     \
     X(tls_handshakes, "tls_handshakes_total", "TLS handshakes with clients")                       \
     X(tls_resumed, "tls_resumed_total", "Of these, resumed sessions")                              \
     X(matcher_faults, "matcher_faults_total", "Inspections that failed")                           \
@@ -33,5 +33,11 @@ struct worker_stats {
     uint64_t ended[END_REASON_COUNT]; /* transactions and connections by reason */
     uint64_t connections_open;        /* a gauge */
 };
+
+/* For the worker: a plain add whose store cannot be seen half done from another thread. */
+static inline void counter_add(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
 
 void worker_stats_add(struct worker_stats *sum, const struct worker_stats *part);

@@ -230,7 +230,7 @@ static enum step_result txn_decide(struct txn *txn, const struct verdict *verdic
     if (verdict->n_hits != 0)
         txn->rule_id = verdict->hits[0].rule_id;
     if (verdict->scan_failed)
-        txn->conn->worker->stats.matcher_faults++;
+        counter_add(&txn->conn->worker->stats.matcher_faults, 1);
     if (txn->decision.kind != DECISION_WAIT_BODY && !verdict->edits_response)
         txn_end_inspection(txn);
     if (txn->decision.kind != DECISION_WAIT_BODY && verdict->n_hits != 0)
@@ -322,7 +322,7 @@ static enum step_result step_read_body(struct txn *txn)
             return txn_refuse(txn, &txn->request.refusal);
         piece_queue_consume(&conn->in, used);
         struct slice piece = slice_from(buf_slice(&txn->window), before);
-        conn->worker->stats.inspected_bytes += piece.len;
+        counter_add(&conn->worker->stats.inspected_bytes, piece.len);
         if (piece.len != 0)
             (void)rules_check_body(txn->inspection, piece, false); /* the last call decides */
     }

@@ -10,14 +10,15 @@
 static void txn_count(const struct txn *txn)
 {
     struct worker_stats *stats = &txn->conn->worker->stats;
-    stats->requests++;
-    stats->ended[txn->reason]++;
+    counter_add(&stats->requests, 1);
+    counter_add(&stats->client_bytes_out, txn->bytes_out);
+    counter_add(&stats->ended[txn->reason], 1);
     if (txn->reason == END_RULE_BLOCK || txn->reason == END_RULE_ABORT)
-        stats->requests_blocked++;
+        counter_add(&stats->requests_blocked, 1);
     else if (txn->rule_id.len != 0)
-        stats->requests_detected++;
+        counter_add(&stats->requests_detected, 1);
     if (txn->reason >= END_BAD_REQUEST && txn->reason <= END_UPGRADE_REFUSED)
-        stats->requests_refused++;
+        counter_add(&stats->requests_refused, 1);
     if (txn->status == 502 || txn->status == 504)
         stats->upstream_failures +=
             txn->reason >= END_UPSTREAM_CONNECT && txn->reason <= END_UPSTREAM_BAD_RESPONSE;

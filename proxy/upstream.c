@@ -61,7 +61,7 @@ static void upstream_connect(struct upstream *upstream)
     const struct upstream_addresses *addresses = &worker->addresses;
     size_t index = (worker->next_address + upstream->n_tried) % addresses->n;
     upstream->n_tried++;
-    worker->stats.upstream_connections++;
+    counter_add(&worker->stats.upstream_connections, 1);
     tcp_stream_connect(&upstream->tcp, (const struct sockaddr *)&addresses->items[index]);
 }
 

@@ -171,7 +171,8 @@ static void on_sweep(uv_timer_t *timer)
     while ((deadline = deadline_sweep(&worker->wheel, worker_now_ms(worker))) != NULL)
         conn_expire((struct conn *)((char *)deadline - offsetof(struct conn, deadline)));
     if (worker->log != NULL)
-        worker->stats.log_lines_dropped = log_buffer_dropped(worker->log);
+        counter_add(&worker->stats.log_lines_dropped,
+                    log_buffer_dropped(worker->log) - worker->stats.log_lines_dropped);
     if (worker->is_draining && TAILQ_EMPTY(&worker->conns))
         worker_close_handles(worker);
 }
