@@ -20,8 +20,8 @@ static void txn_count(const struct txn *txn)
     if (txn->reason >= END_BAD_REQUEST && txn->reason <= END_UPGRADE_REFUSED)
         counter_add(&stats->requests_refused, 1);
     if (txn->status == 502 || txn->status == 504)
-        stats->upstream_failures +=
-            txn->reason >= END_UPSTREAM_CONNECT && txn->reason <= END_UPSTREAM_BAD_RESPONSE;
+        counter_add(&stats->upstream_failures, txn->reason >= END_UPSTREAM_CONNECT &&
+                                                   txn->reason <= END_UPSTREAM_BAD_RESPONSE);
 }
 
 void txn_log(struct txn *txn)
