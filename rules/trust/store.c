@@ -72,6 +72,7 @@ static struct root *find_newest_root(int folder)
     }
     struct root *newest = NULL;
     const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
     while ((entry = readdir(dir)) != NULL) {
         struct root *root = NULL;
         if (is_root_name(entry->d_name))
