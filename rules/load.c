@@ -175,8 +175,7 @@ static bool drop_rule(struct loading *loading, const char *id)
     size_t at = find_rule(loading, id, "disabled_rules");
     if (at == SIZE_MAX)
         return false;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one, so there are items
-     */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one */
     loading->dropped.items[loading->dropped.n++] = rules->items[at];
     rules->n--;
     memmove(&rules->items[at], &rules->items[at + 1], (rules->n - at) * sizeof(struct rule *));
