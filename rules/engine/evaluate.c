@@ -68,10 +68,9 @@ static enum truth match_networks(const struct cond *cond, const struct request_h
     return TRUTH_NO;
 }
 
-static enum truth match_regex(struct evaluation *evaluation, const struct cond *cond,
-                              struct slice value, size_t *ret_offset)
+static enum truth run_regex(const struct lease *lease, const struct cond *cond, struct slice value,
+                            size_t *ret_offset)
 {
-    struct lease *lease = evaluation->lease;
     const char *bytes = value.len != 0 ? value.ptr : "";
     int result = pcre2_match(cond->code, (PCRE2_SPTR)bytes, value.len, 0, 0, lease->match_data,
                              lease->match_context);
@@ -83,6 +82,27 @@ static enum truth match_regex(struct evaluation *evaluation, const struct cond *
         return TRUTH_NO;
     /* A limit was reached. To call that "no match" would let an attacker choose it. */
     return TRUTH_UNKNOWN;
+}
+
+static enum truth match_regex(struct evaluation *evaluation, const struct cond *cond,
+                              struct slice value, size_t *ret_offset)
+{
+    for (unsigned i = 0; i < REGEX_MEMOS; i++) {
+        const struct regex_memo *memo = &evaluation->memos[i];
+        if (memo->cond == cond && memo->value.ptr == value.ptr && memo->value.len == value.len) {
+            *ret_offset = memo->offset;
+            return memo->truth;
+        }
+    }
+    struct regex_memo *memo = &evaluation->memos[evaluation->next_memo++ % REGEX_MEMOS];
+    enum truth truth = run_regex(evaluation->lease, cond, value, ret_offset);
+    /* Text made for a walk has an address that the next walk may use again. */
+    bool is_lasting = cond->node->field != FIELD_CLIENT && cond->node->field != FIELD_STATUS &&
+                      cond->node->field != FIELD_ANOMALY;
+    if (is_lasting)
+        *memo = (struct regex_memo){
+            .cond = cond, .value = value, .truth = truth, .offset = *ret_offset};
+    return truth;
 }
 
 static enum truth match_value(struct evaluation *evaluation, const struct cond *cond,

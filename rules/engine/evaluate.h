@@ -19,10 +19,23 @@ struct witness {
     size_t offset;
 };
 
+/* What a regex said of a value. Views share the bytes of values they do not change, so the same
+ * question comes back for each view. */
+struct regex_memo {
+    const struct cond *cond;
+    struct slice value;
+    enum truth truth;
+    size_t offset;
+};
+
+enum { REGEX_MEMOS = 4 }; /* tests of one rule that reach their regex; rarely more than two */
+
 struct evaluation {
     struct lease *lease;
     const struct fields *fields;
     const uint64_t *bits; /* what the scan found; NULL: do not rely on it */
+    struct regex_memo memos[REGEX_MEMOS];
+    unsigned next_memo;
 };
 
 /* True when cond holds in any view. */
