@@ -39,11 +39,15 @@ def cpu_ns(pid):
     total = 0
     tasks = "/proc/%d/task" % pid
     try:
-        for task in os.listdir(tasks):
-            with open("%s/%s/schedstat" % (tasks, task)) as stat:
-                total += int(stat.read().split()[0])
+        names = os.listdir(tasks)
     except (FileNotFoundError, ProcessLookupError):
         raise Failed("process %d went away under load" % pid) from None
+    for task in names:
+        try:
+            with open("%s/%s/schedstat" % (tasks, task)) as stat:
+                total += int(stat.read().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # a thread of the load generator that has just ended
     return total
 
 
