@@ -241,14 +241,10 @@ static void conn_set_reading(struct conn *conn)
                                           stream_queued(conn->client) < LIMIT_QUEUE_HIGH_BYTES);
 }
 
-/* An idle upstream that ends, or speaks without being asked, serves no further request. */
 static void conn_check_idle_upstream(struct conn *conn)
 {
-    struct upstream *upstream = conn->upstream;
-    if (conn->txn == NULL && upstream != NULL &&
-        (upstream->has_ended || upstream->failure != STREAM_OK ||
-         !piece_queue_is_empty(&upstream->in)))
-        upstream_close(upstream, false);
+    if (conn->txn == NULL && conn->upstream != NULL && upstream_is_stale(conn->upstream))
+        upstream_close(conn->upstream, false);
 }
 
 void conn_run(struct conn *conn)
@@ -420,8 +416,9 @@ static void conn_open(struct conn *conn)
 void conn_accept(struct worker *worker, struct worker_listener *listener)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
+    listener->has_pending = conn == NULL; /* libuv stops listening until it is taken: on_sweep */
     if (conn == NULL)
-        return; /* the connection waits in the backlog */
+        return;
     bool is_over = conn_is_over_limit(worker);
     conn->worker = worker;
     conn->listener = listener;

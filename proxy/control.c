@@ -190,14 +190,16 @@ static bool control_start(struct control *control, struct err *err)
         log_event("warn", "upstream_unverified",
                   "the certificate of %s is not verified: anybody on the way can read mail",
                   config->upstream.url);
-    if (!control_rules_start(control, err) || !control_start_workers(control, err))
+    if (!control_rules_start(control, err) || !control_make_workers(control, err))
         return false;
     for (size_t i = 0; i < config->n_listen; i++)
         if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
             return false;
+    if (!control_start_admin(control, err) || !control_start_workers(control, err))
+        return false;
     control_resolve_start(control);
     control_watch_start(control);
-    return control_start_admin(control, err);
+    return true;
 }
 
 static void control_done(struct control *control)

@@ -24,6 +24,7 @@ struct load_job {
     struct lease **leases;      /* one a worker */
     struct err err;
     bool had_error;
+    size_t n_waiting; /* who asked before it began; later ones wait for the next load */
 };
 
 struct control {
@@ -76,7 +77,7 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
 void control_watch_start(struct control *control);
 void control_retire_leases(struct control *control);
 /* Since the program started. */
-uint64_t control_rule_hits(struct control *control, const char *id);
+uint64_t control_rule_hits(const struct control *control, const char *id);
 void control_rules_done(struct control *control);
 
 /* control_upstream.c */

@@ -15,8 +15,9 @@ enum {
 
 /* A node of the tree control->totals. */
 struct rule_total {
+    const char *id; /* the key: text below, or somebody else's in a look-up */
     uint64_t hits;
-    char id[]; /* the key */
+    char text[];
 };
 
 /* ---- loading */
@@ -262,7 +263,7 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reloads_failed++;
         note_refusal(control, &job->err);
     }
-    tell_waiting(control, control->n_waiting, ok, text);
+    tell_waiting(control, job->n_waiting, ok, text);
 }
 
 /* ---- the load under way */
@@ -327,6 +328,7 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
     } else if (all_bundles(control->config, &job->bundles, &err)) {
         notify_reloading();
         control->job = job;
+        job->n_waiting = control->n_waiting;
         (void)uv_queue_work(&control->loop, &job->work, on_load,
                             on_loaded); /* with a callback it cannot fail */
         return;
@@ -373,24 +375,33 @@ static int total_compare(const void *a, const void *b)
     return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
 }
 
-/* The total of a rule; a new one has no hits. NULL: no memory. */
-static struct rule_total *total_get(void **totals, const char *id)
+static struct rule_total *total_find(const struct control *control, const char *id)
+{
+    struct rule_total key = {.id = id};
+    struct rule_total *const *node = tfind(&key, &control->totals, total_compare);
+    return node != NULL ? *node : NULL;
+}
+
+/* A new total without hits. NULL: no memory. */
+static struct rule_total *total_new(struct control *control, const char *id)
 {
     size_t len = strlen(id) + 1;
     struct rule_total *total = calloc(1, sizeof(*total) + len);
     if (total == NULL)
         return NULL;
-    memcpy(total->id, id, len);
-    struct rule_total **node = tsearch(total, totals, total_compare);
-    struct rule_total *found = node != NULL ? *node : NULL;
-    if (found != total)
-        free(total);
-    return found;
+    memcpy(total->text, id, len);
+    total->id = total->text;
+    if (tsearch(total, &control->totals, total_compare) != NULL)
+        return total;
+    free(total);
+    return NULL;
 }
 
 static void total_add(struct control *control, const char *id, uint64_t hits)
 {
-    struct rule_total *total = hits != 0 ? total_get(&control->totals, id) : NULL;
+    struct rule_total *total = total_find(control, id);
+    if (total == NULL && hits != 0)
+        total = total_new(control, id);
     if (total != NULL) /* a counter less is no reason to stop */
         total->hits += hits;
 }
@@ -428,9 +439,9 @@ static uint64_t lease_hits(const struct lease *lease, const char *id)
     return 0;
 }
 
-uint64_t control_rule_hits(struct control *control, const char *id)
+uint64_t control_rule_hits(const struct control *control, const char *id)
 {
-    const struct rule_total *total = total_get(&control->totals, id);
+    const struct rule_total *total = total_find(control, id);
     uint64_t hits = total != NULL ? total->hits : 0;
     for (size_t i = 0; i < control->leases.n; i++)
         hits += lease_hits(control->leases.items[i], id);

@@ -116,13 +116,18 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     while (control->n_workers < n_workers)
         if (!start_worker(control, starts, &addresses, err))
             return false;
-    for (unsigned i = 0; i < n_workers; i++)
+    return true;
+}
+
+bool control_start_workers(struct control *control, struct err *err)
+{
+    for (unsigned i = 0; i < control->n_workers; i++)
         if (!worker_start(&control->workers[i], err))
             return false;
     return true;
 }
 
-bool control_start_workers(struct control *control, struct err *err)
+bool control_make_workers(struct control *control, struct err *err)
 {
     const struct config *config = control->config;
     if (config->n_listen > MAX_LISTENERS)

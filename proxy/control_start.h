@@ -3,5 +3,7 @@
 
 #include "control_internal.h"
 
-/* Bind everything, read certificates, make and start the workers. False: nothing runs. */
+/* Bind everything, read certificates, make the workers. Nothing runs yet. */
+bool control_make_workers(struct control *control, struct err *err);
+/* Start their threads; what could fail before did. */
 bool control_start_workers(struct control *control, struct err *err);

@@ -22,7 +22,6 @@ enum {
     LIMIT_WORKERS = 64,          /* one per core; more only add switches */
     LIMIT_LISTENERS = 16,        /* addresses times ports of one program */
     LIMIT_CONNECTIONS = 20000,   /* default of the whole process; a phone holds two */
-    LIMIT_ACCEPT_BATCH = 64,     /* accepts per wake-up, so that established ones go on */
     LIMIT_FD_RESERVE = 64,       /* descriptors kept for logs, rules and the admin socket */
     LIMIT_TRUSTED_NETWORKS = 64, /* networks of balancers in front */
 

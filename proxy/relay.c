@@ -12,24 +12,16 @@
 
 #include "stopgap/banned.h"
 
-/* Send a head that write() makes into the stream's write fill. */
-struct head_writer {
-    struct slice space;
-    char *ptr;
-};
-
-static bool head_space(struct stream *stream, size_t room, struct head_writer *ret_writer)
+/* Room for a head in the stream's write fill, or NULL. */
+static char *head_space(struct stream *stream, size_t room)
 {
     struct chunk_pool *pool = &stream->hub->pool;
-    if (room > CHUNK_BYTES)
-        return false;
-    ret_writer->space = fill_space(pool, &pool->write, room);
-    if (ret_writer->space.ptr == NULL)
-        return false;
-    ret_writer->ptr = pool->write.chunk->data + pool->write.used;
-    return true;
+    if (room > CHUNK_BYTES || fill_space(pool, &pool->write, room).ptr == NULL)
+        return NULL;
+    return pool->write.chunk->data + pool->write.used;
 }
 
+/* Send the len bytes that were written there; 0: writing failed. */
 static bool head_send(struct stream *stream, size_t len)
 {
     if (len == 0)
@@ -38,14 +30,17 @@ static bool head_send(struct stream *stream, size_t len)
     return true;
 }
 
-/* One piece of a body, in a chunk of its own where the receiver is told so. */
-static void body_send(struct stream *stream, struct chunk *chunk, struct slice bytes, bool chunked)
+/* One piece of a body, in a chunk of its own where the receiver is told so. When a piece cannot be
+ * sent the message has a hole, so the whole connection goes. */
+static void body_send(struct txn *txn, struct stream *stream, struct piece piece, bool chunked)
 {
     char line[20];
     if (chunked &&
-        !stream_send_copy(stream, slice_make(line, http_write_chunk_line(bytes.len, line))))
-        return; /* the stream fails by itself when memory is out */
-    stream_send(stream, (struct piece){.chunk = chunk, .bytes = bytes});
+        !stream_send_copy(stream, slice_make(line, http_write_chunk_line(piece.bytes.len, line)))) {
+        conn_fail(txn->conn, END_NO_MEMORY, true);
+        return;
+    }
+    stream_send(stream, piece);
     if (chunked)
         stream_send_static(stream, SLICE("\r\n"));
 }
@@ -57,7 +52,8 @@ static void on_request_body(void *ctx, struct slice bytes)
     struct txn *txn = ctx;
     txn->bytes_in += bytes.len;
     if (txn->up == PIPE_OPEN)
-        body_send(txn->conn->upstream->stream, txn->current, bytes,
+        body_send(txn, txn->conn->upstream->stream,
+                  (struct piece){.chunk = txn->current, .bytes = bytes},
                   txn->request.head.framing == FRAMING_CHUNKED);
     else
         txn->drained += bytes.len;
@@ -76,14 +72,12 @@ static bool relay_send_head(struct txn *txn)
                                                                 : config->upstream.host),
         .is_tls = conn->tls != NULL,
         .trusts_forwarded = conn->is_trusted,
-        .drops_expect = txn->sent_continue || txn->window.len != 0 || txn->request.is_done,
         .keeps_upgrade = head->has_upgrade && config->allow_upgrade,
     };
     struct stream *upstream = conn->upstream->stream;
     size_t room = http_request_room(head, &rewrite);
-    struct head_writer writer;
-    if (!head_space(upstream, room, &writer) ||
-        !head_send(upstream, http_write_request(head, &rewrite, writer.ptr, room)))
+    char *out = head_space(upstream, room);
+    if (out == NULL || !head_send(upstream, http_write_request(head, &rewrite, out, room)))
         return false;
     bool chunked = head->framing == FRAMING_CHUNKED;
     struct slice window = buf_slice(&txn->window);
@@ -91,7 +85,7 @@ static bool relay_send_head(struct txn *txn)
         struct piece piece = piece_copy(&upstream->hub->pool, window);
         if (piece.chunk == NULL)
             return false;
-        body_send(upstream, piece.chunk, piece.bytes, chunked);
+        body_send(txn, upstream, piece, chunked);
         chunk_unref(piece.chunk);
         buf_done(&txn->window);
     }
@@ -169,7 +163,8 @@ static void on_response_body(void *ctx, struct slice bytes)
 {
     struct txn *txn = ctx;
     txn->bytes_out += bytes.len;
-    body_send(txn->conn->client, txn->current, bytes, txn->client_framing == FRAMING_CHUNKED);
+    body_send(txn, txn->conn->client, (struct piece){.chunk = txn->current, .bytes = bytes},
+              txn->client_framing == FRAMING_CHUNKED);
 }
 
 /* An HTTP/1.0 client knows no chunks; an HTTP/1.1 client gets them where the upstream has no
@@ -207,7 +202,6 @@ static bool relay_send_response(struct txn *txn, bool is_final)
     struct conn *conn = txn->conn;
     struct header_edit edits[LIMIT_HEADER_EDITS];
     struct response_rewrite rewrite = {
-        .client_minor = txn->request.head.minor,
         .is_upgrade = txn->is_tunnel,
         .framing = FRAMING_NONE,
     };
@@ -221,10 +215,9 @@ static bool relay_send_response(struct txn *txn, bool is_final)
         rewrite.says_keep_alive = txn->request.head.minor == 0 && !conn->closes_after;
     }
     size_t room = http_response_room(&txn->response.head, &rewrite);
-    struct head_writer writer;
-    return head_space(conn->client, room, &writer) &&
-           head_send(conn->client,
-                     http_write_response(&txn->response.head, &rewrite, writer.ptr, room));
+    char *out = head_space(conn->client, room);
+    return out != NULL &&
+           head_send(conn->client, http_write_response(&txn->response.head, &rewrite, out, room));
 }
 
 /* 1xx: passed on at once (RFC 9110 15.2), but not to an HTTP/1.0 client, which knows none. */
@@ -233,7 +226,8 @@ static enum step_result relay_interim(struct txn *txn)
     const struct http_limits *limits = &txn->conn->worker->shared->response_limits;
     if (++txn->n_interim > LIMIT_INTERIM_RESPONSES)
         return txn_answer(txn, 502, END_UPSTREAM_BAD_RESPONSE, SLICE("too many interim responses"));
-    if (txn->request.head.minor == 1 && !txn->sent_continue && !relay_send_response(txn, false))
+    bool was_answered = txn->sent_continue && txn->response.head.status == 100; /* by ourselves */
+    if (txn->request.head.minor == 1 && !was_answered && !relay_send_response(txn, false))
         return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for a response head"));
     http_parser_init_response(&txn->response, limits, txn->response.is_head_request);
     buf_done(&txn->response_buf);
@@ -254,11 +248,7 @@ static enum step_result relay_final(struct txn *txn)
     txn->response.body_ctx = txn;
     if (!relay_send_response(txn, true))
         return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for the response head"));
-    rules_end(txn->inspection);
-    txn->inspection = NULL;
-    if (txn->lease != NULL)
-        worker_release_lease(txn->conn->worker, txn->lease);
-    txn->lease = NULL;
+    txn_end_inspection(txn);
     buf_done(&txn->response_buf);
     return STEP_AGAIN;
 }
@@ -418,9 +408,8 @@ static enum step_result relay_finish(struct txn *txn)
     bool is_clean = txn->request.is_done && txn->up == PIPE_DONE;
     conn->closes_after |= !is_clean;
     if (upstream != NULL &&
-        (!is_clean || txn->response.head.wants_close || upstream->has_ended ||
-         upstream->failure != STREAM_OK || txn->response.head.framing == FRAMING_CLOSE ||
-         !piece_queue_is_empty(&upstream->in))) /* bytes nobody asked for poison what follows */
+        (!is_clean || txn->response.head.wants_close || upstream_is_stale(upstream) ||
+         txn->response.head.framing == FRAMING_CLOSE))
         upstream_close(upstream, !is_clean);
     return txn_goto(txn, TXN_FINISH);
 }

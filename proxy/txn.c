@@ -98,7 +98,7 @@ struct txn *txn_new(struct conn *conn)
     return txn;
 }
 
-static void txn_end_inspection(struct txn *txn)
+void txn_end_inspection(struct txn *txn)
 {
     rules_end(txn->inspection);
     txn->inspection = NULL;
@@ -231,10 +231,10 @@ static enum step_result txn_decide(struct txn *txn, const struct verdict *verdic
         txn->rule_id = verdict->hits[0].rule_id;
     if (verdict->scan_failed)
         counter_add(&txn->conn->worker->stats.matcher_faults, 1);
-    if (txn->decision.kind != DECISION_WAIT_BODY && !verdict->edits_response)
-        txn_end_inspection(txn);
     if (txn->decision.kind != DECISION_WAIT_BODY && verdict->n_hits != 0)
         txn_log_decision(txn, verdict);
+    if (txn->decision.kind != DECISION_WAIT_BODY && !verdict->edits_response)
+        txn_end_inspection(txn);
     switch (txn->decision.kind) {
     case DECISION_FORWARD:
         return txn_goto(txn, TXN_CONNECT);
@@ -369,10 +369,8 @@ static enum step_result connect_failed(struct txn *txn)
 static enum step_result step_connect(struct txn *txn)
 {
     struct conn *conn = txn->conn;
-    struct upstream *idle = conn->upstream;
-    if (idle != NULL && idle->is_open &&
-        (idle->has_ended || idle->failure != STREAM_OK || !piece_queue_is_empty(&idle->in)))
-        upstream_close(idle, false); /* it went, or spoke unasked, between two requests */
+    if (conn->upstream != NULL && conn->upstream->is_open && upstream_is_stale(conn->upstream))
+        upstream_close(conn->upstream, false);
     if (conn->upstream == NULL) {
         txn->connect_started_us = clock_now_us();
         conn_touch(conn);

@@ -96,6 +96,8 @@ void txn_cancel(struct txn *txn, enum end_reason reason);
 /* Answer with an error of our own, if nothing was sent to the client yet; else cut the message. */
 enum step_result txn_answer(struct txn *txn, unsigned status, enum end_reason reason,
                             struct slice detail);
+/* Nothing more is asked of the rules: free the inspection, let go of the lease. */
+void txn_end_inspection(struct txn *txn);
 /* For the steps: move on. */
 enum step_result txn_goto(struct txn *txn, enum txn_step step);
 /* Nothing of a request has come yet. */

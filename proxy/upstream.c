@@ -96,6 +96,12 @@ static void upstream_free(struct upstream *upstream)
     free(upstream);
 }
 
+bool upstream_is_stale(const struct upstream *upstream)
+{
+    return upstream->has_ended || upstream->failure != STREAM_OK ||
+           !piece_queue_is_empty(&upstream->in);
+}
+
 void upstream_close(struct upstream *upstream, bool reset)
 {
     if (upstream->conn != NULL)
@@ -105,7 +111,6 @@ void upstream_close(struct upstream *upstream, bool reset)
         upstream_free(upstream);
         return;
     }
-    upstream->is_closing = true;
     /* Nobody waits for it any more, so no deadline ends a queue that the upstream does not take. */
     stream_close(upstream->stream, reset || stream_queued(upstream->stream) != 0);
 }

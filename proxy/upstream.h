@@ -20,12 +20,13 @@ struct upstream {
     unsigned n_responses;  /* complete ones; 0: new */
     bool is_open;
     bool has_ended; /* the upstream sends nothing more */
-    bool is_closing;
     enum stream_failure failure;
     char failure_text[128];
 };
 
 /* Start to connect; ends in a call of conn_run with is_open or failure set. NULL: no memory. */
 struct upstream *upstream_open(struct conn *conn);
+/* Between two requests: it ended, failed, or spoke without being asked, so it serves no more. */
+bool upstream_is_stale(const struct upstream *upstream);
 /* Let go of it: it closes in its own time. reset: by RST, so that a cut message shows. */
 void upstream_close(struct upstream *upstream, bool reset);

@@ -170,6 +170,9 @@ static void on_sweep(uv_timer_t *timer)
     struct deadline *deadline;
     while ((deadline = deadline_sweep(&worker->wheel, worker_now_ms(worker))) != NULL)
         conn_expire((struct conn *)((char *)deadline - offsetof(struct conn, deadline)));
+    for (size_t i = 0; i < worker->n_listeners && !worker->is_draining && !worker->is_stopping; i++)
+        if (worker->listeners[i].has_pending)
+            conn_accept(worker, &worker->listeners[i]);
     if (worker->log != NULL)
         counter_add(&worker->stats.log_lines_dropped,
                     log_buffer_dropped(worker->log) - worker->stats.log_lines_dropped);

@@ -51,6 +51,7 @@ struct worker_listener {
     struct worker *worker;
     const struct listen_config *config;
     SSL_CTX *context; /* NULL: no TLS */
+    bool has_pending; /* a connection could not be taken for lack of memory */
 };
 
 /* The limits all workers share. */

@@ -21,7 +21,6 @@ enum {
     LIMIT_ROOT_BYTES = 64 * 1024,         /* 32 keys, anchors and revocations */
     LIMIT_SIGNATURE_BYTES = 1024,         /* RSA-4096 gives 512 */
     LIMIT_KEYS_PER_ROOT = 32,             /* five people with two devices each, twice over */
-    LIMIT_ROOT_STEPS = 1024,              /* a rotation a week for twenty years */
 
     LIMIT_RULES = 2000,                 /* a hundred times what is needed; bounds compile time */
     LIMIT_PATTERNS = 10000,             /* five a rule */

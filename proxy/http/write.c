@@ -143,8 +143,6 @@ static bool request_field_is_dropped(const struct http_head *head, size_t i,
                                      const struct request_rewrite *rewrite)
 {
     switch (head->known[i]) {
-    case KNOWN_EXPECT:
-        return rewrite->drops_expect;
     case KNOWN_X_FORWARDED_FOR:
         return true; /* all instances and the peer become one field */
     case KNOWN_X_FORWARDED_PROTO:

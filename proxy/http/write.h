@@ -11,7 +11,6 @@ struct request_rewrite {
     struct slice default_host; /* for HTTP/1.0 requests without Host */
     bool is_tls;               /* for X-Forwarded-Proto */
     bool trusts_forwarded;     /* the peer may have set X-Forwarded-* and Forwarded */
-    bool drops_expect;         /* the body is here already */
     bool keeps_upgrade;
 };
 
@@ -24,7 +23,6 @@ size_t http_write_request(const struct http_head *head, const struct request_rew
 struct response_rewrite {
     const struct header_edit *edits;
     size_t n_edits;
-    unsigned client_minor;     /* HTTP/1.minor of the client */
     bool closes;               /* say Connection: close */
     bool says_keep_alive;      /* an HTTP/1.0 client asked for it */
     bool is_upgrade;           /* 101: keep Upgrade */

@@ -44,7 +44,6 @@ struct request_rewrite roundtrip_rewrite(const struct http_head *head, unsigned 
                                     .default_host = SLICE("exchange.example.test"),
                                     .is_tls = (flags & 1) != 0,
                                     .trusts_forwarded = (flags & 2) != 0,
-                                    .drops_expect = (flags & 4) != 0,
                                     .keeps_upgrade = (flags & 8) != 0 && head->has_upgrade};
 }
 

@@ -42,7 +42,7 @@ static void check_responses(const struct response_row *rows, size_t n,
 #define REWRITE(...)                                                                               \
     &(struct response_rewrite)                                                                     \
     {                                                                                              \
-        .client_minor = 1, __VA_ARGS__                                                             \
+        __VA_ARGS__                                                                                \
     }
 
 static void test_end_to_end_fields_keep_their_bytes_and_order(void **state)
