@@ -1,6 +1,9 @@
 /* Error output shared by the verbs. */
 #include "cli/cli.h"
 
+#include "admin/admin.h"
+
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -23,4 +26,31 @@ int cli_usage_error(const char *verb, const char *format, ...)
     (void)fprintf(stderr, "\nTry 'stopgap %s --help'.\n", verb);
     va_end(args);
     return EXIT_USAGE;
+}
+
+int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
+                      bool *ret_as_json)
+{
+    static const struct option options[] = {{"admin", required_argument, NULL, 'a'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    int option;
+    opterr = 0;
+    *ret_url = ADMIN_DEFAULT_URL;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option == 'a') {
+            *ret_url = optarg;
+        } else if (option == 'j' && ret_as_json != NULL) {
+            *ret_as_json = true;
+        } else if (option == 'h') {
+            print_help();
+            return EXIT_FINE;
+        } else if (option == ':') {
+            return cli_usage_error(argv[0], "%s needs a value", argv[optind - 1]);
+        } else {
+            return cli_usage_error(argv[0], "unknown option %s", argv[optind - 1]);
+        }
+    }
+    return optind == argc ? -1 : cli_usage_error(argv[0], "unexpected argument '%s'", argv[optind]);
 }

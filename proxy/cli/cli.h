@@ -26,3 +26,8 @@ int cli_error(const struct err *err);
 /* Usage error: text, then "Try 'stopgap VERB --help'."; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const char *verb, const char *format,
                                                           ...);
+
+/* What the verbs that talk to a running proxy share: --admin URL, --help and, where as_json is not
+ * NULL, --json. Returns -1 to go on, else the exit code (help was printed, or a usage error). */
+int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
+                      bool *ret_as_json);

@@ -2,8 +2,6 @@
 #include "admin/admin.h"
 #include "cli/cli.h"
 
-#include <getopt.h>
-
 #include "proxy_limits.h"
 
 #include "stopgap/banned.h"
@@ -40,29 +38,7 @@ static int reload(const char *url)
 
 int cmd_reload(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"admin", required_argument, NULL, 'a'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *url = ADMIN_DEFAULT_URL;
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case 'a':
-            url = optarg;
-            break;
-        case 'h':
-            print_help();
-            return EXIT_FINE;
-        case ':':
-            return cli_usage_error("reload", "%s needs a value", argv[optind - 1]);
-        default:
-            return cli_usage_error("reload", "unknown option %s", argv[optind - 1]);
-        }
-    }
-    if (optind != argc)
-        return cli_usage_error("reload", "unexpected argument '%s'", argv[optind]);
-    return reload(url);
+    const char *url;
+    int code = cli_admin_options(argc, argv, print_help, &url, NULL);
+    return code >= 0 ? code : reload(url);
 }

@@ -2,7 +2,6 @@
 #include "admin/admin.h"
 #include "cli/cli.h"
 
-#include <getopt.h>
 #include <jansson.h>
 
 #include "proxy_limits.h"
@@ -60,34 +59,8 @@ static int show_status(const char *url, bool as_json)
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"admin", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *url = ADMIN_DEFAULT_URL;
+    const char *url;
     bool as_json = false;
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case 'a':
-            url = optarg;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            print_help();
-            return EXIT_FINE;
-        case ':':
-            return cli_usage_error("status", "%s needs a value", argv[optind - 1]);
-        default:
-            return cli_usage_error("status", "unknown option %s", argv[optind - 1]);
-        }
-    }
-    if (optind != argc)
-        return cli_usage_error("status", "unexpected argument '%s'", argv[optind]);
-    return show_status(url, as_json);
+    int code = cli_admin_options(argc, argv, print_help, &url, &as_json);
+    return code >= 0 ? code : show_status(url, as_json);
 }
