@@ -13,7 +13,7 @@ from harness.wait import wait_for
 ADDED = {b"x-forwarded-for", b"x-forwarded-proto"}
 # Fields whose meaning is the connection, or whose form the proxy writes itself.
 CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
-              b"content-length", b"host", b"expect"}
+              b"content-length", b"host"}
 FILES = ["dev-attacks.jsonl", "dev-benign.jsonl"]
 
 
@@ -140,3 +140,16 @@ def test_detect_mode_still_refuses_what_can_be_read_in_two_ways(detect_pair, cli
     one.send(request("/owa/", "POST", ["Content-Length: 4", "Transfer-Encoding: chunked"]) + b"0\r\n\r\n")
     assert one.read().status == 400
     assert detect_pair.exchange.raw == b""
+
+
+def test_detect_mode_keeps_expect_where_a_rule_looks_at_the_body(detect_pair, client):
+    """The proxy has to ask for the body itself there, and still sends the head on as it came."""
+    one = client(detect_pair.proxy)
+    known = len(detect_pair.exchange.requests)
+    one.send(request("/ews/exchange.asmx", "POST", ["Expect: 100-continue", "Content-Length: 3"]))
+    assert one.reader.head().status == 100
+    one.send(b"abc")
+    assert one.read().status == 200
+    (seen,) = detect_pair.exchange.requests[known:]
+    assert seen.get(b"Expect") == [b"100-continue"]
+    assert seen.body == b"abc"
