@@ -382,7 +382,7 @@ static bool conn_is_over_limit(struct worker *worker)
 static bool conn_peer_is_trusted(const struct conn *conn)
 {
     const struct config *config = conn->worker->config;
-    return net_prefix_contains(config->trusted_proxies, config->n_trusted_proxies, &conn->address);
+    return net_list_contains(&config->trusted_proxies, &conn->address);
 }
 
 /* The address is known: TLS first where the listener has it, then requests. */

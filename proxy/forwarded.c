@@ -59,7 +59,7 @@ void forwarded_client(const struct http_head *head, const struct config *config,
             if (!forwarded_parse_address(element, &address))
                 return;
             *ret_address = address;
-            if (!net_prefix_contains(config->trusted_proxies, config->n_trusted_proxies, &address))
+            if (!net_list_contains(&config->trusted_proxies, &address))
                 return;
         }
     }

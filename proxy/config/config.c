@@ -8,19 +8,43 @@
 
 #include "stopgap/banned.h"
 
-static void set_default(struct config *config, const struct config_key *key)
+size_t config_list_length(const struct config *config, const struct config_list *list)
 {
+    return *(const size_t *)((const char *)config + list->n_at);
+}
+
+void *config_key_field(struct config *config, const struct config_key *key, size_t index)
+{
+    char *base = (char *)config;
+    if (key->list != NULL)
+        base = *(char **)(base + key->list->items_at) + index * key->list->size;
+    return base + key->offset;
+}
+
+const void *config_key_value(const struct config *config, const struct config_key *key,
+                             size_t index)
+{
+    const char *base = (const char *)config;
+    if (key->list != NULL)
+        base = *(const char *const *)(base + key->list->items_at) + index * key->list->size;
+    return base + key->offset;
+}
+
+static void set_default(struct config *config, const struct config_key *key, size_t index)
+{
+    void *field = config_key_field(config, key, index);
     if (key->kind == KEY_BOOL)
-        *(bool *)config_key_field(config, key) = key->standard != 0;
+        *(bool *)field = key->standard != 0;
     else if (key->kind == KEY_COUNT || key->kind == KEY_DURATION || key->kind == KEY_SIZE)
-        *(uint64_t *)config_key_field(config, key) = key->standard;
+        *(uint64_t *)field = key->standard;
 }
 
 void config_init(struct config *config)
 {
     *config = (struct config){.mode = RULES_BLOCK, .fail_mode = FAIL_CLOSED};
     for (size_t i = 0; i < config_n_keys; i++)
-        set_default(config, &config_keys[i]);
+        if (config_keys[i].list == NULL)
+            set_default(config, &config_keys[i], 0);
     config->access_log = strdup("-");
     config->decision_log = strdup("-");
     if (config->access_log == NULL || config->decision_log == NULL)
@@ -35,17 +59,58 @@ static void string_list_done(struct string_list *list)
     *list = (struct string_list){0};
 }
 
+/* Free what the field of a key holds; kinds that keep more than one field free the rest. */
+static void free_field(struct config *config, const struct config_key *key, size_t index)
+{
+    void *field = config_key_field(config, key, index);
+    switch (key->kind) {
+    case KEY_UPSTREAM_URL:
+        free(config->upstream.host);
+        free(*(char **)field);
+        break;
+    case KEY_LISTEN_URL:
+        free(config->listen[index].host);
+        free(*(char **)field);
+        break;
+    case KEY_TEXT:
+    case KEY_LOG:
+        free(*(char **)field);
+        break;
+    case KEY_PATHS:
+    case KEY_RULE_IDS:
+        string_list_done(field);
+        break;
+    case KEY_NETWORKS:
+        free(((struct net_list *)field)->items);
+        break;
+    case KEY_ADMIN_URLS:
+        config_clear_admin(config);
+        break;
+    case KEY_BOOL:
+    case KEY_WORKERS:
+    case KEY_COUNT:
+    case KEY_DURATION:
+    case KEY_SIZE:
+    case KEY_WORD:
+        break;
+    }
+}
+
+void config_clear_list(struct config *config, const struct config_list *list)
+{
+    void **items = (void **)((char *)config + list->items_at);
+    size_t n = config_list_length(config, list);
+    for (size_t i = 0; i < config_n_keys; i++)
+        for (size_t index = 0; config_keys[i].list == list && index < n; index++)
+            free_field(config, &config_keys[i], index);
+    free(*items);
+    *items = NULL;
+    *(size_t *)((char *)config + list->n_at) = 0;
+}
+
 void config_clear_listen(struct config *config)
 {
-    for (size_t i = 0; i < config->n_listen; i++) {
-        free(config->listen[i].url);
-        free(config->listen[i].host);
-        free(config->listen[i].cert_path);
-        free(config->listen[i].key_path);
-    }
-    free(config->listen);
-    config->listen = NULL;
-    config->n_listen = 0;
+    config_clear_list(config, config_list_find("listen[]"));
 }
 
 void config_clear_admin(struct config *config)
@@ -62,21 +127,11 @@ void config_clear_admin(struct config *config)
 
 void config_done(struct config *config)
 {
-    config_clear_listen(config);
-    config_clear_admin(config);
-    free(config->upstream.url);
-    free(config->upstream.host);
-    free(config->upstream.ca_path);
-    free(config->upstream.name);
-    string_list_done(&config->rules);
-    string_list_done(&config->rules_disabled);
-    string_list_done(&config->rules_detect);
-    free(config->rules_watch);
-    free(config->trust_path);
-    free(config->state_dir);
-    free(config->access_log);
-    free(config->decision_log);
-    free(config->trusted_proxies);
+    for (size_t i = 0; i < config_n_lists; i++)
+        config_clear_list(config, &config_lists[i]);
+    for (size_t i = 0; i < config_n_keys; i++)
+        if (config_keys[i].list == NULL)
+            free_field(config, &config_keys[i], 0);
     free(config->source_path);
     *config = (struct config){0};
 }
@@ -120,20 +175,24 @@ bool config_add_string(struct string_list *list, const char *text, struct err *e
     return true;
 }
 
-bool config_new_listen(struct config *config, struct err *err)
+bool config_new_element(struct config *config, const struct config_list *list, struct err *err)
 {
-    struct listen_config *listen =
-        config_grow(config->listen, config->n_listen, sizeof(*listen), LIMIT_LISTENERS, err);
-    if (listen == NULL)
+    void **items = (void **)((char *)config + list->items_at);
+    size_t n = config_list_length(config, list);
+    void *grown = config_grow(*items, n, list->size, list->max, err);
+    if (grown == NULL)
         return false;
-    config->listen = listen;
-    config->n_listen++;
+    *items = grown;
+    *(size_t *)((char *)config + list->n_at) = n + 1;
+    for (size_t i = 0; i < config_n_keys; i++)
+        if (config_keys[i].list == list)
+            set_default(config, &config_keys[i], n);
     return true;
 }
 
 bool config_add_listen(struct config *config, const char *url, struct err *err)
 {
-    if (!config_new_listen(config, err))
+    if (!config_new_element(config, config_list_find("listen[]"), err))
         return false;
     if (!config_set_listen_url(&config->listen[config->n_listen - 1], url, err)) {
         config->n_listen--;

@@ -10,6 +10,11 @@ struct net_prefix { /* a network in CIDR form */
     unsigned bits; /* of the 128; an IPv4 network 10.0.0.0/8 has 104 */
 };
 
+struct net_list {
+    struct net_prefix *items;
+    size_t n;
+};
+
 struct listen_config {
     char *url; /* as given, for messages */
     char *host;
@@ -80,8 +85,7 @@ struct config {
     char *access_log;   /* path, "-" for standard output, NULL: none */
     char *decision_log; /* the same; default "-" */
 
-    struct net_prefix *trusted_proxies;
-    size_t n_trusted_proxies;
+    struct net_list trusted_proxies;
     bool allow_upgrade;  /* websocket and the like */
     bool proxy_protocol; /* listeners demand PROXY protocol v1 or v2 from trusted_proxies */
     struct timeouts_config timeouts;
@@ -107,7 +111,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
 bool config_print(const struct config *config, FILE *out);
 
 /* Set the key of a YAML path from text: ("timeouts.header", "15s"). "[]" appends to a list, as in
- * "rules.bundles[]"; "listen[].cert" and "listen[].key" belong to the last listener. */
+ * "rules.bundles[]"; "listen[].cert" and its like belong to the last element of their list. */
 bool config_set(struct config *config, const char *path, const char *value, struct err *err);
 void config_clear_listen(struct config *config);
 void config_clear_admin(struct config *config);
@@ -121,5 +125,4 @@ bool config_set_upstream(struct config *config, const char *url, struct err *err
 bool config_add_admin(struct config *config, const char *url, struct err *err);
 bool config_add_string(struct string_list *list, const char *text, struct err *err);
 /* Is address inside one of the networks? */
-bool net_prefix_contains(const struct net_prefix *prefixes, size_t n,
-                         const struct net_address *address);
+bool net_list_contains(const struct net_list *list, const struct net_address *address);

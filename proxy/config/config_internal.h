@@ -1,7 +1,8 @@
 /* Shared by the files of this folder only.
  *
  * One table holds every key of the configuration. Reading, options, printing and defaults go
- * through it, so a new key is one row (and one field of struct config). */
+ * through it, so a new key is one row (and one field of struct config). A list whose elements are
+ * mappings, such as listen, is one row of a second table. */
 #pragma once
 
 #include "config/config.h"
@@ -14,21 +15,35 @@ enum key_kind {
     KEY_COUNT,        /* uint64_t */
     KEY_DURATION,     /* uint64_t, milliseconds */
     KEY_SIZE,         /* uint64_t, bytes */
-    KEY_MODE,         /* enum rules_mode */
-    KEY_FAIL_MODE,    /* enum fail_mode */
+    KEY_WORD,         /* an enum: its value is the position of the word in `words` */
     KEY_PATHS,        /* struct string_list */
     KEY_RULE_IDS,     /* struct string_list of rule ids */
-    KEY_NETWORKS,     /* trusted_proxies */
+    KEY_NETWORKS,     /* struct net_list */
     KEY_ADMIN_URLS,   /* admin */
     KEY_UPSTREAM_URL, /* upstream.url and what follows from it */
-    KEY_LISTEN_URL,   /* of the last entry of listen */
-    KEY_LISTEN_TEXT,  /* char * in struct listen_config, of the last entry of listen */
+    KEY_LISTEN_URL,   /* listen[].url and what follows from it */
 };
 
+/* A list of mappings: an array in struct config and its length. */
+struct config_list {
+    const char *path;      /* "listen[]" */
+    size_t items_at;       /* of the array's pointer in struct config */
+    size_t n_at;           /* of its size_t length */
+    size_t size;           /* of one element */
+    size_t max;            /* elements */
+    const char *required;  /* the key that every element must have */
+    const char *complaint; /* about an element without it */
+};
+
+extern const struct config_list config_lists[];
+extern const size_t config_n_lists;
+
 struct config_key {
-    const char *path;            /* "timeouts.header"; "[]" stands for any element of a list */
-    size_t offset;               /* in struct config; KEY_LISTEN_TEXT: in struct listen_config */
-    uint64_t min, max, standard; /* of numbers, durations and sizes */
+    const char *path;               /* "timeouts.header"; "[]" stands for any element of a list */
+    const struct config_list *list; /* NULL: a key of the whole configuration */
+    size_t offset;                  /* in struct config, or in an element of list */
+    uint64_t min, max, standard;    /* of numbers, durations and sizes */
+    const char *words;              /* KEY_WORD: separated by one blank each */
     enum key_kind kind;
     bool is_zero_allowed; /* besides min to max */
 };
@@ -39,17 +54,16 @@ extern const size_t config_n_keys;
 /* The row with exactly this path, or NULL. */
 const struct config_key *config_key_find(const char *path);
 
-/* The field of a row; its kind says of which type it is. Not for the kinds without an offset. */
-static inline void *config_key_field(struct config *config, const struct config_key *key)
-{
-    return (char *)config + key->offset;
-}
+enum { CONFIG_MAX_KEYS = 128 }; /* so many can be told apart while a mapping is read */
 
-static inline const void *config_key_value(const struct config *config,
-                                           const struct config_key *key)
-{
-    return (const char *)config + key->offset;
-}
+/* The list at this path, or NULL. */
+const struct config_list *config_list_find(const char *path);
+size_t config_list_length(const struct config *config, const struct config_list *list);
+/* The field of a row, in the element `index` when it belongs to a list; its kind says of which
+ * type it is. Not for the kinds without an offset. */
+void *config_key_field(struct config *config, const struct config_key *key, size_t index);
+const void *config_key_value(const struct config *config, const struct config_key *key,
+                             size_t index);
 
 /* The shape that the table demands at a path. */
 enum key_shape {
@@ -87,8 +101,10 @@ struct config_text config_format_network(const struct net_prefix *network);
 /* Replace *field by a copy of text. */
 bool config_replace(char **field, const char *text, struct err *err);
 
-/* Append one listener with nothing set, for its keys to fill. */
-bool config_new_listen(struct config *config, struct err *err);
+/* Append one element with its defaults set, for its keys to fill. */
+bool config_new_element(struct config *config, const struct config_list *list, struct err *err);
+/* Free every element of a list. */
+void config_clear_list(struct config *config, const struct config_list *list);
 
 /* Fill the parts of listener from url. */
 bool config_set_listen_url(struct listen_config *listen, const char *url, struct err *err);

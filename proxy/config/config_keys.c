@@ -14,7 +14,9 @@
 #define SHORTEST_MS 100
 
 #define AT(field) offsetof(struct config, field)
-#define LISTEN_AT(field) offsetof(struct listen_config, field)
+/* A key of an element of one of the lists below. */
+#define LISTEN(field)                                                                              \
+    .list = &config_lists[LIST_LISTEN], .offset = offsetof(struct listen_config, field)
 #define DURATION(name, field, longest, normal)                                                     \
     {                                                                                              \
         .path = "timeouts." name, .kind = KEY_DURATION, .offset = AT(timeouts.field),              \
@@ -26,18 +28,32 @@
         .max = (most), .standard = (normal)                                                        \
     }
 
+enum { LIST_LISTEN = 0 };
+
+const struct config_list config_lists[] = {
+    [LIST_LISTEN] = {.path = "listen[]",
+                     .items_at = AT(listen),
+                     .n_at = AT(n_listen),
+                     .size = sizeof(struct listen_config),
+                     .max = LIMIT_LISTENERS,
+                     .required = "listen[].url",
+                     .complaint = "this listener has no url: add one such as https://0.0.0.0:443"},
+};
+
+const size_t config_n_lists = sizeof(config_lists) / sizeof(config_lists[0]);
+
 /* Keys of one section stand together; the printer relies on that. */
 const struct config_key config_keys[] = {
-    {.path = "listen[].url", .kind = KEY_LISTEN_URL},
-    {.path = "listen[].cert", .kind = KEY_LISTEN_TEXT, .offset = LISTEN_AT(cert_path)},
-    {.path = "listen[].key", .kind = KEY_LISTEN_TEXT, .offset = LISTEN_AT(key_path)},
-    {.path = "upstream.url", .kind = KEY_UPSTREAM_URL},
+    {.path = "listen[].url", .kind = KEY_LISTEN_URL, LISTEN(url)},
+    {.path = "listen[].cert", .kind = KEY_TEXT, LISTEN(cert_path)},
+    {.path = "listen[].key", .kind = KEY_TEXT, LISTEN(key_path)},
+    {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.url)},
     {.path = "upstream.ca", .kind = KEY_TEXT, .offset = AT(upstream.ca_path)},
     {.path = "upstream.name", .kind = KEY_TEXT, .offset = AT(upstream.name)},
     {.path = "upstream.verify", .kind = KEY_BOOL, .offset = AT(upstream.verify), .standard = 1},
     {.path = "workers", .kind = KEY_WORKERS, .offset = AT(workers), .max = LIMIT_WORKERS},
-    {.path = "mode", .kind = KEY_MODE, .offset = AT(mode), .standard = RULES_BLOCK},
-    {.path = "fail_mode", .kind = KEY_FAIL_MODE, .offset = AT(fail_mode), .standard = FAIL_CLOSED},
+    {.path = "mode", .kind = KEY_WORD, .offset = AT(mode), .words = "block detect off"},
+    {.path = "fail_mode", .kind = KEY_WORD, .offset = AT(fail_mode), .words = "closed open"},
     {.path = "rules.builtin", .kind = KEY_BOOL, .offset = AT(use_builtin), .standard = 1},
     {.path = "rules.bundles[]", .kind = KEY_PATHS, .offset = AT(rules)},
     {.path = "rules.watch", .kind = KEY_TEXT, .offset = AT(rules_watch)},
@@ -48,7 +64,7 @@ const struct config_key config_keys[] = {
     {.path = "log.access", .kind = KEY_LOG, .offset = AT(access_log)},
     {.path = "log.decisions", .kind = KEY_LOG, .offset = AT(decision_log)},
     {.path = "admin[]", .kind = KEY_ADMIN_URLS},
-    {.path = "trusted_proxies[]", .kind = KEY_NETWORKS},
+    {.path = "trusted_proxies[]", .kind = KEY_NETWORKS, .offset = AT(trusted_proxies)},
     {.path = "allow_upgrade", .kind = KEY_BOOL, .offset = AT(allow_upgrade)},
     {.path = "proxy_protocol", .kind = KEY_BOOL, .offset = AT(proxy_protocol)},
 
@@ -87,14 +103,21 @@ const struct config_key config_keys[] = {
 };
 
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
-/* The reader remembers the keys it has seen in a mapping as bits of one word. */
-_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= 64, "seen keys fit into 64 bits");
+_Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= CONFIG_MAX_KEYS, "a bit for each");
 
 const struct config_key *config_key_find(const char *path)
 {
     for (size_t i = 0; i < config_n_keys; i++)
         if (strcmp(config_keys[i].path, path) == 0)
             return &config_keys[i];
+    return NULL;
+}
+
+const struct config_list *config_list_find(const char *path)
+{
+    for (size_t i = 0; i < config_n_lists; i++)
+        if (strcmp(config_lists[i].path, path) == 0)
+            return &config_lists[i];
     return NULL;
 }
 

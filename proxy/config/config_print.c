@@ -69,25 +69,6 @@ static void emit_close(struct printer *printer, bool is_list)
     emit(printer, is_made, &event);
 }
 
-static void print_listeners(struct printer *printer)
-{
-    emit_open(printer, true);
-    for (size_t i = 0; i < printer->config->n_listen; i++) {
-        const struct listen_config *listen = &printer->config->listen[i];
-        const char *const pairs[][2] = {
-            {"url", listen->url}, {"cert", listen->cert_path}, {"key", listen->key_path}};
-        emit_open(printer, false);
-        for (size_t j = 0; j < sizeof(pairs) / sizeof(pairs[0]); j++) {
-            if (pairs[j][1] == NULL)
-                continue;
-            emit_word(printer, pairs[j][0]);
-            emit_text(printer, pairs[j][1]);
-        }
-        emit_close(printer, false);
-    }
-    emit_close(printer, true);
-}
-
 static void print_strings(struct printer *printer, const struct string_list *list)
 {
     emit_open(printer, true);
@@ -104,11 +85,11 @@ static void print_admin(struct printer *printer)
     emit_close(printer, true);
 }
 
-static void print_networks(struct printer *printer)
+static void print_networks(struct printer *printer, const struct net_list *list)
 {
     emit_open(printer, true);
-    for (size_t i = 0; i < printer->config->n_trusted_proxies; i++)
-        emit_text(printer, config_format_network(&printer->config->trusted_proxies[i]).text);
+    for (size_t i = 0; i < list->n; i++)
+        emit_text(printer, config_format_network(&list->items[i]).text);
     emit_close(printer, true);
 }
 
@@ -124,51 +105,42 @@ static void print_number(struct printer *printer, const struct config_key *key, 
     emit_word(printer, text.text);
 }
 
-/* The words of the kinds that have some; NULL for others. */
-static const char *word_of(const struct config *config, const struct config_key *key,
-                           const void *field)
+static void print_enum(struct printer *printer, const struct config_key *key, unsigned value)
 {
-    static const char *const modes[] = {"block", "detect", "off"};
-    if (key->kind == KEY_BOOL)
-        return *(const bool *)field ? "true" : "false";
-    if (key->kind == KEY_MODE)
-        return modes[config->mode];
-    if (key->kind == KEY_FAIL_MODE)
-        return config->fail_mode == FAIL_OPEN ? "open" : "closed";
-    if (key->kind == KEY_LOG && *(char *const *)field == NULL)
-        return "none";
-    return key->kind == KEY_WORKERS && config->workers == 0 ? "auto" : NULL;
+    struct slice rest = slice_str(key->words);
+    struct slice word = SLICE("");
+    for (unsigned i = 0; i <= value && slice_next(&rest, ' ', &word); i++)
+        ;
+    emit_scalar(printer, word, YAML_PLAIN_SCALAR_STYLE);
 }
 
-/* The text of the kinds that keep one, which may be NULL. */
-static const char *text_of(const struct config *config, const struct config_key *key,
-                           const void *field)
+static void print_value(struct printer *printer, const struct config_key *key, size_t index)
 {
-    if (key->kind == KEY_UPSTREAM_URL)
-        return config->upstream.url;
-    return key->kind == KEY_TEXT || key->kind == KEY_LOG ? *(char *const *)field : NULL;
-}
-
-static void print_value(struct printer *printer, const struct config_key *key)
-{
-    const void *field = config_key_value(printer->config, key);
+    const void *field = config_key_value(printer->config, key, index);
     switch (key->kind) {
     case KEY_TEXT:
-    case KEY_LOG:
-    case KEY_BOOL:
-    case KEY_WORKERS:
-    case KEY_MODE:
-    case KEY_FAIL_MODE:
-    case KEY_UPSTREAM_URL: {
-        const char *word = word_of(printer->config, key, field);
-        if (word != NULL)
-            emit_word(printer, word);
-        else if (key->kind == KEY_WORKERS)
-            print_number(printer, key, printer->config->workers);
-        else
-            emit_text(printer, text_of(printer->config, key, field));
+    case KEY_UPSTREAM_URL:
+    case KEY_LISTEN_URL:
+        emit_text(printer, *(char *const *)field);
         break;
-    }
+    case KEY_LOG:
+        if (*(char *const *)field == NULL)
+            emit_word(printer, "none");
+        else
+            emit_text(printer, *(char *const *)field);
+        break;
+    case KEY_BOOL:
+        emit_word(printer, *(const bool *)field ? "true" : "false");
+        break;
+    case KEY_WORKERS:
+        if (printer->config->workers == 0)
+            emit_word(printer, "auto");
+        else
+            print_number(printer, key, printer->config->workers);
+        break;
+    case KEY_WORD:
+        print_enum(printer, key, *(const unsigned *)field);
+        break;
     case KEY_COUNT:
     case KEY_DURATION:
     case KEY_SIZE:
@@ -179,26 +151,39 @@ static void print_value(struct printer *printer, const struct config_key *key)
         print_strings(printer, field);
         break;
     case KEY_NETWORKS:
-        print_networks(printer);
+        print_networks(printer, field);
         break;
     case KEY_ADMIN_URLS:
         print_admin(printer);
-        break;
-    case KEY_LISTEN_URL:
-        print_listeners(printer);
-        break;
-    case KEY_LISTEN_TEXT:
         break;
     }
 }
 
 /* A key that is not set has no line: there is no word for "nothing" but in logs. */
-static bool is_left_out(const struct config *config, const struct config_key *key)
+static bool is_left_out(const struct config *config, const struct config_key *key, size_t index)
 {
-    if (key->kind == KEY_LISTEN_TEXT)
-        return true;
     bool is_text = key->kind == KEY_TEXT || key->kind == KEY_UPSTREAM_URL;
-    return is_text && text_of(config, key, config_key_value(config, key)) == NULL;
+    return is_text && *(char *const *)config_key_value(config, key, index) == NULL;
+}
+
+static void print_list(struct printer *printer, const struct config_list *list)
+{
+    size_t n = config_list_length(printer->config, list);
+    size_t prefix = strlen(list->path) + 1; /* and the dot */
+    emit_open(printer, true);
+    for (size_t index = 0; index < n; index++) {
+        emit_open(printer, false);
+        for (size_t i = 0; i < config_n_keys; i++) {
+            const struct config_key *key = &config_keys[i];
+            if (key->list != list || is_left_out(printer->config, key, index))
+                continue;
+            struct slice word = slice_from(slice_str(key->path), prefix);
+            emit_scalar(printer, slice_head(word, slice_find(word, '[')), YAML_PLAIN_SCALAR_STYLE);
+            print_value(printer, key, index);
+        }
+        emit_close(printer, false);
+    }
+    emit_close(printer, true);
 }
 
 /* Close the open section and open the one of the next key; an empty name is the top. */
@@ -217,17 +202,24 @@ static void change_section(struct printer *printer, struct slice section)
 
 static void print_keys(struct printer *printer)
 {
+    const struct config_list *printed = NULL;
     emit_open(printer, false);
     for (size_t i = 0; i < config_n_keys; i++) {
-        struct slice path = slice_str(config_keys[i].path);
-        if (is_left_out(printer->config, &config_keys[i]))
+        const struct config_key *key = &config_keys[i];
+        struct slice path = slice_str(key->path);
+        bool is_next_of_list = key->list != NULL && key->list == printed;
+        if (is_next_of_list || (key->list == NULL && is_left_out(printer->config, key, 0)))
             continue;
         struct slice word = slice_head(path, slice_find(path, '['));
         size_t dot = slice_find(word, '.');
         change_section(printer, dot != SIZE_MAX ? slice_head(word, dot) : slice_make(NULL, 0));
         word = dot != SIZE_MAX ? slice_from(word, dot + 1) : word;
         emit_scalar(printer, word, YAML_PLAIN_SCALAR_STYLE);
-        print_value(printer, &config_keys[i]);
+        if (key->list != NULL)
+            print_list(printer, key->list);
+        else
+            print_value(printer, key, 0);
+        printed = key->list;
     }
     change_section(printer, slice_make(NULL, 0));
     emit_close(printer, false);

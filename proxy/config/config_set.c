@@ -7,17 +7,17 @@
 
 #include "stopgap/banned.h"
 
-static bool add_network(struct config *config, const char *text, struct err *err)
+static bool add_network(struct net_list *list, const char *text, struct err *err)
 {
     struct net_prefix network;
     if (!config_parse_network(slice_str(text), &network, err))
         return false;
-    struct net_prefix *grown = config_grow(config->trusted_proxies, config->n_trusted_proxies,
-                                           sizeof(*grown), LIMIT_TRUSTED_NETWORKS, err);
+    struct net_prefix *grown =
+        config_grow(list->items, list->n, sizeof(*grown), LIMIT_TRUSTED_NETWORKS, err);
     if (grown == NULL)
         return false;
-    grown[config->n_trusted_proxies++] = network;
-    config->trusted_proxies = grown;
+    grown[list->n++] = network;
+    list->items = grown;
     return true;
 }
 
@@ -77,11 +77,10 @@ static struct config_text format_number(const struct config_key *key, uint64_t v
     return out;
 }
 
-static bool set_number(struct config *config, const struct config_key *key, struct slice text,
-                       struct err *err)
+static bool set_number(struct config *config, const struct config_key *key, uint64_t *field,
+                       struct slice text, struct err *err)
 {
     uint64_t value = 0;
-    uint64_t *field = config_key_field(config, key);
     if (!parse_number(key, text, &value, err))
         return false;
     bool is_in_range = value >= key->min && value <= key->max;
@@ -109,21 +108,6 @@ static bool set_workers(struct config *config, struct slice text, struct err *er
     return true;
 }
 
-/* The kinds whose value is one word of a list. */
-static bool set_word(struct config *config, const struct config_key *key, struct slice text,
-                     struct err *err)
-{
-    bool is_mode = key->kind == KEY_MODE;
-    unsigned value = 0;
-    if (!parse_word(text, is_mode ? "block detect off" : "closed open", &value, err))
-        return false;
-    if (is_mode)
-        config->mode = (enum rules_mode)value;
-    else
-        config->fail_mode = (enum fail_mode)value;
-    return true;
-}
-
 static bool set_log(char **field, const char *value, struct err *err)
 {
     if (strcmp(value, "none") != 0)
@@ -133,22 +117,16 @@ static bool set_log(char **field, const char *value, struct err *err)
     return true;
 }
 
-static bool set_listen(struct config *config, const struct config_key *key, const char *value,
-                       struct err *err)
-{
-    if (config->n_listen == 0)
-        return err_set(err, ERR_USAGE, NULL, "there is no listener that this could belong to");
-    struct listen_config *listen = &config->listen[config->n_listen - 1];
-    if (key->kind == KEY_LISTEN_URL)
-        return config_set_listen_url(listen, value, err);
-    return config_replace((char **)((char *)listen + key->offset), value, err);
-}
-
+/* Keys of a list fill its last element. */
 static bool set_key(struct config *config, const struct config_key *key, const char *value,
                     struct err *err)
 {
-    void *field = config_key_field(config, key);
     struct slice text = slice_str(value);
+    size_t length = key->list != NULL ? config_list_length(config, key->list) : 1;
+    if (length == 0)
+        return err_set(err, ERR_USAGE, NULL, "there is no %.*s that this could belong to",
+                       (int)strcspn(key->list->path, "["), key->list->path);
+    void *field = config_key_field(config, key, length - 1);
     switch (key->kind) {
     case KEY_TEXT:
         return config_replace(field, value, err);
@@ -161,23 +139,21 @@ static bool set_key(struct config *config, const struct config_key *key, const c
     case KEY_COUNT:
     case KEY_DURATION:
     case KEY_SIZE:
-        return set_number(config, key, text, err);
-    case KEY_MODE:
-    case KEY_FAIL_MODE:
-        return set_word(config, key, text, err);
+        return set_number(config, key, field, text, err);
+    case KEY_WORD:
+        return parse_word(text, key->words, field, err);
     case KEY_PATHS:
         return config_add_string(field, value, err);
     case KEY_RULE_IDS:
         return add_rule_id(field, value, err);
     case KEY_NETWORKS:
-        return add_network(config, value, err);
+        return add_network(field, value, err);
     case KEY_ADMIN_URLS:
         return config_add_admin(config, value, err);
     case KEY_UPSTREAM_URL:
         return config_set_upstream(config, value, err);
     case KEY_LISTEN_URL:
-    case KEY_LISTEN_TEXT:
-        return set_listen(config, key, value, err);
+        return config_set_listen_url(&config->listen[length - 1], value, err);
     }
     return false;
 }

@@ -160,7 +160,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_rules(&checker);
     check_limits(&checker);
     /* Without them anybody could claim any client address, or nobody could connect. */
-    if (config->proxy_protocol && config->n_trusted_proxies == 0)
+    if (config->proxy_protocol && config->trusted_proxies.n == 0)
         complain(&checker, "proxy_protocol needs trusted_proxies: add the networks of the "
                            "balancers that send it");
     return checker.is_good;

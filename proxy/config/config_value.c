@@ -163,16 +163,16 @@ bool config_parse_network(struct slice text, struct net_prefix *ret, struct err 
     return true;
 }
 
-bool net_prefix_contains(const struct net_prefix *prefixes, size_t n,
-                         const struct net_address *address)
+bool net_list_contains(const struct net_list *list, const struct net_address *address)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned bytes = prefixes[i].bits / 8;
-        unsigned rest = prefixes[i].bits % 8;
-        if (memcmp(prefixes[i].address.bytes, address->bytes, bytes) != 0)
+    for (size_t i = 0; i < list->n; i++) {
+        const struct net_prefix *network = &list->items[i];
+        unsigned bytes = network->bits / 8;
+        unsigned rest = network->bits % 8;
+        if (memcmp(network->address.bytes, address->bytes, bytes) != 0)
             continue;
         if (rest == 0 ||
-            ((prefixes[i].address.bytes[bytes] ^ address->bytes[bytes]) >> (8 - rest)) == 0)
+            ((network->address.bytes[bytes] ^ address->bytes[bytes]) >> (8 - rest)) == 0)
             return true;
     }
     return false;

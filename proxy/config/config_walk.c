@@ -1,7 +1,6 @@
 /* Holds YAML events against the table of keys and sets each value at once. */
 #include "config/config_walk.h"
 
-#include "config/config_internal.h"
 #include "proxy_limits.h"
 
 #include <assert.h>
@@ -51,6 +50,11 @@ static struct config_text path_label(const char *path)
     return label;
 }
 
+static bool frame_has_seen(const struct walk_frame *frame, size_t index)
+{
+    return (frame->seen[index / 64] >> index % 64 & 1) != 0;
+}
+
 static void refuse_key(struct walk *walk, const yaml_event_t *event, struct slice key)
 {
     struct walk_frame *frame = top_frame(walk);
@@ -75,12 +79,12 @@ static void read_key(struct walk *walk, const yaml_event_t *event, struct slice 
         refuse_key(walk, event, key);
         return;
     }
-    if ((frame->seen >> index & 1) != 0) {
+    if (frame_has_seen(frame, index)) {
         walk_complain(walk, event->start_mark, "duplicate key '%s': it may stand here only once",
                       config_echo(key).text);
         frame->skips_value = true;
     }
-    frame->seen |= (uint64_t)1 << index;
+    frame->seen[index / 64] |= (uint64_t)1 << index % 64;
 }
 
 static void refuse_shape(struct walk *walk, const yaml_event_t *event, enum key_shape wanted)
@@ -175,11 +179,12 @@ static void on_scalar(struct walk *walk, const yaml_event_t *event)
     end_value(walk);
 }
 
-/* An element of listen; its keys fill the last listener. */
+/* A mapping in a list; its keys fill the last element. */
 static bool open_element(struct walk *walk, const yaml_event_t *event)
 {
     struct err err = {0};
-    if (strcmp(walk->path, "listen[]") != 0 || config_new_listen(walk->config, &err))
+    const struct config_list *list = config_list_find(walk->path);
+    if (list == NULL || config_new_element(walk->config, list, &err))
         return true;
     walk_report(walk, event->start_mark, &err);
     return false;
@@ -215,17 +220,17 @@ static void on_open(struct walk *walk, const yaml_event_t *event, bool is_list)
         .is_list = is_list, .path_len = strlen(walk->path), .start = event->start_mark};
 }
 
-/* A listener without an address is the one thing that only the end of a mapping can tell. */
+/* An element without the key it must have is the one thing that only its end can tell. */
 static void check_element(struct walk *walk, const struct walk_frame *frame)
 {
     size_t index = 0;
     walk->path[frame->path_len] = '\0';
-    if (frame->is_list || strcmp(walk->path, "listen[]") != 0)
+    const struct config_list *list = frame->is_list ? NULL : config_list_find(walk->path);
+    if (list == NULL)
         return;
-    (void)config_key_shape("listen[].url", &index);
-    if ((frame->seen >> index & 1) == 0)
-        walk_complain(walk, frame->start,
-                      "this listener has no url: add one such as https://0.0.0.0:443");
+    (void)config_key_shape(list->required, &index);
+    if (!frame_has_seen(frame, index))
+        walk_complain(walk, frame->start, "%s", list->complaint);
 }
 
 static void on_close(struct walk *walk)

@@ -4,12 +4,12 @@
  * taken: no anchor, alias, tag or second document. */
 #pragma once
 
-#include "config/config.h"
+#include "config/config_internal.h"
 
 #include <yaml.h>
 
 enum {
-    WALK_DEPTH = 8,       /* the table needs three: top, listen, its element */
+    WALK_DEPTH = 8,       /* the table needs four: top, a list, its element, a list in that */
     WALK_PATH_BYTES = 64, /* of a path in the table */
 };
 
@@ -19,7 +19,7 @@ struct walk_frame {
     bool wants_value; /* mapping: a key was read and its value comes next */
     bool skips_value; /* and the key was refused, so its value is not looked at */
     size_t path_len;  /* of walk.path, for what is inside */
-    uint64_t seen;    /* mapping: a bit per row of the table */
+    uint64_t seen[CONFIG_MAX_KEYS / 64]; /* mapping: a bit per row of the table */
     yaml_mark_t start;
 };
 

@@ -358,8 +358,8 @@ static void check_complete(const struct config *config)
     assert_string_equal(config->decision_log, "/d.log");
     assert_int_equal(config->n_admin, 2);
     assert_string_equal(config->admin[0].unix_path, "/run/x.sock");
-    assert_int_equal(config->n_trusted_proxies, 2);
-    assert_int_equal(config->trusted_proxies[0].bits, 104);
+    assert_int_equal(config->trusted_proxies.n, 2);
+    assert_int_equal(config->trusted_proxies.items[0].bits, 104);
     assert_true(config->allow_upgrade);
     assert_true(config->proxy_protocol);
 }

@@ -191,8 +191,9 @@ static void test_a_network_contains_its_addresses_only(void **state)
         struct net_prefix address;
         assert_true(config_parse_network(slice_str(rows[i].network), &network, NULL));
         assert_true(config_parse_network(slice_str(rows[i].address), &address, NULL));
-        assert_int_equal(net_prefix_contains(&network, 1, &address.address), rows[i].expected);
-        assert_false(net_prefix_contains(&network, 0, &address.address));
+        assert_int_equal(net_list_contains(&(struct net_list){&network, 1}, &address.address),
+                         rows[i].expected);
+        assert_false(net_list_contains(&(struct net_list){&network, 0}, &address.address));
     }
 }
 

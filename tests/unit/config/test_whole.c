@@ -188,7 +188,7 @@ static void test_an_empty_config_is_safe_by_default(void **state)
     assert_true(config.upstream.verify);
     assert_false(config.allow_upgrade);
     assert_false(config.proxy_protocol);
-    assert_int_equal(config.n_trusted_proxies, 0);
+    assert_int_equal(config.trusted_proxies.n, 0);
     assert_int_equal(config.n_admin, 0);
     assert_int_equal(config.workers, 0);
     assert_string_equal(config.access_log, "-");
@@ -447,7 +447,7 @@ static void test_setting_an_unknown_key_names_the_known_ones(void **state)
         {"rules.bundles", "unknown name 'bundles'"},
         {"", "unknown name ''"},
         {"limits.a_word_that_is_longer_than_any_key", "known here: field, head"},
-        {"listen[].cert", "there is no listener"},
+        {"listen[].cert", "there is no listen"},
     };
     struct config config;
     config_init(&config);

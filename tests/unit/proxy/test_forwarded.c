@@ -91,7 +91,7 @@ static void test_the_client_is_the_last_address_that_is_no_trusted_proxy(void **
          "::ffff:10.0.0.9"},
     };
     struct net_prefix trusted = {.address = address_of("::ffff:10.0.0.0"), .bits = 104};
-    struct config config = {.trusted_proxies = &trusted, .n_trusted_proxies = 1};
+    struct config config = {.trusted_proxies = {&trusted, 1}};
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char raw[300];
