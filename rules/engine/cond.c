@@ -141,7 +141,8 @@ static bool compile_code(const struct cond_context *context, struct cond *cond, 
     context->set->codes = cond;
     /* Where JIT is not to be had (no executable memory), PCRE2 interprets. */
     (void)pcre2_jit_compile(cond->code, PCRE2_JIT_COMPLETE);
-    if (!node->is_negated && matches_empty(cond, context->set))
+    /* An input of IIS is empty where it has no value, so a pattern may ask for that. */
+    if (!node->is_negated && node->field != FIELD_IIS_INPUT && matches_empty(cond, context->set))
         return err_set(err, ERR_COMPILE, "E_LINT",
                        "pattern '%.200s' matches the empty string, so every value", node->value);
     return true;
@@ -159,6 +160,33 @@ static bool add_regex_patterns(const struct cond_context *context, struct cond *
     (void)snprintf(reason, sizeof(reason), "%.199s", err != NULL ? err->text : "");
     return err_set(err, err != NULL ? err->kind : ERR_COMPILE, "E_COMPILE", "pattern '%.200s': %s",
                    cond->node->value, reason);
+}
+
+/* ---- inputs of IIS */
+
+static bool compile_input(const struct cond_context *context, struct cond *cond, struct err *err)
+{
+    struct ruleset *set = context->set;
+    struct iis_slot *slot = set->inputs;
+    while (slot != NULL && !slice_equal(slot->text, cond->name))
+        slot = slot->next;
+    cond->slot = slot;
+    if (slot != NULL)
+        return true;
+    const char *reason = "out of memory";
+    slot = zeroed(context, sizeof(*slot));
+    struct slice text = arena_copy(&set->memory, cond->name);
+    if (slot == NULL || text.ptr == NULL)
+        return no_memory(err);
+    *slot = (struct iis_slot){.text = text,
+                              .input = iis_input_parse(text, &set->memory, &reason),
+                              .index = set->n_inputs++,
+                              .next = set->inputs};
+    if (slot->input == NULL)
+        return err_set(err, ERR_COMPILE, "E_LINT", "input '%.100s': %s", cond->node->name, reason);
+    set->inputs = slot;
+    cond->slot = slot;
+    return true;
 }
 
 /* ---- tests */
@@ -187,7 +215,9 @@ static bool compile_test(const struct cond_context *context, struct cond *cond, 
     const struct node *node = cond->node;
     cond->name = slice_str(node->name);
     add_name_pattern(context, cond);
-    bool is_done = true;
+    bool is_done = node->field != FIELD_IIS_INPUT || compile_input(context, cond, err);
+    if (!is_done)
+        return blame_rule(context, err);
     switch (node->op) {
     case OP_REGEX:
         is_done = compile_code(context, cond, err) && add_regex_patterns(context, cond, err);

@@ -168,12 +168,13 @@ static enum truth evaluate_test(struct evaluation *evaluation, const struct cond
 static int witness_rank(const struct witness *witness)
 {
     static const int ranks[FIELD_COUNT] = {
-        [FIELD_TARGET] = 4, [FIELD_PATH] = 3,        [FIELD_QUERY] = 5,
-        [FIELD_ARG] = 6,    [FIELD_ARG_NAME] = 5,    [FIELD_HEADER] = 6,
-        [FIELD_COOKIE] = 6, [FIELD_COOKIE_NAME] = 5, [FIELD_HEADER_NAME] = 5,
-        [FIELD_FORM] = 7,   [FIELD_BODY] = 7,        [FIELD_ANOMALY] = 2,
-        [FIELD_HOST] = 2,   [FIELD_VDIR] = 1,        [FIELD_CLIENT] = 1,
-        [FIELD_METHOD] = 0, [FIELD_STATUS] = 0,      [FIELD_RESPONSE_HEADER] = 0,
+        [FIELD_TARGET] = 4,    [FIELD_PATH] = 3,        [FIELD_QUERY] = 5,
+        [FIELD_ARG] = 6,       [FIELD_ARG_NAME] = 5,    [FIELD_HEADER] = 6,
+        [FIELD_COOKIE] = 6,    [FIELD_COOKIE_NAME] = 5, [FIELD_HEADER_NAME] = 5,
+        [FIELD_FORM] = 7,      [FIELD_BODY] = 7,        [FIELD_ANOMALY] = 2,
+        [FIELD_HOST] = 2,      [FIELD_VDIR] = 1,        [FIELD_CLIENT] = 1,
+        [FIELD_METHOD] = 0,    [FIELD_STATUS] = 0,      [FIELD_RESPONSE_HEADER] = 0,
+        [FIELD_IIS_INPUT] = 5,
     };
     return witness->cond != NULL ? ranks[witness->cond->node->field] : -1;
 }

@@ -89,6 +89,26 @@ static bool values_are_same(struct slice *const values[VIEW_COUNT], size_t n, en
     return true;
 }
 
+static bool compute_inputs(struct fields *fields)
+{
+    const struct ruleset *set = fields->set;
+    if (set->n_inputs == 0)
+        return true;
+    fields->inputs =
+        arena_alloc(fields->arena, set->n_inputs * IIS_MAX_VALUES * sizeof(struct slice));
+    fields->n_input_values = arena_alloc(fields->arena, set->n_inputs);
+    if (fields->inputs == NULL || fields->n_input_values == NULL)
+        return false;
+    for (const struct iis_slot *slot = set->inputs; slot != NULL; slot = slot->next) {
+        size_t n = iis_input_values(slot->input, fields->head, &fields->views, fields->arena,
+                                    &fields->inputs[slot->index * IIS_MAX_VALUES]);
+        if (n == 0)
+            return false;
+        fields->n_input_values[slot->index] = (unsigned char)n;
+    }
+    return true;
+}
+
 bool fields_init(struct fields *fields, const struct ruleset *set, const struct request_head *head,
                  struct arena *arena)
 {
@@ -98,7 +118,7 @@ bool fields_init(struct fields *fields, const struct ruleset *set, const struct 
     fields->arena = arena;
     fields->has_body_bytes = !head->has_body; /* then they are known to be none */
     if (!views_build(head, arena, &fields->views) || !decode_headers(fields) ||
-        !decode_cookies(fields))
+        !decode_cookies(fields) || !compute_inputs(fields))
         return false;
     for (int view = VIEW_ONCE; view < VIEW_COUNT; view++)
         fields->is_same[view] =

@@ -16,6 +16,8 @@ struct fields {
     struct slice body[VIEW_COUNT];
     const struct named_value *form[VIEW_COUNT];
     size_t n_form[VIEW_COUNT];
+    struct slice *inputs;                 /* [n_inputs][IIS_MAX_VALUES] of the set */
+    unsigned char *n_input_values;        /* [n_inputs] */
     const struct response_head *response; /* NULL while a request is judged */
 };
 

@@ -32,7 +32,7 @@ static unsigned value_score(const struct pattern *pattern, enum field_id field)
         return 1;
     if (field == FIELD_VDIR || field == FIELD_HOST)
         return score < 2 ? score : 2;
-    if (field == FIELD_PATH || field == FIELD_TARGET)
+    if (field == FIELD_PATH || field == FIELD_TARGET || field == FIELD_IIS_INPUT)
         return score / 2 + 1;
     return score;
 }

@@ -46,6 +46,9 @@ static bool is_secret(const struct witness *witness)
     case FIELD_ARG:
     case FIELD_FORM:
         return names_secret(name);
+    case FIELD_IIS_INPUT: /* any of "{HTTP_COOKIE}", "{HTTP_AUTHORIZATION}", "{QUERY_STRING}" */
+        return names_secret(name) || names_secret(witness->value.value) ||
+               contains_word(name, SLICE("cookie"));
     case FIELD_TARGET:
     case FIELD_QUERY:
     case FIELD_BODY:

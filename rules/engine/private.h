@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "view/iis.h"
 #include "view/view.h"
 
 #include <hs.h>
@@ -33,6 +34,14 @@ struct pattern {
     size_t rule_index; /* the first rule that brought it, for messages */
 };
 
+/* An input of IIS that rules name; each is computed once a request. */
+struct iis_slot {
+    struct slice text;
+    const struct iis_input *input;
+    size_t index;
+    struct iis_slot *next;
+};
+
 /* A literal operand, ready for comparison. */
 struct network {
     unsigned char bytes[16];
@@ -54,6 +63,7 @@ struct cond {
     struct pattern *patterns[MAX_PARTS]; /* all must have hit before the test can be true */
     size_t n_patterns;
     struct pattern *name_pattern; /* hits when a field of that name is there */
+    const struct iis_slot *slot;  /* iis_input tests */
     uint32_t anomalies;           /* anomaly tests: bits of which one must be set */
 };
 
@@ -95,6 +105,8 @@ struct ruleset {
     struct interest cookies;
     struct interest args;
     bool wants_form;
+    struct iis_slot *inputs; /* newest first */
+    size_t n_inputs;
 
     struct arena memory; /* conditions, patterns, index */
     void *first_chunk;

@@ -104,11 +104,21 @@ static void add_forms(struct subject *subject, const struct fields *fields)
             add_line(subject, fields->form[view][i].value);
 }
 
+static void add_inputs(struct subject *subject, const struct fields *fields)
+{
+    if (!fields->set->wants[FIELD_IIS_INPUT])
+        return;
+    for (size_t i = 0; i < fields->set->n_inputs; i++)
+        for (size_t v = 0; v < fields->n_input_values[i]; v++)
+            add_line(subject, fields->inputs[i * IIS_MAX_VALUES + v]);
+}
+
 static void add_head(struct subject *subject, const struct fields *fields)
 {
     add_target(subject, fields);
     add_fields(subject, fields);
     add_rest(subject, fields);
+    add_inputs(subject, fields);
 }
 
 /* Lay out what `add` adds. Most requests fit at once; the others are measured by the first try. */

@@ -104,6 +104,16 @@ static bool walk_anomalies(struct field_walk *walk, struct named_value *ret_valu
     return false;
 }
 
+static bool walk_inputs(struct field_walk *walk, struct named_value *ret_value)
+{
+    const struct iis_slot *slot = walk->cond->slot;
+    if (walk->next >= walk->fields->n_input_values[slot->index])
+        return false;
+    ret_value->name = slot->text;
+    ret_value->value = walk->fields->inputs[slot->index * IIS_MAX_VALUES + walk->next++];
+    return true;
+}
+
 static bool walk_client(struct field_walk *walk, struct named_value *ret_value)
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -174,6 +184,8 @@ bool field_walk_next(struct field_walk *walk, struct named_value *ret_value)
         return walk_client(walk, ret_value);
     case FIELD_ANOMALY:
         return walk_anomalies(walk, ret_value);
+    case FIELD_IIS_INPUT:
+        return walk_inputs(walk, ret_value);
     case FIELD_STATUS:
         return fields->response != NULL && walk_status(walk, ret_value);
     case FIELD_COUNT:

@@ -18,15 +18,25 @@ static const struct field_traits {
     unsigned operators;
     enum name_use name;
 } traits[FIELD_COUNT] = {
-    [FIELD_METHOD] = {OPS_TEXT, NAME_NEVER},    [FIELD_TARGET] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_PATH] = {OPS_TEXT, NAME_NEVER},      [FIELD_QUERY] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_ARG] = {OPS_TEXT, NAME_MAY},         [FIELD_ARG_NAME] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_HEADER] = {OPS_TEXT, NAME_MUST},     [FIELD_HEADER_NAME] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_COOKIE] = {OPS_TEXT, NAME_MAY},      [FIELD_COOKIE_NAME] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_FORM] = {OPS_TEXT, NAME_MAY},        [FIELD_BODY] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_HOST] = {OPS_TEXT, NAME_NEVER},      [FIELD_VDIR] = {OPS_TEXT, NAME_NEVER},
-    [FIELD_CLIENT] = {OPS_ADDRESS, NAME_NEVER}, [FIELD_ANOMALY] = {OPS_WORD, NAME_NEVER},
-    [FIELD_STATUS] = {OPS_WORD, NAME_NEVER},    [FIELD_RESPONSE_HEADER] = {OPS_TEXT, NAME_MUST},
+    [FIELD_METHOD] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_TARGET] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_PATH] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_QUERY] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_ARG] = {OPS_TEXT, NAME_MAY},
+    [FIELD_ARG_NAME] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_HEADER] = {OPS_TEXT, NAME_MUST},
+    [FIELD_HEADER_NAME] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_COOKIE] = {OPS_TEXT, NAME_MAY},
+    [FIELD_COOKIE_NAME] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_FORM] = {OPS_TEXT, NAME_MAY},
+    [FIELD_BODY] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_HOST] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_VDIR] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_CLIENT] = {OPS_ADDRESS, NAME_NEVER},
+    [FIELD_ANOMALY] = {OPS_WORD, NAME_NEVER},
+    [FIELD_IIS_INPUT] = {OPS_TEXT, NAME_MUST},
+    [FIELD_STATUS] = {OPS_WORD, NAME_NEVER},
+    [FIELD_RESPONSE_HEADER] = {OPS_TEXT, NAME_MUST},
 };
 
 static bool lint_place(const struct convert *convert, const struct node *node, uint64_t path)
@@ -55,7 +65,8 @@ static bool lint_name(const struct convert *convert, const struct node *node, ui
     if (node->name[0] == '\0')
         return report_value(convert->report, ERR_SYNTAX, at,
                             "an empty 'name'; leave it out to test the values of all names");
-    if (use == NAME_MUST && !text_is_token(node->name))
+    /* The engine reads the expression of an IIS input. */
+    if (use == NAME_MUST && node->field != FIELD_IIS_INPUT && !text_is_token(node->name))
         return report_value(convert->report, ERR_SYNTAX, at,
                             "'%.60s' cannot be the name of a header field; write it as in "
                             "X-Forwarded-For, without colon and blanks",

@@ -21,6 +21,7 @@ enum field_id {
     FIELD_VDIR,
     FIELD_CLIENT,
     FIELD_ANOMALY,
+    FIELD_IIS_INPUT,
     FIELD_STATUS,
     FIELD_RESPONSE_HEADER,
     FIELD_COUNT,
@@ -51,7 +52,7 @@ struct node {
     struct node **children; /* ALL, ANY, NONE */
     size_t n_children;
     enum field_id field; /* the rest: TEST */
-    char *name;          /* of the argument, header or cookie; NULL: all of them */
+    char *name; /* of the argument, header or cookie; NULL: all of them. IIS_INPUT: the input */
     enum operator_id op;
     bool is_negated; /* not_regex and the like */
     bool is_case_sensitive;

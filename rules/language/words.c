@@ -8,15 +8,25 @@
 #include "stopgap/banned.h"
 
 const char *const field_words[FIELD_COUNT] = {
-    [FIELD_METHOD] = "method", [FIELD_TARGET] = "target",
-    [FIELD_PATH] = "path",     [FIELD_QUERY] = "query",
-    [FIELD_ARG] = "arg",       [FIELD_ARG_NAME] = "arg_name",
-    [FIELD_HEADER] = "header", [FIELD_HEADER_NAME] = "header_name",
-    [FIELD_COOKIE] = "cookie", [FIELD_COOKIE_NAME] = "cookie_name",
-    [FIELD_FORM] = "form",     [FIELD_BODY] = "body",
-    [FIELD_HOST] = "host",     [FIELD_VDIR] = "vdir",
-    [FIELD_CLIENT] = "client", [FIELD_ANOMALY] = "anomaly",
-    [FIELD_STATUS] = "status", [FIELD_RESPONSE_HEADER] = "response_header",
+    [FIELD_METHOD] = "method",
+    [FIELD_TARGET] = "target",
+    [FIELD_PATH] = "path",
+    [FIELD_QUERY] = "query",
+    [FIELD_ARG] = "arg",
+    [FIELD_ARG_NAME] = "arg_name",
+    [FIELD_HEADER] = "header",
+    [FIELD_HEADER_NAME] = "header_name",
+    [FIELD_COOKIE] = "cookie",
+    [FIELD_COOKIE_NAME] = "cookie_name",
+    [FIELD_FORM] = "form",
+    [FIELD_BODY] = "body",
+    [FIELD_HOST] = "host",
+    [FIELD_VDIR] = "vdir",
+    [FIELD_CLIENT] = "client",
+    [FIELD_ANOMALY] = "anomaly",
+    [FIELD_IIS_INPUT] = "iis_input",
+    [FIELD_STATUS] = "status",
+    [FIELD_RESPONSE_HEADER] = "response_header",
 };
 
 static const char *const operator_words[OP_COUNT] = {

@@ -55,7 +55,9 @@ static inline void random_test(struct random *random, struct buf *out)
                                          "vdir",
                                          "form, name: k",
                                          "arg, name: email",
-                                         "header, name: Cookie"};
+                                         "header, name: Cookie",
+                                         "iis_input, name: '{UrlDecode:{REQUEST_URI}}'",
+                                         "iis_input, name: '{HTTP_COOKIE}{URL}'"};
     static const char *const regexes[] = {"a",
                                           "^a",
                                           "b$",

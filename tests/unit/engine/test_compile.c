@@ -19,6 +19,8 @@ static void test_rules_that_cannot_be_compiled(void **state)
         {"an unknown anomaly", "{field: anomaly, equals: strange}", "E_LINT", "strange"},
         {"a network that is none", "{field: client, in_cidr: [192.0.2.0/33]}", "E_LINT",
          "192.0.2.0"},
+        {"an unknown input of IIS", "{field: iis_input, name: '{LOGON_USER}', equals: a}", "E_LINT",
+         "{LOGON_USER}"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct test_rule rule = {.id = "BAD-RULE", .when = cases[i].when};

@@ -114,6 +114,38 @@ static const struct condition_case negations[] = {
      false},
 };
 
+static const struct condition_case inputs[] = {
+    {"an input of IIS is not decoded by itself",
+     "{field: iis_input, name: '{REQUEST_URI}', regex: powershell}",
+     {.target = "/?p%6fwershell"},
+     false},
+    {"UrlDecode decodes once",
+     "{field: iis_input, name: '{UrlDecode:{REQUEST_URI}}', regex: 'x.*powershell'}",
+     {.target = "/?xp%6fwershell"},
+     true},
+    {"and only once",
+     "{field: iis_input, name: '{UrlDecode:{REQUEST_URI}}', regex: powershell}",
+     {.target = "/?p%256fwershell"},
+     false},
+    {"a missing header is empty",
+     "{field: iis_input, name: '{HTTP_X_A}', regex: '^$'}",
+     {.target = "/"},
+     true},
+    {"and not empty when it is there",
+     "{field: iis_input, name: '{HTTP_X_A}', regex: '^$'}",
+     {.headers = {"X-A: b"}},
+     false},
+    {"cookie fields are joined",
+     "{field: iis_input, name: '{HTTP_COOKIE}', contains: 'a=1; b'}",
+     {.headers = {"Cookie: a=1", "Cookie: b=2"}},
+     true},
+    {"two inputs of one rule",
+     "{all: [{field: iis_input, name: '{URL}', equals: /owa}, "
+     "{field: iis_input, name: '{REQUEST_METHOD}', not_regex: '^GET$'}]}",
+     {.target = "/owa", .method = "PUT"},
+     true},
+};
+
 static const struct condition_case fields[] = {
     {"method is as sent", "{field: method, equals: POST}", {.method = "POST"}, true},
     {"target holds path and query", "{field: target, regex: 'a\\?b'}", {.target = "/a?b"}, true},
@@ -308,6 +340,12 @@ static void test_fields(void **state)
     RUN(fields);
 }
 
+static void test_inputs_of_iis(void **state)
+{
+    (void)state;
+    RUN(inputs);
+}
+
 static void test_views(void **state)
 {
     (void)state;
@@ -323,11 +361,9 @@ static void test_regular_expressions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operators),
-        cmocka_unit_test(test_negation_and_nodes),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_regular_expressions),
+        cmocka_unit_test(test_operators), cmocka_unit_test(test_negation_and_nodes),
+        cmocka_unit_test(test_fields),    cmocka_unit_test(test_inputs_of_iis),
+        cmocka_unit_test(test_views),     cmocka_unit_test(test_regular_expressions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
