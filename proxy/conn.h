@@ -49,7 +49,8 @@ struct conn {
     bool must_rerun;
     bool closes_after; /* no further request on this connection */
     enum conn_state state;
-    size_t n_lingered; /* bytes thrown away in CONN_LINGER */
+    size_t n_lingered;   /* bytes thrown away in CONN_LINGER */
+    size_t pending_seen; /* unacknowledged bytes when a write time-out was last looked at */
 };
 
 /* Take a connection from the listener. */
@@ -62,7 +63,9 @@ void conn_touch(struct conn *conn);
 void conn_close(struct conn *conn, enum end_reason reason, bool reset);
 /* Close, but not under a transaction that is running: then as soon as it returns. */
 void conn_fail(struct conn *conn, enum end_reason reason, bool reset);
-/* The deadline has passed. */
+/* conn_deadline.c: set the deadline for what the connection waits for now. */
+void conn_set_deadline(struct conn *conn);
+/* conn_deadline.c: the deadline has passed. */
 void conn_expire(struct conn *conn);
 /* The worker drains: connections between requests close, the others after their answer. */
 void conn_drain(struct conn *conn);

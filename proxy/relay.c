@@ -3,6 +3,7 @@
  * A pipe stops when its sink has more than LIMIT_QUEUE_HIGH_BYTES queued; conn.c then stops
  * reading the source, and on_sent lets both go on. */
 #include "conn.h"
+#include "early.h"
 #include "http/write.h"
 #include "log/log.h"
 #include "proxy_limits.h"
@@ -209,8 +210,9 @@ static bool relay_send_response(struct txn *txn, bool is_final)
         rewrite.framing = txn->client_framing = framing_for_client(txn);
         rewrite.edits = edits;
         rewrite.n_edits = relay_edits(txn, edits);
+        early_decide(txn);
         conn->closes_after |= txn->request.head.wants_close || conn->worker->is_draining ||
-                              rewrite.framing == FRAMING_CLOSE;
+                              rewrite.framing == FRAMING_CLOSE || txn->ends_early;
         rewrite.closes = conn->closes_after;
         rewrite.says_keep_alive = txn->request.head.minor == 0 && !conn->closes_after;
     }
@@ -415,16 +417,17 @@ static enum step_result relay_finish(struct txn *txn)
 }
 
 /* An early final response to an unfinished upload: what still comes goes upstream as long as that
- * listens, within a bound, because a client that meets a reset may lose the answer. */
+ * listens, within a bound, because a client that meets a reset may lose the answer. When the
+ * response told of the end, CONN_LINGER reads on instead. */
 static enum step_result relay_early(struct txn *txn)
 {
     struct conn *conn = txn->conn;
     if (txn->drain_until_ms == 0)
-        txn->drain_until_ms = worker_now_ms(conn->worker) + LIMIT_DRAIN_MS;
+        txn->drain_until_ms = worker_now_ms(conn->worker) + txn->drain_ms;
     if (conn->upstream == NULL || conn->upstream->has_ended ||
         conn->upstream->failure != STREAM_OK || txn->response.head.wants_close)
         txn->up = PIPE_DRAINING;
-    bool is_over = conn->has_ended || txn->drained > LIMIT_DRAIN_BYTES ||
+    bool is_over = conn->has_ended || txn->ends_early || txn->drained > LIMIT_DRAIN_BYTES ||
                    worker_now_ms(conn->worker) >= txn->drain_until_ms;
     return is_over ? relay_finish(txn) : STEP_WAIT;
 }

@@ -408,9 +408,18 @@ static enum step_result step_answer(struct txn *txn)
     const struct http_head *head = &txn->request.head;
     /* Before the head is whole, its slices may point to bytes that moved. */
     bool is_head = head->raw.len != 0 && slice_equal(head->method, SLICE("HEAD"));
-    size_t len = http_write_answer(txn->status, slice_str(txn->incident), conn->closes_after,
-                                   is_head, answer, sizeof(answer));
-    if (!stream_send_copy(conn->client, slice_make(answer, len)))
+    const struct own_answer own = {
+        .status = txn->status,
+        .incident_id = slice_str(txn->incident),
+        .closes = conn->closes_after,
+        .says_keep_alive = head->minor == 0,
+        .is_head = is_head,
+    };
+    size_t body = 0;
+    size_t len = http_write_answer(&own, answer, sizeof(answer), &body);
+    if (stream_send_copy(conn->client, slice_make(answer, len)))
+        txn->bytes_out += body;
+    else
         conn->closes_after = true;
     if (conn->upstream != NULL && txn->sent_request)
         upstream_close(conn->upstream, true); /* it may hold half of this request */

@@ -74,6 +74,8 @@ struct txn {
     enum http_framing client_framing; /* of the response */
     enum pipe_state up, down;
     struct chunk *current;   /* keeps alive what a parser looks at */
+    bool ends_early;         /* the response told that the rest of the request is not wanted */
+    uint64_t drain_ms;       /* how long that rest may still come when it told otherwise */
     uint64_t drain_until_ms; /* the response is complete, the request is not */
     uint64_t drained;
 

@@ -368,32 +368,37 @@ static const struct answer *answer_find(unsigned status)
     return NULL;
 }
 
-size_t http_write_answer(unsigned status, struct slice incident_id, bool closes, bool is_head,
-                         char *out_ptr, size_t max)
+size_t http_write_answer(const struct own_answer *own, char *out_ptr, size_t max, size_t *ret_body)
 {
     static const struct answer other = {0, SLICE_INIT("Refused"),
                                         SLICE_INIT("The request was refused.")};
-    const struct answer *answer = answer_find(status);
+    const struct answer *answer = answer_find(own->status);
     if (answer == NULL)
         answer = &other;
     struct out out = {.ptr = out_ptr, .room = max, .ok = true};
     size_t body = answer->text.len + 1;
-    if (incident_id.len != 0)
-        body += sizeof("Incident: ") - 1 + incident_id.len + 1;
+    if (own->incident_id.len != 0)
+        body += sizeof("Incident: ") - 1 + own->incident_id.len + 1;
     put(&out, SLICE("HTTP/1.1 "));
-    put_u64(&out, status);
+    put_u64(&out, own->status);
     put(&out, SLICE(" "));
     put(&out, answer->reason);
     put(&out, SLICE("\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
                     "Content-Length: "));
     put_u64(&out, body);
-    put(&out, closes ? SLICE("\r\nConnection: close\r\n\r\n") : SLICE("\r\n\r\n"));
-    if (!is_head) {
+    put(&out, SLICE("\r\n"));
+    if (own->closes)
+        put(&out, SLICE("Connection: close\r\n"));
+    else if (own->says_keep_alive)
+        put(&out, SLICE("Connection: keep-alive\r\n"));
+    put(&out, SLICE("\r\n"));
+    *ret_body = own->is_head ? 0 : body;
+    if (!own->is_head) {
         put(&out, answer->text);
         put(&out, SLICE("\n"));
-        if (incident_id.len != 0) {
+        if (own->incident_id.len != 0) {
             put(&out, SLICE("Incident: "));
-            put(&out, incident_id);
+            put(&out, own->incident_id);
             put(&out, SLICE("\n"));
         }
     }

@@ -33,10 +33,17 @@ size_t http_response_room(const struct http_head *head, const struct response_re
 size_t http_write_response(const struct http_head *head, const struct response_rewrite *rewrite,
                            char *out, size_t max);
 
+struct own_answer {
+    unsigned status;
+    struct slice incident_id;
+    bool closes;          /* say Connection: close */
+    bool says_keep_alive; /* an HTTP/1.0 client asked for it */
+    bool is_head;         /* the body is left out */
+};
+
 /* An answer of our own: short, conventional header case, no detail but the incident id.
- * Returns bytes written; 512 are always enough. */
-size_t http_write_answer(unsigned status, struct slice incident_id, bool closes, bool is_head,
-                         char *out, size_t max);
+ * Returns bytes written, *ret_body of them body; 512 are always enough. */
+size_t http_write_answer(const struct own_answer *own, char *out, size_t max, size_t *ret_body);
 
 /* "1a2b\r\n": the line before a chunk of len bytes; out has 20 bytes. */
 size_t http_write_chunk_line(uint64_t len, char out[static 20]);

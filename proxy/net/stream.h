@@ -45,6 +45,7 @@ struct stream_ops {
     void (*end)(struct stream *stream);
     void (*close)(struct stream *stream, bool reset);
     size_t (*queued)(const struct stream *stream);
+    size_t (*pending)(const struct stream *stream);
 };
 
 TAILQ_HEAD(stream_list, stream);
@@ -112,4 +113,11 @@ static inline void stream_close(struct stream *stream, bool reset)
 static inline size_t stream_queued(const struct stream *stream)
 {
     return stream->ops->queued(stream);
+}
+
+/* Bytes the peer has not acknowledged: what is queued and what the kernel still holds. A system
+ * call, so for time-outs only. */
+static inline size_t stream_pending(const struct stream *stream)
+{
+    return stream->ops->pending(stream);
 }

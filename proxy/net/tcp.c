@@ -4,8 +4,10 @@
 #include "proxy_limits.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 
 #include "stopgap/banned.h"
 
@@ -21,6 +23,7 @@ static void tcp_read(struct stream *stream, bool wanted);
 static void tcp_end(struct stream *stream);
 static void tcp_close(struct stream *stream, bool reset);
 static size_t tcp_queued(const struct stream *stream);
+static size_t tcp_pending(const struct stream *stream);
 
 static const struct stream_ops tcp_ops = {
     .send = tcp_send,
@@ -29,6 +32,7 @@ static const struct stream_ops tcp_ops = {
     .end = tcp_end,
     .close = tcp_close,
     .queued = tcp_queued,
+    .pending = tcp_pending,
 };
 
 static struct tcp_stream *tcp_of(struct stream *stream)
@@ -179,6 +183,20 @@ static size_t tcp_queued(const struct stream *stream)
     const struct tcp_stream *tcp =
         (const struct tcp_stream *)((const char *)stream - offsetof(struct tcp_stream, stream));
     return tcp->queue.n_bytes;
+}
+
+/* The queue shrinks when libuv has written all it was given; in between only libuv knows. */
+static size_t tcp_pending(const struct stream *stream)
+{
+    const struct tcp_stream *tcp =
+        (const struct tcp_stream *)((const char *)stream - offsetof(struct tcp_stream, stream));
+    size_t unwritten = uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->handle);
+    int in_kernel = 0;
+    uv_os_fd_t fd;
+    if (tcp->is_closing || uv_fileno((const uv_handle_t *)&tcp->handle, &fd) != 0 ||
+        ioctl(fd, SIOCOUTQ, &in_kernel) != 0)
+        in_kernel = 0;
+    return tcp->queue.n_bytes - tcp->sending + unwritten + (size_t)in_kernel;
 }
 
 /* A short piece behind bytes that end where the write fill ends: copy it there. */

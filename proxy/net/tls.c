@@ -327,6 +327,13 @@ static size_t tls_queued(const struct stream *stream)
     return tls->queue.n_bytes + stream_queued(tls->under);
 }
 
+static size_t tls_pending(const struct stream *stream)
+{
+    const struct tls_stream *tls =
+        (const struct tls_stream *)((const char *)stream - offsetof(struct tls_stream, stream));
+    return tls->queue.n_bytes + stream_pending(tls->under);
+}
+
 static const struct stream_ops tls_ops = {
     .send = tls_send,
     .flush = tls_flush,
@@ -334,6 +341,7 @@ static const struct stream_ops tls_ops = {
     .end = tls_end,
     .close = tls_close,
     .queued = tls_queued,
+    .pending = tls_pending,
 };
 
 /* ---- life */

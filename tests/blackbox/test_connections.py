@@ -109,6 +109,13 @@ def test_http_1_0_with_keep_alive_is_kept(pair, client):
         assert [v.lower() for v in answer.get(b"Connection")] == [b"keep-alive"]
 
 
+def test_an_answer_of_our_own_to_http_1_0_says_that_the_connection_is_kept(pair, client):
+    one = client(pair.proxy)
+    for _ in range(2):
+        answer = one.ask("/no-such-path", version="1.0", fields=["Connection: Keep-Alive"])
+        assert answer.status == 404 and [v.lower() for v in answer.get(b"Connection")] == [b"keep-alive"]
+
+
 def test_http_1_0_clients_get_no_chunks(pair, client):
     pair.exchange.script = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
     one = client(pair.proxy)

@@ -146,3 +146,11 @@ def test_a_client_that_leaves_is_logged_as_such(proxy, exchange, client):
     upstream.last()
     connection.reset()
     assert one.wait_access(target=GET)["end"] in ("client_reset", "client_abort", "client_closed")
+
+
+def test_the_body_of_an_answer_of_our_own_is_counted(pair, client):
+    one = client(pair.proxy)
+    answer = one.ask("/no-such-path?counted")
+    assert pair.proxy.wait_access(target="/no-such-path?counted")["bytes_out"] == len(answer.body)
+    one.ask("/no-such-path?head", "HEAD")
+    assert pair.proxy.wait_access(target="/no-such-path?head").get("bytes_out", 0) == 0

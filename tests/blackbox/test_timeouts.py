@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from harness.client import tls_context
-from harness.http import request
+from harness.exchange import serve
+from harness.http import request, response
 
 GET = "/owa/auth/logon.aspx"
 POST = "/Microsoft-Server-ActiveSync?Cmd=Sync"
@@ -189,3 +190,28 @@ def test_short_times_do_not_hurt_a_quick_client(proxy, exchange, client, scheme)
     connection = client(one, tls=tls_context() if scheme == "https" else None)
     for _ in range(20):
         assert connection.ask(POST, "POST", body=b"x").status == 200
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_client_that_takes_little_is_not_stuck(proxy, exchange, client, scheme):
+    """At its pace the queue does not get short within the write time; each byte counts all the same."""
+    body = b"0123456789abcdef" * (256 * 1024)
+    beat = threading.Event()
+    one = proxy(exchange(serve(response(body=body))), config=config(write="400ms"), schemes=(scheme,))
+    connection = client(one, receive_buffer=4096, tls=tls_context() if scheme == "https" else None)
+    connection.send(request(GET))
+    message = connection.reader.head()
+    for _ in range(30):
+        beat.wait(0.05)
+        connection.reader.buffer += connection.sock.recv(2048)
+    assert connection.reader.exactly(len(body)) == body and message.status == 200
+
+
+def test_a_last_answer_waits_for_a_slow_client(proxy, exchange, client):
+    """It lies in the kernel's buffers while nobody reads; to reset the connection would discard it."""
+    body = b"0123456789abcdef" * (96 * 1024)
+    one = proxy(exchange(serve(response(body=body))))
+    connection = client(one, receive_buffer=4096)
+    connection.send(request(GET, fields=["Connection: close"]))
+    threading.Event().wait(3)
+    assert connection.read().body == body

@@ -221,10 +221,14 @@ static void test_two_edits_of_one_field_both_take_effect(void **state)
 
 /* ---- our own answers */
 
-static void check_answer(unsigned status, struct slice incident, bool closes, bool is_head)
+static void check_answer(const struct own_answer *own)
 {
+    unsigned status = own->status;
+    struct slice incident = own->incident_id;
+    bool is_head = own->is_head;
     char out[512];
-    size_t len = http_write_answer(status, incident, closes, is_head, out, sizeof(out));
+    size_t n_body = SIZE_MAX;
+    size_t len = http_write_answer(own, out, sizeof(out), &n_body);
     if (len == 0)
         fail_msg("%u: 512 bytes are not enough", status);
     struct message message;
@@ -233,33 +237,45 @@ static void check_answer(unsigned status, struct slice incident, bool closes, bo
     message_read(&message, &spec);
     const struct http_head *head = &message.parser.head;
     if (!message.is_done || message.used != len || head->status != status ||
-        head->reason.len == 0 || head->wants_close != closes)
+        head->reason.len == 0 || head->wants_close != own->closes ||
+        head->has_keep_alive != (own->says_keep_alive && !own->closes))
         fail_msg("%u: %.*s", status, SLICE_ARG(buf_slice(&message.brief)));
     if (!is_head && (head->framing != FRAMING_LENGTH || message.body.len == 0))
         fail_msg("%u: no body", status);
     struct slice body = buf_slice(&message.body);
+    assert_int_equal(n_body, body.len);
     if (!is_head && incident.len != 0 &&
         memmem(body.ptr, body.len, incident.ptr, incident.len) == NULL)
         fail_msg("%u: the incident id is missing", status);
     message_done(&message);
     for (size_t max = 0; max < len; max++)
-        assert_int_equal(http_write_answer(status, incident, closes, is_head, out, max), 0);
+        assert_int_equal(http_write_answer(own, out, max, &n_body), 0);
 }
 
 static void test_answers_are_complete_for_every_status(void **state)
 {
     (void)state;
     for (unsigned status = 400; status <= 599; status++)
-        for (unsigned flags = 0; flags < 8; flags++)
-            check_answer(status, (flags & 1) != 0 ? SLICE("abcdefghijkm") : slice_make(NULL, 0),
-                         (flags & 2) != 0, (flags & 4) != 0);
+        for (unsigned flags = 0; flags < 16; flags++) {
+            const struct own_answer own = {
+                .status = status,
+                .incident_id = (flags & 1) != 0 ? SLICE("abcdefghijkm") : slice_make(NULL, 0),
+                .closes = (flags & 2) != 0,
+                .is_head = (flags & 4) != 0,
+                .says_keep_alive = (flags & 8) != 0,
+            };
+            check_answer(&own);
+        }
 }
 
 static void test_the_length_for_head_is_the_one_of_get(void **state)
 {
     char get[512], head[512];
-    size_t get_len = http_write_answer(403, SLICE("abc"), false, false, get, sizeof(get));
-    size_t head_len = http_write_answer(403, SLICE("abc"), false, true, head, sizeof(head));
+    struct own_answer own = {.status = 403, .incident_id = SLICE("abc")};
+    size_t n_body;
+    size_t get_len = http_write_answer(&own, get, sizeof(get), &n_body);
+    own.is_head = true;
+    size_t head_len = http_write_answer(&own, head, sizeof(head), &n_body);
     (void)state;
     assert_in_range(head_len, 1, get_len - 1);
     assert_memory_equal(get, head, head_len);

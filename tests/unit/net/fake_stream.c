@@ -82,6 +82,7 @@ static const struct stream_ops fake_ops = {
     .end = fake_end,
     .close = fake_close,
     .queued = fake_queued,
+    .pending = fake_queued,
 };
 
 void fake_link_init(struct fake_link *link, struct stream_hub *hub, enum fake_split split,

@@ -1,0 +1,110 @@
+"""A final response that comes before its request is complete: what it promises, and that it is kept."""
+
+import threading
+
+import pytest
+
+from harness.http import request
+from harness.wait import wait_for
+
+POST = "/Microsoft-Server-ActiveSync?Cmd=SendMail"
+MIB = 1024 * 1024
+
+
+def refuse(*fields, status="401 Unauthorized"):
+    """A script: refuses the first request at its head and answers the next one on the connection."""
+
+    def script(conn):
+        message = conn.head()
+        conn.answer(status, ["Content-Type: text/plain", *fields], b"early")
+        left = message.framing()
+        while left:
+            left -= len(conn.reader.exactly(min(left, MIB)))
+            conn.reader.seen = b""
+        conn.request()
+        conn.answer(body=b"second")
+
+    return script
+
+
+def says_close(answer):
+    return [v.lower() for v in answer.get(b"Connection")] == [b"close"]
+
+
+@pytest.mark.parametrize("status", ["302 Found", "401 Unauthorized", "413 Too Large", "503 Service Unavailable"])
+def test_a_refused_large_upload_is_told_that_the_connection_ends(pair, client, status):
+    pair.exchange.script = refuse(status=status)
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (50 * MIB)]) + b"x" * 1000)
+    answer = one.read()
+    assert answer.body == b"early" and says_close(answer)
+    assert one.is_closed()
+
+
+def test_the_rest_of_a_refused_large_upload_does_not_reset_the_answer(pair, client):
+    pair.exchange.script = refuse()
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (50 * MIB)]))
+    wait_for(lambda: pair.exchange.requests, "the head at the upstream")
+    one.send(b"x" * (MIB // 2))
+    assert one.read().body == b"early"
+
+
+def test_a_refused_small_upload_keeps_its_connection(pair, client):
+    pair.exchange.script = refuse()
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (MIB // 2)]))
+    answer = one.read()
+    assert answer.status == 401 and answer.get(b"Connection") == []
+    one.send(b"x" * (MIB // 2))
+    assert one.ask("/owa/").body == b"second"
+    assert len(pair.exchange.connections) == 1
+
+
+@pytest.mark.parametrize("challenge", ["NTLM TlRMTVNTUAAC", "Negotiate oYIBCA=="])
+def test_a_leg_of_a_handshake_keeps_its_connection_at_any_length(pair, client, challenge):
+    """The next leg has to come on this connection, however long the body before it is."""
+    pair.exchange.script = refuse("WWW-Authenticate: " + challenge)
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (8 * MIB)]))
+    answer = one.read()
+    assert answer.status == 401 and answer.get(b"Connection") == []
+    threading.Event().wait(2.5)  # longer than any other early response waits
+    one.send(b"x" * (8 * MIB))
+    assert one.ask("/owa/").body == b"second"
+    assert len(pair.exchange.connections) == 1
+
+
+def test_an_offer_without_a_token_is_no_leg(pair, client):
+    pair.exchange.script = refuse("WWW-Authenticate: Negotiate", "WWW-Authenticate: NTLM")
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (8 * MIB)]))
+    assert says_close(one.read())
+
+
+def test_a_2xx_beside_a_running_upload_is_no_refusal(pair, client):
+    def script(conn):
+        message = conn.head()
+        conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n")
+        left = message.framing()
+        while left:
+            left -= len(conn.reader.exactly(min(left, MIB)))
+            conn.reader.seen = b""
+        conn.send(b"0\r\n\r\n")
+
+    pair.exchange.script = script
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (4 * MIB)]))
+    head = one.reader.head()
+    assert head.get(b"Connection") == []
+    one.send(b"x" * (4 * MIB))
+    one.reader.chunked_body(head)
+    assert head.body == b"early"
+
+
+def test_an_upload_that_stops_after_an_early_response_is_cut_in_time(pair, client):
+    pair.exchange.script = refuse()
+    one = client(pair.proxy)
+    one.send(request(POST, "POST", ["Content-Length: %d" % (MIB // 2)]) + b"x")
+    assert one.read().status == 401
+    assert one.is_closed()
