@@ -34,6 +34,8 @@ void early_decide(struct txn *txn)
     bool leg = response_is_leg(response);
     txn->drain_ms = leg ? txn->conn->worker->config->timeouts.body_ms : LIMIT_DRAIN_MS;
     /* A 2xx while the body still comes is no refusal: both go on, side by side. */
-    txn->ends_early = response->status >= 300 && !leg && request->framing == FRAMING_LENGTH &&
-                      request->content_length - txn->request.body_bytes > LIMIT_DRAIN_BYTES;
+    bool is_too_long = response->status >= 300 && request->framing == FRAMING_LENGTH &&
+                       request->content_length - txn->request.body_bytes > LIMIT_DRAIN_BYTES;
+    /* When the server closes under a handshake, the client's next leg would reach a stranger. */
+    txn->ends_early = leg ? response->wants_close : is_too_long;
 }

@@ -75,6 +75,19 @@ def test_a_leg_of_a_handshake_keeps_its_connection_at_any_length(pair, client, c
     assert len(pair.exchange.connections) == 1
 
 
+def test_a_leg_whose_server_closes_ends_the_clients_connection_too(pair, client):
+    """What the handshake had reached is gone with the server's connection: a new one must begin."""
+
+    def script(conn):
+        conn.request()
+        conn.answer("401 Unauthorized", ["WWW-Authenticate: NTLM TlRMTVNTUAAC", "Connection: close"], b"early")
+
+    pair.exchange.script = script
+    one = client(pair.proxy)
+    assert says_close(one.ask("/owa/"))
+    assert one.is_closed()
+
+
 def test_an_offer_without_a_token_is_no_leg(pair, client):
     pair.exchange.script = refuse("WWW-Authenticate: Negotiate", "WWW-Authenticate: NTLM")
     one = client(pair.proxy)
