@@ -108,14 +108,13 @@ static bool fail(const struct selftest *test, size_t rule_index, const char *lis
     return err_at(test->err, rule->file, 0, 0);
 }
 
-/* Fill test->matched for sample. */
-static bool run_sample(const struct selftest *test, const struct sample *sample)
+bool rules_try_sample(struct lease *lease, const struct sample *sample, bool *ret_matched)
 {
     struct sample_request request;
     struct trial trial = {.head = &request.head, .response = &request.response};
     bool is_done = sample_request_init(sample, &request);
     trial.body = slice_make(sample->body, sample->body_len);
-    is_done = is_done && ruleset_try(test->lease, &trial, test->matched);
+    is_done = is_done && ruleset_try(lease, &trial, ret_matched);
     sample_request_done(&request);
     return is_done;
 }
@@ -157,7 +156,7 @@ static bool test_must_block(const struct selftest *test, size_t index)
 {
     const struct rule *rule = ruleset_source_rule(test->set, index);
     for (size_t i = 0; i < rule->n_must_block; i++) {
-        if (!run_sample(test, &rule->must_block[i]))
+        if (!rules_try_sample(test->lease, &rule->must_block[i], test->matched))
             return fail(test, index, "must_block", i, "could not be judged: a match limit");
         if (!test->matched[index])
             return fail(test, index, "must_block", i, "is not matched by the rule");
@@ -184,7 +183,7 @@ static bool test_must_pass(const struct selftest *test, size_t index)
     const struct rule *rule = ruleset_source_rule(test->set, index);
     for (size_t i = 0; i < rule->n_must_pass; i++) {
         char what[400];
-        if (!run_sample(test, &rule->must_pass[i]))
+        if (!rules_try_sample(test->lease, &rule->must_pass[i], test->matched))
             return fail(test, index, "must_pass", i, "could not be judged: a match limit");
         size_t offender = find_offender(test, index);
         if (offender == SIZE_MAX)

@@ -8,3 +8,6 @@
  *
  * False with err: E_SELFTEST, the rule, the number of the sample and the rule's file. */
 MUST_USE bool rules_selftest(struct ruleset *set, struct err *err);
+
+/* Which rules of the lease's set match sample, one bool each. False: it could not be judged. */
+MUST_USE bool rules_try_sample(struct lease *lease, const struct sample *sample, bool *ret_matched);

@@ -15,12 +15,14 @@
 static const char help[] =
     "usage: stopgap rules test [--trust ROOT] [PATH...]\n"
     "       stopgap rules list [--trust ROOT] [--json] [PATH...]\n"
+    "       stopgap rules import-iis FILE --out DIR ...\n"
     "\n"
     "PATH is a folder of rule files (*.yaml) or a signed bundle (*.sgb, needs --trust).\n"
     "Without PATH the rules compiled into the program are meant.\n"
     "\n"
     "  test   load the set as the proxy would: parse, compile, run every sample\n"
     "  list   one line a rule: id, mode, action, CVE, side effects\n"
+    "  import-iis   rules of IIS URL Rewrite to rule files; see 'rules import-iis --help'\n"
     "\n"
     "  --trust ROOT  root file that says who may sign bundles\n"
     "  --json        list as JSON\n"
@@ -148,10 +150,12 @@ int cmd_rules(int argc, char **argv)
 {
     struct rules_call call = {0};
     struct err err = {0};
+    if (argc >= 2 && strcmp(argv[1], "import-iis") == 0)
+        return cmd_rules_import_iis(argc - 1, argv + 1);
     bool wants_help = argc >= 2 && strcmp(argv[1], "--help") == 0;
     bool is_test = argc >= 2 && strcmp(argv[1], "test") == 0;
     if (!wants_help && !is_test && (argc < 2 || strcmp(argv[1], "list") != 0))
-        return cli_usage_error("rules", "say 'test' or 'list'");
+        return cli_usage_error("rules", "say 'test', 'list' or 'import-iis'");
     if (!wants_help) {
         int exit_code = call_parse(argc - 1, argv + 1, &call, &wants_help);
         if (exit_code != EXIT_FINE)
