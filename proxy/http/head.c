@@ -8,35 +8,35 @@ struct known_name {
     enum known_field id;
 };
 
+/* By length, so that a name is compared with those of its length only. */
 static const struct known_name known_names[] = {
-    {SLICE_INIT("host"), KNOWN_HOST},
-    {SLICE_INIT("content-length"), KNOWN_CONTENT_LENGTH},
-    {SLICE_INIT("transfer-encoding"), KNOWN_TRANSFER_ENCODING},
-    {SLICE_INIT("connection"), KNOWN_CONNECTION},
-    {SLICE_INIT("keep-alive"), KNOWN_KEEP_ALIVE},
-    {SLICE_INIT("proxy-connection"), KNOWN_PROXY_CONNECTION},
     {SLICE_INIT("te"), KNOWN_TE},
+    {SLICE_INIT("host"), KNOWN_HOST},
+    {SLICE_INIT("expect"), KNOWN_EXPECT},
     {SLICE_INIT("trailer"), KNOWN_TRAILER},
     {SLICE_INIT("upgrade"), KNOWN_UPGRADE},
-    {SLICE_INIT("http2-settings"), KNOWN_HTTP2_SETTINGS},
-    {SLICE_INIT("expect"), KNOWN_EXPECT},
-    {SLICE_INIT("x-forwarded-for"), KNOWN_X_FORWARDED_FOR},
-    {SLICE_INIT("x-forwarded-proto"), KNOWN_X_FORWARDED_PROTO},
-    {SLICE_INIT("x-forwarded-host"), KNOWN_X_FORWARDED_HOST},
     {SLICE_INIT("forwarded"), KNOWN_FORWARDED},
+    {SLICE_INIT("connection"), KNOWN_CONNECTION},
+    {SLICE_INIT("keep-alive"), KNOWN_KEEP_ALIVE},
+    {SLICE_INIT("content-length"), KNOWN_CONTENT_LENGTH},
+    {SLICE_INIT("http2-settings"), KNOWN_HTTP2_SETTINGS},
+    {SLICE_INIT("x-forwarded-for"), KNOWN_X_FORWARDED_FOR},
+    {SLICE_INIT("x-forwarded-host"), KNOWN_X_FORWARDED_HOST},
+    {SLICE_INIT("proxy-connection"), KNOWN_PROXY_CONNECTION},
+    {SLICE_INIT("transfer-encoding"), KNOWN_TRANSFER_ENCODING},
+    {SLICE_INIT("x-forwarded-proto"), KNOWN_X_FORWARDED_PROTO},
 };
 
-/* Bit n: some known name has n bytes. Most fields end here. */
-static const unsigned known_lengths = 1u << 2 | 1u << 4 | 1u << 6 | 1u << 7 | 1u << 9 | 1u << 10 |
-                                      1u << 14 | 1u << 15 | 1u << 16 | 1u << 17;
+/* Where the names of each length begin; those of length n end where those of n + 1 begin. */
+static const unsigned char first_of_length[] = {0, 0, 0, 1, 1, 2,  2,  3,  5, 5,
+                                                6, 8, 8, 8, 8, 10, 11, 13, 15};
 
 enum known_field http_known_field(struct slice name)
 {
-    if (name.len > 17 || (known_lengths >> name.len & 1u) == 0)
+    if (name.len + 1 >= sizeof(first_of_length))
         return KNOWN_OTHER;
-    for (size_t i = 0; i < sizeof(known_names) / sizeof(known_names[0]); i++)
-        if (known_names[i].name.len == name.len &&
-            known_names[i].name.ptr[0] == ascii_lower(name.ptr[0]) &&
+    for (size_t i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++)
+        if (known_names[i].name.ptr[0] == ascii_lower(name.ptr[0]) &&
             slice_equal_nocase(known_names[i].name, name))
             return known_names[i].id;
     return KNOWN_OTHER;

@@ -44,7 +44,7 @@ static bool raw_make_room(struct http_parser *parser)
         return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head") != PARSE_REFUSED;
     if (parser->n_raw != 0)
         memcpy(raw, parser->raw, parser->n_raw * sizeof(*raw));
-    memset(raw + parser->n_raw, 0, (room - parser->n_raw) * sizeof(*raw));
+    raw[parser->n_raw] = (struct raw_field){0};
     parser->raw = raw;
     parser->raw_room = room;
     return true;
@@ -94,7 +94,8 @@ static int on_header_value_complete(llhttp_t *llhttp)
         (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields");
         return -1;
     }
-    parser->n_raw++;
+    if (++parser->n_raw < parser->raw_room)
+        parser->raw[parser->n_raw] = (struct raw_field){0};
     return 0;
 }
 

@@ -11,7 +11,3 @@ enum parse_result strict_scan_start_line(struct http_parser *parser, struct slic
 bool strict_check_layout(struct http_parser *parser);
 /* The parsed head: Host, framing, versions. Fills framing and content_length. False: refused. */
 bool strict_check_head(struct http_parser *parser);
-/* The bytes of a request target. */
-bool strict_target_is_clean(struct slice target);
-/* tchar of RFC 9110 5.6.2, all of them, at least one. */
-bool strict_is_token(struct slice text);

@@ -1,43 +1,9 @@
 /* Request and status lines, read more strictly than llhttp does. */
 #include "http/strict.h"
 
+#include "http/bytes.h"
+
 #include "stopgap/banned.h"
-
-/* ---- characters */
-
-/* tchar, RFC 9110 5.6.2: 1 for each */
-static const unsigned char tchar[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
-    ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
-    ['9'] = 1, ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,  ['F'] = 1, ['G'] = 1,
-    ['H'] = 1, ['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1,  ['N'] = 1, ['O'] = 1,
-    ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1,  ['V'] = 1, ['W'] = 1,
-    ['X'] = 1, ['Y'] = 1, ['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1,  ['d'] = 1, ['e'] = 1,
-    ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1,  ['l'] = 1, ['m'] = 1,
-    ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1,  ['t'] = 1, ['u'] = 1,
-    ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
-};
-
-bool strict_is_token(struct slice text)
-{
-    unsigned char all = 1;
-    for (size_t i = 0; i < text.len; i++)
-        all &= tchar[(unsigned char)text.ptr[i]];
-    return all == 1 && text.len != 0;
-}
-
-bool strict_target_is_clean(struct slice target)
-{
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char c = (unsigned char)target.ptr[i];
-        if (c <= 0x20 || c >= 0x7f || c == '#')
-            return false;
-    }
-    return target.len != 0;
-}
-
-/* ---- start lines */
 
 /* RFC 9110 9: the methods of HTTP, WebDAV and Exchange. CONNECT and TRACE are not for a reverse
  * proxy; whatever else there may be is 501. */
@@ -92,7 +58,7 @@ static enum parse_result request_line(struct http_parser *parser, struct slice l
     head->method = slice_head(line, first);
     struct slice rest = slice_from(line, first + 1);
     size_t second = slice_find(rest, ' ');
-    if (!strict_is_token(head->method) || second == SIZE_MAX)
+    if (!bytes_are_token(head->method, line.ptr + line.len) || second == SIZE_MAX)
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
     head->target = slice_head(rest, second);
     struct slice version = slice_from(rest, second + 1);
@@ -102,7 +68,7 @@ static enum parse_result request_line(struct http_parser *parser, struct slice l
         return slice_starts_with(version, SLICE("HTTP/")) && version.len == 8
                    ? http_refuse(parser, 505, END_BAD_VERSION, "HTTP version not supported")
                    : http_refuse(parser, 400, END_BAD_REQUEST, "malformed HTTP version");
-    if (!strict_target_is_clean(head->target))
+    if (!bytes_are_target(head->target))
         return http_refuse(parser, 400, END_BAD_REQUEST, "forbidden byte in request target");
     if (!method_is_known(head->method))
         return http_refuse(parser, 501, END_UNKNOWN_METHOD, "method not implemented");
@@ -122,11 +88,8 @@ static enum parse_result status_line(struct http_parser *parser, struct slice li
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed status line");
     head->status = (unsigned)status;
     head->reason = slice_from(line, 13);
-    for (size_t i = 0; i < head->reason.len; i++) {
-        unsigned char c = (unsigned char)head->reason.ptr[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return http_refuse(parser, 400, END_BAD_REQUEST, "control byte in the reason phrase");
-    }
+    if (bytes_count_control(head->reason) != 0)
+        return http_refuse(parser, 400, END_BAD_REQUEST, "control byte in the reason phrase");
     return PARSE_HEAD;
 }
 
@@ -153,7 +116,8 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
     struct slice method = slice_head(line, blank);
     /* The CR of a tolerated empty line may stand here alone. */
     bool is_empty_line = line.len == 1 && line.ptr[0] == '\r';
-    if (method.len > LIMIT_METHOD_BYTES || !(strict_is_token(method) || is_empty_line))
+    if (method.len > LIMIT_METHOD_BYTES ||
+        !(bytes_are_token(method, line.ptr + line.len) || is_empty_line))
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
     if (blank == SIZE_MAX)
         return PARSE_MORE;
