@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
     {"reload", cmd_reload, "make a running proxy load its rules again"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
     {"rules", cmd_rules, "list and test rules"},
+    {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };
 
 static void print_help(FILE *out)

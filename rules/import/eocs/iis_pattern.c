@@ -24,16 +24,6 @@ static const struct {
     {"HTTP_HOST", {.field = "host", .may_be_missing = true}},
 };
 
-static const char *copy_text(struct arena *arena, struct slice text)
-{
-    char *copy = arena_alloc(arena, text.len + 1);
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    return copy;
-}
-
 /* "X_BACKEND_COOKIE" names the field "X-BACKEND-COOKIE". */
 static const char *header_name(struct arena *arena, struct slice variable)
 {
@@ -128,8 +118,8 @@ static const char *check_ecmascript(const char *pattern)
     for (const char *at = pattern; *at != '\0'; at++) {
         if (*at == '\\') {
             at++;
-            if (*at == '\0' || (isalnum((unsigned char)*at) &&
-                                strchr("bBdDsSwWfnrtvx123456789", *at) == NULL))
+            if (*at == '\0' ||
+                (isalnum((unsigned char)*at) && strchr("bBdDsSwWfnrtvx123456789", *at) == NULL))
                 return "a pattern has an escape that means something else here";
         } else if (in_class) {
             if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '='))
@@ -198,7 +188,10 @@ const char *iis_url_pattern(struct arena *arena, enum iis_syntax syntax, const c
     for (const char *at = pattern + skip; is_regex && *at != '\0'; at++)
         if (*at == '^' && (at == pattern || (at[-1] != '[' && at[-1] != '\\')))
             return NULL;
-    (void)snprintf(text, strlen(pattern) + 2, "%s%s", skip != 0 ? "^/" : is_regex ? "" : "/",
+    (void)snprintf(text, strlen(pattern) + 2, "%s%s",
+                   skip != 0  ? "^/"
+                   : is_regex ? ""
+                              : "/",
                    pattern + skip);
     return text;
 }

@@ -210,8 +210,8 @@ bool sample_matches(const char *pattern, bool is_sensitive, struct slice text)
     int error;
     PCRE2_SIZE where;
     uint32_t flags = PCRE2_DOTALL | (is_sensitive ? 0 : PCRE2_CASELESS);
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, flags, &error,
-                                     &where, NULL);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, flags, &error, &where, NULL);
     pcre2_match_data *data = code != NULL ? pcre2_match_data_create(1, NULL) : NULL;
     pcre2_match_context *context = data != NULL ? pcre2_match_context_create(NULL) : NULL;
     bool is_found = false;

@@ -1,0 +1,34 @@
+/* Requests that prove a plan: some that it matches, some of every day that it must not. */
+#pragma once
+
+#include "plan.h"
+#include "sample.h"
+
+#include "stopgap/buf.h"
+
+enum { PROOF_MAX_HEADERS = 8, PROOF_MAX_REQUESTS = 12 };
+
+struct proof_header {
+    const char *name;
+    struct buf value;
+};
+
+struct proof_request {
+    const char *method;
+    struct buf target; /* not percent-encoded */
+    struct proof_header headers[PROOF_MAX_HEADERS];
+    size_t n_headers;
+    struct proof_header response[PROOF_MAX_HEADERS];
+    size_t n_response;
+};
+
+struct proof {
+    struct proof_request must_block[SAMPLE_VARIANTS];
+    size_t n_must_block;
+    struct proof_request must_pass[PROOF_MAX_REQUESTS];
+    size_t n_must_pass;
+};
+
+/* Returns NULL, or why the plan cannot be proved. ret_proof is to be freed in either case. */
+const char *proof_make(const struct plan *plan, struct proof *ret_proof);
+void proof_done(struct proof *proof);
