@@ -46,11 +46,6 @@ static void write_test(struct yaml_text *yaml, const struct plan_test *test)
         yaml_word(yaml, "none");
         yaml_open_list(yaml, false);
     }
-    if (test->or_missing) {
-        yaml_open_map(yaml, false);
-        yaml_word(yaml, "any");
-        yaml_open_list(yaml, false);
-    }
     yaml_open_map(yaml, true);
     yaml_pair(yaml, "field", test->field);
     if (test->name != NULL)
@@ -59,22 +54,6 @@ static void write_test(struct yaml_text *yaml, const struct plan_test *test)
     if (test->is_sensitive)
         yaml_pair(yaml, "case", "sensitive");
     yaml_close_map(yaml);
-    if (test->or_missing) {
-        yaml_open_map(yaml, false);
-        yaml_word(yaml, "none");
-        yaml_open_list(yaml, true);
-        yaml_open_map(yaml, true);
-        yaml_pair(yaml, "field", test->field);
-        if (test->name != NULL)
-            yaml_pair(yaml, "name", test->name);
-        yaml_word(yaml, "exists");
-        yaml_word(yaml, "true");
-        yaml_close_map(yaml);
-        yaml_close_list(yaml);
-        yaml_close_map(yaml);
-        yaml_close_list(yaml);
-        yaml_close_map(yaml);
-    }
     if (test->is_negated) {
         yaml_close_list(yaml);
         yaml_close_map(yaml);

@@ -21,7 +21,7 @@ static const struct {
     {"SCRIPT_NAME", {.field = "path"}},
     {"QUERY_STRING", {.field = "query"}},
     {"REQUEST_METHOD", {.field = "method"}},
-    {"HTTP_HOST", {.field = "host", .may_be_missing = true}},
+    {"HTTP_HOST", {.field = "host"}},
 };
 
 /* "X_BACKEND_COOKIE" names the field "X-BACKEND-COOKIE". */
@@ -63,7 +63,6 @@ static const char *find_header(struct arena *arena, struct slice token, size_t p
     if (name == NULL)
         return "an input names no header";
     ret_place->name = name;
-    ret_place->may_be_missing = true;
     return NULL;
 }
 

@@ -9,7 +9,6 @@ struct iis_place {
     const char *field; /* of the rule language: "target", "header", ... */
     const char *name;  /* of a header; NULL: the field has none */
     bool is_response;
-    bool may_be_missing; /* IIS then sees an empty text */
 };
 
 /* Returns NULL, or why there is no such place. */

@@ -9,7 +9,6 @@ struct plan_test {
     const char *field, *name; /* name NULL: the field has none */
     const char *op, *text;    /* "regex" or "equals" */
     bool is_sensitive, is_negated;
-    bool or_missing; /* IIS sees a missing header as empty, and the pattern matches that */
 };
 
 struct plan_group {

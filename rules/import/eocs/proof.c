@@ -59,7 +59,7 @@ static bool test_holds(const struct plan_test *test, const struct proof_request 
 {
     bool is_found;
     struct slice subject = find_subject(request, test, &is_found);
-    bool holds = test->or_missing;
+    bool holds = false;
     if (is_found && strcmp(test->op, "equals") == 0)
         holds = test->is_sensitive ? slice_equal(subject, slice_str(test->text))
                                    : slice_equal_nocase(subject, slice_str(test->text));
@@ -120,9 +120,8 @@ static bool place_text(struct draft *draft, const struct plan_test *test, struct
     if (strcmp(test->field, "query") == 0)
         return buf_append(&draft->query, text);
     if (strcmp(test->field, "method") == 0) {
-        if (strcmp(test->op, "equals") == 0)
-            request->method = test->text;
-        return true; /* else the method of the draft is tried */
+        (void)snprintf(request->method, sizeof(request->method), SLICE_FMT, SLICE_ARG(text));
+        return text.len < sizeof(request->method);
     }
     if (strcmp(test->field, "response_header") == 0)
         return append_header(request->response, &request->n_response, test->name, text);
@@ -178,7 +177,8 @@ static bool join_target(struct draft *draft)
 
 static void request_init(struct proof_request *request, const char *method)
 {
-    *request = (struct proof_request){.method = method};
+    *request = (struct proof_request){0};
+    (void)snprintf(request->method, sizeof(request->method), "%s", method);
     buf_init(&request->target, SAMPLE_MAX_BYTES);
 }
 

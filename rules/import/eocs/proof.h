@@ -14,7 +14,7 @@ struct proof_header {
 };
 
 struct proof_request {
-    const char *method;
+    char method[32];
     struct buf target; /* not percent-encoded */
     struct proof_header headers[PROOF_MAX_HEADERS];
     size_t n_headers;

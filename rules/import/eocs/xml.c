@@ -45,9 +45,11 @@ xmlDoc *xml_parse(struct slice bytes, struct err *err)
         (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
         return NULL;
     }
-    /* The encoding is given, so that no other one can hide a "<!DOCTYPE" from the search above. */
+    /* The encoding is given and a declared one ignored: no other one can hide a "<!DOCTYPE" from
+     * the search above, or make the C library open its table of encodings. */
     xmlDoc *doc = xmlCtxtReadMemory(parser, bytes.ptr, (int)bytes.len, NULL, "UTF-8",
-                                    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+                                    XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_NOERROR |
+                                        XML_PARSE_NOWARNING);
     if (doc == NULL) {
         int line = parser->lastError.line;
         (void)eocs_fail(err, "E_EOCS_XML",

@@ -85,11 +85,28 @@ static void make_cert(struct forge *forge, enum forge_who who)
     forge->certs[who] = cert;
 }
 
+/* Keys take long to make: certificates share one where no attack needs it to be another's. */
+static EVP_PKEY *share_key(const struct forge *forge, enum forge_who who)
+{
+    enum forge_who twin = WHO_SIGNER;
+    if (who == WHO_SMALL || who == WHO_EC)
+        return NULL;
+    if (who >= WHO_SELF && who <= WHO_STRANGER)
+        twin = WHO_SELF;
+    else if (plans[who].usages == NULL)
+        twin = WHO_ROOT;
+    if (who == twin || EVP_PKEY_up_ref(forge->keys[twin]) != 1)
+        return NULL;
+    return forge->keys[twin];
+}
+
 void forge_init(struct forge *forge)
 {
     for (size_t i = 0; i < WHO_COUNT; i++) {
-        forge->keys[i] =
-            plans[i].rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen((unsigned)plans[i].rsa_bits);
+        forge->keys[i] = share_key(forge, (enum forge_who)i);
+        if (forge->keys[i] == NULL)
+            forge->keys[i] = plans[i].rsa_bits == 0 ? EVP_EC_gen("P-256")
+                                                    : EVP_RSA_gen((unsigned)plans[i].rsa_bits);
         assert(forge->keys[i] != NULL);
     }
     for (int are_leaves = 0; are_leaves < 2; are_leaves++) /* an issuer before what it issues */
