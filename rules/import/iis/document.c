@@ -27,7 +27,8 @@ static void on_doctype(void *context, const xmlChar *name, const xmlChar *extern
     xmlStopParser(parser);
 }
 
-/* The types are libxml2's. */
+/* libxml2 wants it so.
+ * NOLINTNEXTLINE(readability-function-size) */
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                      int n_namespaces, const xmlChar **namespaces, int n_attributes,
                      int n_defaulted, const xmlChar **attributes)

@@ -108,31 +108,32 @@ static bool put_shield(struct buf *out, const struct translated *shield)
     return fits;
 }
 
+/* Whether the rule has anything to say about one side. */
+static bool has_side(const struct translated *translated, bool is_response)
+{
+    for (size_t i = 0; i < translated->n_groups; i++)
+        if (translated->groups[i].is_response == is_response)
+            return true;
+    for (size_t i = 0; i < translated->n_shields; i++)
+        if (translated->shields[i]->groups[0].is_response == is_response)
+            return true;
+    return false;
+}
+
 /* The tree of one side. */
 static bool put_tree(struct buf *out, const struct translated *translated, bool is_response)
 {
-    bool is_empty = true;
-    bool fits = true;
-    for (int pass = 0; pass < 2 && fits; pass++) {
-        if (pass == 1 && is_response && is_empty)
-            return true;
-        if (pass == 1)
-            fits = buf_printf(out, "%s:\n  all:%s\n", is_response ? "when_response" : "when",
-                              is_empty ? " []" : "");
-        for (size_t i = 0; i < translated->n_groups && fits; i++) {
-            const struct group *group = &translated->groups[i];
-            if (group->is_response == is_response && pass == 1)
-                fits = put_group(out, group, 4, false);
-            is_empty = is_empty && group->is_response != is_response;
-        }
-        for (size_t i = 0; i < translated->n_shields && fits; i++) {
-            const struct translated *shield = translated->shields[i];
-            if (shield->groups[0].is_response != is_response)
-                continue;
-            is_empty = false;
-            fits = pass == 0 || put_shield(out, shield);
-        }
-    }
+    bool is_there = has_side(translated, is_response);
+    if (is_response && !is_there)
+        return true;
+    bool fits = buf_printf(out, "%s:\n  all:%s\n", is_response ? "when_response" : "when",
+                           is_there ? "" : " []");
+    for (size_t i = 0; i < translated->n_groups && fits; i++)
+        if (translated->groups[i].is_response == is_response)
+            fits = put_group(out, &translated->groups[i], 4, false);
+    for (size_t i = 0; i < translated->n_shields && fits; i++)
+        if (translated->shields[i]->groups[0].is_response == is_response)
+            fits = put_shield(out, translated->shields[i]);
     return fits;
 }
 

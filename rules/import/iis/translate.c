@@ -248,66 +248,73 @@ struct sides {
     bool is_any_true; /* MatchAny, and one condition always holds */
 };
 
-static void take_test(struct translated *translated, struct sides *sides, bool is_any,
-                      const struct test *test, int constant)
+/* One condition of a list; its place in the list decides what {C:1} is. */
+static void translate_item(const struct rewrite_file *file, struct translated *translated,
+                           const struct rewrite_conditions *list, size_t index, struct sides *sides)
 {
-    struct group *group = sides->groups[0];
+    const struct rewrite_rule *rule = translated->rule;
+    struct rewrite_condition condition = list->items[index];
+    struct test test = {0};
+    bool is_response = false;
+    int constant = IS_OPEN;
+    const char *problem = NULL;
+    bool is_behind = index > 0 && list == &rule->conditions;
+    condition.input = input_resolve(file, rule, is_behind ? &list->items[index - 1] : NULL,
+                                    condition.input, &problem);
+    if (condition.input != NULL && strcmp(condition.input, "{R}") == 0)
+        problem = translate_url(file, rule, &condition, &test, &constant);
+    else if (condition.input != NULL)
+        problem = translate_test(file, list->syntax, &condition, &test, &is_response, &constant);
+    if (problem == NULL && is_response && !rule->is_outbound)
+        problem = "a rule for requests looks at the response";
+    if (problem != NULL) {
+        translated_problem(translated, condition.line, problem);
+        return;
+    }
+    struct group *group = sides->groups[is_response ? 1 : 0];
     if (constant == IS_TRUE)
-        sides->is_any_true = sides->is_any_true || is_any;
+        sides->is_any_true = sides->is_any_true || list->is_any;
     else if (constant == IS_FALSE)
-        translated->is_never = translated->is_never || !is_any;
-    else if (group != NULL)
-        group->tests[group->n++] = *test;
+        translated->is_never = translated->is_never || !list->is_any;
+    else
+        group->tests[group->n++] = test;
+}
+
+/* Keep the groups from first on that say something. */
+static void keep_groups(struct translated *translated, size_t first, bool is_any_true)
+{
+    size_t n = first;
+    for (size_t g = first; g < translated->n_groups; g++)
+        if (translated->groups[g].n != 0 && !is_any_true)
+            translated->groups[n++] = translated->groups[g];
+    translated->n_groups = n;
 }
 
 static void translate_list(const struct rewrite_file *file, struct translated *translated,
                            const struct rewrite_conditions *list)
 {
-    const struct rewrite_rule *rule = translated->rule;
     size_t first = translated->n_groups;
-    struct group *both[2] = {NULL, NULL};
     struct sides sides = {.is_any_true = false};
-    for (int side = 0; side < 2 && list->n != 0; side++) {
-        both[side] = translated_add_group(file, translated, list->n);
-        if (both[side] == NULL)
+    if (list->n == 0)
+        return;
+    for (int side = 0; side < 2; side++) {
+        sides.groups[side] = translated_add_group(file, translated, list->n);
+        if (sides.groups[side] == NULL)
             return;
-        both[side]->is_response = side == 1;
-        both[side]->is_any = list->is_any;
+        sides.groups[side]->is_response = side == 1;
+        sides.groups[side]->is_any = list->is_any;
     }
-    for (size_t i = 0; i < list->n; i++) {
-        struct rewrite_condition condition = list->items[i];
-        struct test test = {0};
-        bool is_response = false;
-        int constant = IS_OPEN;
-        const char *problem = NULL;
-        bool is_behind = i > 0 && list == &rule->conditions;
-        condition.input = input_resolve(file, rule, is_behind ? &list->items[i - 1] : NULL,
-                                        condition.input, &problem);
-        if (condition.input != NULL && strcmp(condition.input, "{R}") == 0)
-            problem = translate_url(file, rule, &condition, &test, &constant);
-        else if (condition.input != NULL)
-            problem =
-                translate_test(file, list->syntax, &condition, &test, &is_response, &constant);
-        if (problem == NULL && is_response && !rule->is_outbound)
-            problem = "a rule for requests looks at the response";
-        if (problem != NULL)
-            translated_problem(translated, condition.line, problem);
-        sides.groups[0] = both[is_response ? 1 : 0];
-        take_test(translated, &sides, list->is_any, &test, constant);
-    }
-    bool is_mixed = list->n != 0 && both[0]->n != 0 && both[1]->n != 0;
-    bool is_empty = list->n != 0 && both[0]->n == 0 && both[1]->n == 0;
-    if (list->is_any && is_mixed && !sides.is_any_true)
+    for (size_t i = 0; i < list->n; i++)
+        translate_item(file, translated, list, i, &sides);
+    bool is_open = list->is_any && !sides.is_any_true;
+    bool has_request = sides.groups[0]->n != 0;
+    bool has_response = sides.groups[1]->n != 0;
+    if (is_open && has_request && has_response)
         translated_problem(translated, list->items[0].line,
                            "MatchAny over conditions of the request and of the response");
-    if (list->is_any && is_empty && !sides.is_any_true)
+    if (is_open && !has_request && !has_response)
         translated->is_never = true;
-    /* Keep the groups that say something. */
-    size_t n = first;
-    for (size_t g = first; g < translated->n_groups; g++)
-        if (translated->groups[g].n != 0 && !sides.is_any_true)
-            translated->groups[n++] = translated->groups[g];
-    translated->n_groups = n;
+    keep_groups(translated, first, sides.is_any_true);
 }
 
 static void translate_precondition(const struct rewrite_file *file, struct translated *translated)
