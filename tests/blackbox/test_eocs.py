@@ -142,6 +142,8 @@ LEFT_OUT = {
     "group without an equal": (config("X1", inbound("(?i)abc")), "E_EOCS_CONVERT"),
     "pattern that an absent header fits": (config("X1", inbound("^(|none)$", "{HTTP_X_A}")),
                                            "E_EOCS_CONVERT"),
+    "back reference": (config("X1", inbound("(\\2a)(b)?evil")), "E_EOCS_CONVERT"),
+    "escape that PCRE2 knows otherwise": (config("X1", inbound("evil\\v")), "E_EOCS_CONVERT"),
     "pattern that matches nothing": (config("X1", inbound("a(?!)b")), "E_EOCS_SAMPLE"),
     "pattern that refuses ordinary mail": (config("X1", inbound("^/ews")), "E_EOCS_SAMPLE"),
 }

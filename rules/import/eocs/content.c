@@ -45,7 +45,8 @@ static void read_rules(struct arena *arena, const xmlNode *value, struct eocs_ac
 {
     struct iis_rules rules;
     if (xml_first(value) != NULL) {
-        take_rules(action, &rules, iis_rules_read(arena, value, &rules));
+        bool is_read = iis_rules_read(arena, value, &rules);
+        take_rules(action, &rules, is_read);
         return;
     }
     struct err err;
@@ -54,7 +55,8 @@ static void read_rules(struct arena *arena, const xmlNode *value, struct eocs_ac
         action->kind = EOCS_UNKNOWN;
         action->problem = "the value begins like XML and cannot be read as such";
     } else {
-        take_rules(action, &rules, iis_rules_read(arena, (const xmlNode *)doc, &rules));
+        bool is_read = iis_rules_read(arena, (const xmlNode *)doc, &rules);
+        take_rules(action, &rules, is_read);
     }
     xmlFreeDoc(doc);
 }

@@ -297,7 +297,9 @@ bool eocs_convert(const struct eocs_mitigation *mitigation, bool is_enforced,
     if (!check_kinds(mitigation, &n, err))
         return false;
     ret_files->items = calloc(n + 1, sizeof(struct eocs_file));
-    bool done = ret_files->items != NULL || err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    if (ret_files->items == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    bool done = true;
     for (size_t i = 0; i < mitigation->n_actions && done; i++) {
         const struct eocs_action *action = &mitigation->actions[i];
         for (size_t j = 0; j < action->n_rules && done; j++) {

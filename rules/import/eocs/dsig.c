@@ -15,6 +15,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_ready;
 
+/* NOLINTNEXTLINE(readability-function-size): the signature is the library's. */
 static void on_xmlsec_error(const char *file, int line, const char *function, const char *object,
                             const char *subject, int reason, const char *message)
 {

@@ -110,28 +110,41 @@ bool iis_pattern_is_always(enum iis_syntax syntax, const char *pattern)
     return false;
 }
 
-/* What follows a backslash, a parenthesis or a bracket decides whether both engines agree. */
+static bool is_plain_escape(char c)
+{
+    return c != '\0' && (!isalnum((unsigned char)c) || strchr("bBdDsSwWfnrtx", c) != NULL);
+}
+
+static bool is_plain_class(const char *at)
+{
+    return at[1] != ']' && !(at[1] == '^' && at[2] == ']');
+}
+
+/* "(", "(?:", "(?=" and "(?!" */
+static bool is_plain_group(const char *at)
+{
+    return at[1] != '*' && (at[1] != '?' || (at[2] != '\0' && strchr(":=!", at[2]) != NULL));
+}
+
+/* What follows a backslash, a bracket or a parenthesis decides whether both engines agree. */
 static const char *check_ecmascript(const char *pattern)
 {
     bool in_class = false;
     for (const char *at = pattern; *at != '\0'; at++) {
         if (*at == '\\') {
-            at++;
-            if (*at == '\0' ||
-                (isalnum((unsigned char)*at) && strchr("bBdDsSwWfnrtvx123456789", *at) == NULL))
+            if (!is_plain_escape(*++at))
                 return "a pattern has an escape that means something else here";
         } else if (in_class) {
-            if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '='))
-                return "a pattern has a class that means something else here";
+            if (*at == '[')
+                return "a pattern has a class in a class, which means something else here";
             in_class = *at != ']';
         } else if (*at == '[') {
             in_class = true;
-            if (at[1] == ']' || (at[1] == '^' && at[2] == ']'))
+            if (!is_plain_class(at))
                 return "a pattern has an empty class, which means something else here";
-        } else if (*at == '(' && at[1] == '?' && strchr(":=!", at[2]) == NULL) {
-            return "a pattern has a group that means something else here";
-        } else if (*at == '(' && at[1] == '*') {
-            return "a pattern has a group that means something else here";
+        } else if (*at == '(') {
+            if (!is_plain_group(at))
+                return "a pattern has a group that means something else here";
         } else if (strchr("*+?}", *at) != NULL && at[1] == '+') {
             return "a pattern repeats in a way that means something else here";
         }

@@ -65,6 +65,7 @@ static bool add_folder(X509_STORE *store, const char *path, int *n, struct err *
         return fail_anchor(err, "the folder cannot be read") || err_at(err, path, 0, 0);
     bool done = true;
     const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
     while (done && (entry = readdir(folder)) != NULL)
         if (is_certificate(entry->d_name))
             done = add_file(store, dirfd(folder), entry->d_name, n, err);

@@ -12,11 +12,9 @@ static int on_bytes(void *context, unsigned char *bytes, size_t len)
 /* made: what the yaml_*_event_initialize call has returned. The emitter takes the event. */
 static void emit(struct yaml_text *yaml, yaml_event_t *event, int made)
 {
-    if (made == 0)
-        yaml->is_failed = true;
-    else if (yaml->is_failed)
+    if (made != 0 && yaml->is_failed)
         yaml_event_delete(event);
-    else if (yaml_emitter_emit(&yaml->emitter, event) == 0)
+    else if (made == 0 || yaml_emitter_emit(&yaml->emitter, event) == 0)
         yaml->is_failed = true;
 }
 
