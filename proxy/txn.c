@@ -321,10 +321,7 @@ static enum step_result step_read_body(struct txn *txn)
         if (result == PARSE_REFUSED || txn->request.refusal.status != 0)
             return txn_refuse(txn, &txn->request.refusal);
         piece_queue_consume(&conn->in, used);
-        struct slice piece = slice_from(buf_slice(&txn->window), before);
-        counter_add(&conn->worker->stats.inspected_bytes, piece.len);
-        if (piece.len != 0)
-            (void)rules_check_body(txn->inspection, piece, false); /* the last call decides */
+        counter_add(&conn->worker->stats.inspected_bytes, txn->window.len - before);
     }
     if (txn->request.is_done || txn->window.len >= window)
         return txn_goto(txn, TXN_CHECK_BODY);
@@ -338,7 +335,7 @@ static enum step_result step_read_body(struct txn *txn)
 static enum step_result step_check_body(struct txn *txn)
 {
     uint64_t before = clock_now_us();
-    struct verdict verdict = rules_check_body(txn->inspection, slice_make(NULL, 0), true);
+    struct verdict verdict = rules_check_body(txn->inspection, buf_slice(&txn->window), true);
     txn->inspect_us += clock_now_us() - before;
     return txn_decide(txn, &verdict);
 }

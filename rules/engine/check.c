@@ -41,9 +41,10 @@ static void evaluate_rule(struct inspection *inspection, struct evaluation *eval
     if (truth == TRUTH_YES) {
         inspection_note_match(inspection, index, &witness);
     } else if (truth == TRUTH_UNKNOWN) {
-        if (rule->needs_body && !inspection->fields.has_body_bytes) {
+        if (rule->body_fields != 0 && !inspection->fields.has_body_bytes) {
             bit_set(inspection->pending, index);
             inspection->n_pending++;
+            inspection->body_fields |= rule->body_fields;
         } else {
             inspection->verdict.scan_failed = true;
         }
@@ -128,26 +129,38 @@ struct verdict rules_check_head(struct lease *lease, const struct request_head *
 
 /* ---- body */
 
-static void judge_body(struct inspection *inspection)
+/* What is made of the body lives in the lease's memory, and only until here is done: the hits
+ * copy what they show. */
+static void judge_body(struct inspection *inspection, struct slice body)
 {
-    bool is_seen = fields_add_body(&inspection->fields, buf_slice(&inspection->window)) &&
-                   scan_body(inspection->lease, &inspection->fields, inspection->bits);
+    struct lease *lease = inspection->lease;
+    struct arena arena;
+    arena_init(&arena, lease->body_memory, BODY_MEMORY_BYTES, LIMIT_BODY_MEMORY_BYTES);
+    bool is_seen = fields_add_body(&inspection->fields, body, body.len == LIMIT_BODY_WINDOW,
+                                   inspection->body_fields, &arena) &&
+                   scan_body(lease, &inspection->fields, inspection->bits);
     inspection->is_final = true;
     if (!is_seen)
         inspection->verdict.scan_failed = true;
     else
         evaluate_rules(inspection, inspection->pending);
+    fields_drop_body(&inspection->fields);
+    arena_done(&arena);
 }
 
 struct verdict rules_check_body(struct inspection *inspection, struct slice piece, bool last)
 {
-    if (!inspection->is_final && inspection->n_pending != 0) {
+    if (inspection->is_final || inspection->n_pending == 0)
+        return conclude(inspection);
+    if (last && inspection->window.len == 0) {
+        judge_body(inspection, slice_head(piece, LIMIT_BODY_WINDOW)); /* needs no copy */
+    } else {
         size_t room = LIMIT_BODY_WINDOW - inspection->window.len;
         if (!buf_append(&inspection->window, slice_head(piece, room))) {
             inspection->verdict.scan_failed = true;
             inspection->is_final = true;
         } else if (last || inspection->window.len == LIMIT_BODY_WINDOW) {
-            judge_body(inspection);
+            judge_body(inspection, buf_slice(&inspection->window));
         }
     }
     return conclude(inspection);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "body/xml.h"
 #include "engine/pattern.h"
 
 #include "stopgap/banned.h"
@@ -23,14 +24,14 @@ static bool no_memory(struct err *err)
 
 /* ---- one rule */
 
-static bool tree_needs_body(const struct cond *cond)
+static uint32_t body_fields_of(const struct cond *cond)
 {
-    if (cond->node->kind == NODE_TEST)
-        return field_needs_body(cond->node->field);
+    uint32_t fields = 0;
+    if (cond->node->kind == NODE_TEST && field_needs_body(cond->node->field))
+        fields = (uint32_t)1 << cond->node->field;
     for (size_t i = 0; i < cond->n_children; i++)
-        if (tree_needs_body(&cond->children[i]))
-            return true;
-    return false;
+        fields |= body_fields_of(&cond->children[i]);
+    return fields;
 }
 
 static bool join_cves(const struct rule *rule, struct arena *memory, const char **ret_text)
@@ -89,7 +90,7 @@ static bool compile_rule(struct ruleset *set, struct pattern_table *table, size_
         if (compiled->when_response == NULL)
             return false;
     }
-    compiled->needs_body = tree_needs_body(compiled->when);
+    compiled->body_fields = body_fields_of(compiled->when);
     if (!describe(compiled, &set->memory) || !guard_choose(table, compiled, &set->memory))
         return no_memory(err);
     return true;
@@ -187,6 +188,7 @@ struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
         ruleset_unref(set);
         return NULL;
     }
+    xml_init();
     pattern_table_init(&table, &set->memory);
     bool is_done = compile_all(set, &table, err);
     pattern_table_done(&table);

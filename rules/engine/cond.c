@@ -94,11 +94,14 @@ static bool compile_networks(const struct cond_context *context, struct cond *co
 static bool compile_anomalies(struct cond *cond, struct err *err)
 {
     bool is_exact = cond->node->op == OP_EQUALS || cond->node->op == OP_ONE_OF;
+    bool is_of_body = cond->node->field == FIELD_BODY_ANOMALY;
     for (size_t i = 0; i < cond->n_literals && is_exact; i++) {
-        uint32_t bit = view_anomaly_bit(cond->literals[i]);
+        uint32_t bit =
+            is_of_body ? body_anomaly_bit(cond->literals[i]) : view_anomaly_bit(cond->literals[i]);
         if (bit == 0)
             return err_set(err, ERR_COMPILE, "E_LINT",
-                           "'%.100s' is no anomaly; see rules/view/view.h", cond->literals[i].ptr);
+                           "'%.100s' is no %s; rules/README.md lists them", cond->literals[i].ptr,
+                           field_word(cond->node->field));
         cond->anomalies |= bit;
     }
     if (!is_exact || cond->node->is_negated)
@@ -194,7 +197,8 @@ static bool compile_input(const struct cond_context *context, struct cond *cond,
 static void add_literal_pattern(const struct cond_context *context, struct cond *cond)
 {
     const struct node *node = cond->node;
-    bool is_text = node->field != FIELD_CLIENT && node->field != FIELD_ANOMALY;
+    bool is_text = node->field != FIELD_CLIENT && node->field != FIELD_ANOMALY &&
+                   node->field != FIELD_BODY_ANOMALY;
     if (node->is_negated || context->is_response || !is_text)
         return;
     cond->patterns[0] = pattern_add_literals(context->table, cond->literals, cond->n_literals,
@@ -238,7 +242,7 @@ static bool compile_test(const struct cond_context *context, struct cond *cond, 
     case OP_COUNT:
         break;
     }
-    if (is_done && node->field == FIELD_ANOMALY)
+    if (is_done && (node->field == FIELD_ANOMALY || node->field == FIELD_BODY_ANOMALY))
         is_done = compile_anomalies(cond, err);
     /* A search through a body is dear; where its bit is known, it need not be done. */
     if (field_needs_body(node->field))

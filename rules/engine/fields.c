@@ -1,4 +1,4 @@
-/* Decoded values of headers, cookies and body, made only where rules look and bytes differ. */
+/* Decoded values of headers and cookies, made only where rules look and bytes differ. */
 #include "engine/fields.h"
 
 #include "stopgap/banned.h"
@@ -125,44 +125,6 @@ bool fields_init(struct fields *fields, const struct ruleset *set, const struct 
             fields->views.view[view].is_same &&
             values_are_same(fields->header_values, head->n_fields, (enum view_id)view) &&
             values_are_same(fields->cookie_values, fields->views.n_cookies, (enum view_id)view);
-    return true;
-}
-
-/* ---- body */
-
-/* ASP.NET parses a form only under its media type; a body that names none may be one to others. */
-static bool may_be_form(const struct request_head *head)
-{
-    bool has_type = false;
-    for (size_t i = 0; i < head->n_fields; i++) {
-        struct slice value = head->fields[i].value;
-        if (!slice_equal_nocase(head->fields[i].name, SLICE("Content-Type")))
-            continue;
-        has_type = true;
-        for (size_t at = 0; at < value.len; at++)
-            if (slice_starts_with_nocase(slice_from(value, at), SLICE("x-www-form-urlencoded")))
-                return true;
-    }
-    return !has_type;
-}
-
-bool fields_add_body(struct fields *fields, struct slice body)
-{
-    bool is_form = fields->set->wants_form && body.len != 0 && may_be_form(fields->head);
-    bool is_coded = is_encoded(body);
-    for (int i = 0; i < VIEW_COUNT; i++) {
-        enum view_id view = (enum view_id)i;
-        fields->body[view] = body;
-        if (is_coded && !view_decode_value(body, view, fields->arena, &fields->body[view]))
-            return false;
-        if (is_form && !view_form_fields(body, view, fields->arena, &fields->form[view],
-                                         &fields->n_form[view]))
-            return false;
-        /* Form values also differ by "+"; only without a form is the body alone the measure. */
-        if (view != VIEW_RAW && (is_form || !slice_equal(fields->body[view], fields->body[i - 1])))
-            fields->is_same[view] = false;
-    }
-    fields->has_body_bytes = true;
     return true;
 }
 

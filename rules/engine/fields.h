@@ -3,6 +3,15 @@
 
 #include "engine/private.h"
 
+enum { MAX_BODY_TEXTS = 4 }; /* as sent, decompressed, each made UTF-8 */
+
+/* One reading of the body, with its fields where it is a form. */
+struct body_text {
+    struct slice view[VIEW_COUNT];
+    const struct named_value *form[VIEW_COUNT];
+    size_t n_form[VIEW_COUNT];
+};
+
 struct fields {
     const struct ruleset *set;
     const struct request_head *head;
@@ -13,9 +22,11 @@ struct fields {
     struct slice *cookie_values[VIEW_COUNT];
     bool is_same[VIEW_COUNT]; /* nothing differs from the view before: need not be evaluated */
     bool has_body_bytes;      /* the three below are known */
-    struct slice body[VIEW_COUNT];
-    const struct named_value *form[VIEW_COUNT];
-    size_t n_form[VIEW_COUNT];
+    struct body_text texts[MAX_BODY_TEXTS];
+    size_t n_texts;
+    struct body_values values; /* in JSON, XML, multipart */
+    struct arena *body_arena;
+    uint32_t body_wanted;                 /* bits of fields that were read */
     struct slice *inputs;                 /* [n_inputs][IIS_MAX_VALUES] of the set */
     unsigned char *n_input_values;        /* [n_inputs] */
     const struct response_head *response; /* NULL while a request is judged */
@@ -25,8 +36,17 @@ struct fields {
 MUST_USE bool fields_init(struct fields *fields, const struct ruleset *set,
                           const struct request_head *head, struct arena *arena);
 
-/* Add the body. False: no memory. */
-MUST_USE bool fields_add_body(struct fields *fields, struct slice body);
+/* Add the window of the body.
+ *
+ * wanted  bits: what of it is tested (1 << FIELD_FORM, ...); the rest is not read
+ * is_cut  the body goes on behind the window
+ * arena   for what is made of it; fields of the body must not be asked for after it
+ * False: no memory. */
+MUST_USE bool fields_add_body(struct fields *fields, struct slice body, bool is_cut,
+                              uint32_t wanted, struct arena *arena);
+
+/* Forget the body, whose memory ends. */
+void fields_drop_body(struct fields *fields);
 
 static inline struct slice fields_header(const struct fields *fields, size_t index,
                                          enum view_id view)
@@ -52,6 +72,8 @@ struct field_walk {
     const struct cond *cond;
     enum view_id view;
     size_t next;
+    size_t next_text;               /* of the body's readings */
+    const struct body_chunk *chunk; /* that `next` is in */
     char text[64]; /* of a value that has no bytes of its own: an address, a status */
 };
 

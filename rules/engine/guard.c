@@ -175,8 +175,8 @@ static void note_test(struct ruleset *set, const struct cond *cond)
         note_field(set, cond, &set->cookies);
     else if (field == FIELD_ARG)
         note_field(set, cond, &set->args);
-    else if (field == FIELD_FORM)
-        set->wants_form = true;
+    else if (field >= FIELD_JSON_KEY && field <= FIELD_MULTIPART)
+        note_field(set, cond, &set->body_names[field - FIELD_JSON_KEY]);
     else if (field == FIELD_HEADER_NAME)
         set->headers.all_names = set->headers.all_names || is_scanned;
     else if (field == FIELD_COOKIE_NAME)

@@ -45,6 +45,10 @@ static bool is_secret(const struct witness *witness)
         return !cookie_is_public(witness->cond->name);
     case FIELD_ARG:
     case FIELD_FORM:
+    case FIELD_JSON:
+    case FIELD_XML_TEXT:
+    case FIELD_XML_ATTR:
+    case FIELD_MULTIPART:
         return names_secret(name);
     case FIELD_IIS_INPUT: /* any of "{HTTP_COOKIE}", "{HTTP_AUTHORIZATION}", "{QUERY_STRING}" */
         return names_secret(name) || names_secret(witness->value.value) ||
@@ -62,6 +66,13 @@ static bool is_secret(const struct witness *witness)
     case FIELD_VDIR:
     case FIELD_CLIENT:
     case FIELD_ANOMALY:
+    case FIELD_FORM_NAME:
+    case FIELD_JSON_KEY:
+    case FIELD_XML_ELEMENT:
+    case FIELD_XML_ATTRIBUTE:
+    case FIELD_MULTIPART_NAME:
+    case FIELD_MULTIPART_FILENAME:
+    case FIELD_BODY_ANOMALY:
     case FIELD_STATUS:
     case FIELD_RESPONSE_HEADER:
     case FIELD_COUNT:

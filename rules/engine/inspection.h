@@ -12,6 +12,7 @@ struct inspection {
     uint64_t *candidates; /* rules to evaluate */
     uint64_t *pending;    /* rules that the body decides */
     size_t n_pending;
+    uint32_t body_fields;               /* what those rules test of the body */
     struct rule_hit *hits;              /* [LIMIT_HITS_PER_REQUEST], NULL before the first */
     uint32_t edits[LIMIT_HEADER_EDITS]; /* response rules whose request part is true, in order */
     size_t n_edits;

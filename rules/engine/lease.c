@@ -22,6 +22,10 @@ static bool lease_alloc(struct lease *lease, const struct ruleset *set)
     /* Without JIT there is no stack, and none is needed. */
     if (lease->jit_stack != NULL)
         pcre2_jit_stack_assign(lease->match_context, NULL, lease->jit_stack);
+    for (size_t i = 0; i < set->n_rules && lease->body_memory == NULL; i++)
+        if (set->rules[i].body_fields != 0 &&
+            (lease->body_memory = malloc(BODY_MEMORY_BYTES)) == NULL)
+            return false;
     return set->scratch == NULL || hs_clone_scratch(set->scratch, &lease->scratch) == HS_SUCCESS;
 }
 
@@ -31,6 +35,7 @@ static void lease_destroy(struct lease *lease)
     pcre2_match_data_free(lease->match_data);
     pcre2_match_context_free(lease->match_context);
     pcre2_jit_stack_free(lease->jit_stack);
+    free(lease->body_memory);
     free(lease->hits);
     free(lease);
 }

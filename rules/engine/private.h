@@ -6,6 +6,7 @@
  * without hits costs the scan and a look at empty words, however many rules there are. */
 #pragma once
 
+#include "body/values.h"
 #include "engine/engine.h"
 #include "view/iis.h"
 #include "view/view.h"
@@ -21,7 +22,12 @@ enum {
     MAX_PARTS = 4,          /* patterns of one regex; each further lookahead only confirms */
     MAX_GUARD = 512,        /* bits of one guard; a rule that needs more is always evaluated */
     INTEREST_WORDS = 64,
+    BODY_MEMORY_BYTES = 256 * 1024, /* a usual body with its values; more comes from malloc */
 };
+
+_Static_assert(FIELD_COUNT <= 32, "sets of fields are kept as bits");
+_Static_assert((int)FIELD_MULTIPART - (int)FIELD_JSON_KEY == (int)BODY_MULTIPART,
+               "the fields stand in the order of the kinds");
 
 /* One expression of a database, or (text NULL) a fact that no scan finds. */
 struct pattern {
@@ -76,7 +82,7 @@ struct compiled_rule {
     struct rule_info info;
     struct slice first_cve;
     bool is_response;
-    bool needs_body;
+    uint32_t body_fields; /* bits: fields of the body that it tests */
 };
 
 /* Which fields of a class (headers, cookies, arguments) must be shown to the scan. */
@@ -104,9 +110,9 @@ struct ruleset {
     struct interest headers;
     struct interest cookies;
     struct interest args;
-    bool wants_form;
     struct iis_slot *inputs; /* newest first */
     size_t n_inputs;
+    struct interest body_names[BODY_KIND_COUNT]; /* of values in JSON, XML, multipart */
 
     struct arena memory; /* conditions, patterns, index */
     void *first_chunk;
@@ -124,7 +130,8 @@ struct lease {
     pcre2_match_context *match_context;
     pcre2_jit_stack *jit_stack;
     size_t n_holders;
-    uint64_t *hits; /* [n_rules], written by the worker only */
+    void *body_memory; /* BODY_MEMORY_BYTES for the inspection of one body; NULL: no rule asks */
+    uint64_t *hits;    /* [n_rules], written by the worker only */
 };
 
 /* What a pattern table collects while rules are compiled. */

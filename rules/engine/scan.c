@@ -97,11 +97,29 @@ static void add_rest(struct subject *subject, const struct fields *fields)
         add_line(subject, hosts[i]);
 }
 
-static void add_forms(struct subject *subject, const struct fields *fields)
+static void add_form(struct subject *subject, const struct body_text *text)
 {
     for (int view = 0; view < VIEW_COUNT; view++)
-        for (size_t i = 0; i < fields->n_form[view]; i++)
-            add_line(subject, fields->form[view][i].value);
+        for (size_t i = 0; i < text->n_form[view]; i++) {
+            add_line(subject, text->form[view][i].name);
+            add_line(subject, text->form[view][i].value);
+        }
+}
+
+static void add_body_value(struct subject *subject, const struct body_value *value)
+{
+    for (int view = 0; view < VIEW_COUNT; view++)
+        if (view == VIEW_RAW || !slice_equal(value->value[view], value->value[view - 1]))
+            add_line(subject, value->value[view]);
+}
+
+static void add_body(struct subject *subject, const struct fields *fields)
+{
+    for (size_t i = 0; i < fields->n_texts; i++)
+        add_form(subject, &fields->texts[i]);
+    for (const struct body_chunk *chunk = fields->values.first; chunk != NULL; chunk = chunk->next)
+        for (size_t i = 0; i < chunk->n; i++)
+            add_body_value(subject, &chunk->values[i]);
 }
 
 static void add_inputs(struct subject *subject, const struct fields *fields)
@@ -122,13 +140,13 @@ static void add_head(struct subject *subject, const struct fields *fields)
 }
 
 /* Lay out what `add` adds. Most requests fit at once; the others are measured by the first try. */
-static bool subject_build(const struct fields *fields,
+static bool subject_build(const struct fields *fields, struct arena *arena,
                           void (*add)(struct subject *, const struct fields *),
                           struct subject *ret_subject)
 {
     struct subject subject = {.capacity = USUAL_SUBJECT_BYTES};
     for (int attempt = 0; attempt < 2; attempt++) {
-        subject.ptr = arena_alloc(fields->arena, subject.capacity);
+        subject.ptr = arena_alloc(arena, subject.capacity);
         if (subject.ptr == NULL)
             return false;
         subject.len = 0;
@@ -168,8 +186,18 @@ bool scan_head(struct lease *lease, const struct fields *fields, uint64_t *bits)
     if (fields->set->head_database == NULL)
         return true;
     struct subject subject;
-    return subject_build(fields, add_head, &subject) &&
+    return subject_build(fields, fields->arena, add_head, &subject) &&
            scan(lease, fields->set->head_database, slice_make(subject.ptr, subject.len), bits);
+}
+
+static bool scan_text(struct lease *lease, const struct body_text *text, uint64_t *bits)
+{
+    for (int i = 0; i < VIEW_COUNT; i++) {
+        bool is_new = i == VIEW_RAW || !slice_equal(text->view[i], text->view[i - 1]);
+        if (is_new && !scan(lease, lease->set->body_database, text->view[i], bits))
+            return false;
+    }
+    return true;
 }
 
 bool scan_body(struct lease *lease, const struct fields *fields, uint64_t *bits)
@@ -177,14 +205,11 @@ bool scan_body(struct lease *lease, const struct fields *fields, uint64_t *bits)
     const hs_database_t *database = fields->set->body_database;
     if (database == NULL)
         return true;
-    for (int i = 0; i < VIEW_COUNT; i++) {
-        bool is_new = i == VIEW_RAW || !slice_equal(fields->body[i], fields->body[i - 1]);
-        if (is_new && !scan(lease, database, fields->body[i], bits))
-            return false;
-    }
-    if (!fields->set->wants_form)
-        return true;
+    if ((fields->body_wanted & (uint32_t)1 << FIELD_BODY) != 0)
+        for (size_t i = 0; i < fields->n_texts; i++)
+            if (!scan_text(lease, &fields->texts[i], bits))
+                return false;
     struct subject subject;
-    return subject_build(fields, add_forms, &subject) &&
+    return subject_build(fields, fields->body_arena, add_body, &subject) &&
            scan(lease, database, slice_make(subject.ptr, subject.len), bits);
 }

@@ -93,10 +93,13 @@ static bool walk_hosts(struct field_walk *walk, struct named_value *ret_value)
 
 static bool walk_anomalies(struct field_walk *walk, struct named_value *ret_value)
 {
+    bool is_of_body = walk->cond->node->field == FIELD_BODY_ANOMALY;
+    uint32_t anomalies =
+        is_of_body ? walk->fields->values.anomalies : walk->fields->views.anomalies;
     while (walk->next < 32) {
         uint32_t bit = (uint32_t)1 << walk->next++;
-        const char *name = view_anomaly_name(bit);
-        if ((walk->fields->views.anomalies & bit) == 0 || name == NULL)
+        const char *name = is_of_body ? body_anomaly_name(bit) : view_anomaly_name(bit);
+        if ((anomalies & bit) == 0 || name == NULL)
             continue;
         *ret_value = (struct named_value){.value = slice_str(name)};
         return true;
@@ -141,8 +144,43 @@ static bool walk_query(struct field_walk *walk, struct named_value *ret_value)
 
 static bool walk_body(struct field_walk *walk, struct named_value *ret_value)
 {
-    struct slice body = walk->fields->body[walk->view];
-    return body.len != 0 && yield_once(walk, body, ret_value);
+    if (walk->next == walk->fields->n_texts)
+        return false;
+    *ret_value = (struct named_value){.value = walk->fields->texts[walk->next++].view[walk->view]};
+    return true;
+}
+
+static bool walk_forms(struct field_walk *walk, struct named_value *ret_value)
+{
+    for (; walk->next_text < walk->fields->n_texts; walk->next_text++, walk->next = 0) {
+        const struct body_text *text = &walk->fields->texts[walk->next_text];
+        if (!walk_pairs(walk, text->form[walk->view], text->n_form[walk->view], ret_value))
+            continue;
+        if (walk->cond->node->field == FIELD_FORM_NAME)
+            *ret_value = (struct named_value){.value = ret_value->name};
+        return true;
+    }
+    return false;
+}
+
+static bool walk_body_values(struct field_walk *walk, struct named_value *ret_value)
+{
+    /* The fields stand in the order of the kinds. */
+    enum body_kind kind = (enum body_kind)(walk->cond->node->field - FIELD_JSON_KEY);
+    if (walk->chunk == NULL)
+        walk->chunk = walk->fields->values.first;
+    for (; walk->chunk != NULL; walk->chunk = walk->chunk->next, walk->next = 0) {
+        while (walk->next < walk->chunk->n) {
+            const struct body_value *value = &walk->chunk->values[walk->next++];
+            if (value->kind != kind || !is_named(walk->cond, value->name))
+                continue;
+            *ret_value = (struct named_value){value->name, value->value[walk->view]};
+            return true;
+        }
+        if (walk->chunk->next == NULL)
+            return false;
+    }
+    return false;
 }
 
 bool field_walk_next(struct field_walk *walk, struct named_value *ret_value)
@@ -162,7 +200,18 @@ bool field_walk_next(struct field_walk *walk, struct named_value *ret_value)
     case FIELD_ARG:
         return walk_pairs(walk, view->args, view->n_args, ret_value);
     case FIELD_FORM:
-        return walk_pairs(walk, fields->form[walk->view], fields->n_form[walk->view], ret_value);
+    case FIELD_FORM_NAME:
+        return walk_forms(walk, ret_value);
+    case FIELD_JSON_KEY:
+    case FIELD_JSON:
+    case FIELD_XML_ELEMENT:
+    case FIELD_XML_ATTRIBUTE:
+    case FIELD_XML_TEXT:
+    case FIELD_XML_ATTR:
+    case FIELD_MULTIPART_NAME:
+    case FIELD_MULTIPART_FILENAME:
+    case FIELD_MULTIPART:
+        return walk_body_values(walk, ret_value);
     case FIELD_HEADER:
         return walk_headers(walk, fields->head->fields, fields->head->n_fields, ret_value);
     case FIELD_RESPONSE_HEADER:
@@ -183,6 +232,7 @@ bool field_walk_next(struct field_walk *walk, struct named_value *ret_value)
     case FIELD_CLIENT:
         return walk_client(walk, ret_value);
     case FIELD_ANOMALY:
+    case FIELD_BODY_ANOMALY:
         return walk_anomalies(walk, ret_value);
     case FIELD_IIS_INPUT:
         return walk_inputs(walk, ret_value);

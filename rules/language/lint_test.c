@@ -29,7 +29,18 @@ static const struct field_traits {
     [FIELD_COOKIE] = {OPS_TEXT, NAME_MAY},
     [FIELD_COOKIE_NAME] = {OPS_TEXT, NAME_NEVER},
     [FIELD_FORM] = {OPS_TEXT, NAME_MAY},
+    [FIELD_FORM_NAME] = {OPS_TEXT, NAME_NEVER},
     [FIELD_BODY] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_BODY_ANOMALY] = {OPS_WORD, NAME_NEVER},
+    [FIELD_JSON] = {OPS_TEXT, NAME_MAY},
+    [FIELD_JSON_KEY] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_XML_ELEMENT] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_XML_ATTRIBUTE] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_XML_TEXT] = {OPS_TEXT, NAME_MAY},
+    [FIELD_XML_ATTR] = {OPS_TEXT, NAME_MAY},
+    [FIELD_MULTIPART] = {OPS_TEXT, NAME_MAY},
+    [FIELD_MULTIPART_NAME] = {OPS_TEXT, NAME_NEVER},
+    [FIELD_MULTIPART_FILENAME] = {OPS_TEXT, NAME_NEVER},
     [FIELD_HOST] = {OPS_TEXT, NAME_NEVER},
     [FIELD_VDIR] = {OPS_TEXT, NAME_NEVER},
     [FIELD_CLIENT] = {OPS_ADDRESS, NAME_NEVER},
@@ -109,9 +120,10 @@ static bool lint_operand(const struct convert *convert, const struct node *node,
                             "'%.60s' is not a network; write 192.0.2.0/24 or 2001:db8::/32", text);
     if (node->field == FIELD_STATUS)
         return convert_number(convert->report, text, path, any_status, &status);
-    if (node->field == FIELD_ANOMALY && !text_is_id(text))
+    bool is_anomaly = node->field == FIELD_ANOMALY || node->field == FIELD_BODY_ANOMALY;
+    if (is_anomaly && !text_is_id(text))
         return report_value(convert->report, ERR_SYNTAX, path,
-                            "'%.60s' is not an anomaly; rules/view/view.h lists them", text);
+                            "'%.60s' is not an anomaly; rules/README.md lists them", text);
     return true;
 }
 

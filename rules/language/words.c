@@ -19,7 +19,18 @@ const char *const field_words[FIELD_COUNT] = {
     [FIELD_COOKIE] = "cookie",
     [FIELD_COOKIE_NAME] = "cookie_name",
     [FIELD_FORM] = "form",
+    [FIELD_FORM_NAME] = "form_name",
     [FIELD_BODY] = "body",
+    [FIELD_BODY_ANOMALY] = "body_anomaly",
+    [FIELD_JSON] = "json",
+    [FIELD_JSON_KEY] = "json_key",
+    [FIELD_XML_ELEMENT] = "xml_element",
+    [FIELD_XML_ATTRIBUTE] = "xml_attribute",
+    [FIELD_XML_TEXT] = "xml_text",
+    [FIELD_XML_ATTR] = "xml_attr",
+    [FIELD_MULTIPART] = "multipart",
+    [FIELD_MULTIPART_NAME] = "multipart_name",
+    [FIELD_MULTIPART_FILENAME] = "multipart_filename",
     [FIELD_HOST] = "host",
     [FIELD_VDIR] = "vdir",
     [FIELD_CLIENT] = "client",
@@ -74,9 +85,14 @@ bool action_is_response(enum rule_action action)
 bool field_has_views(enum field_id field)
 {
     static const bool has_views[FIELD_COUNT] = {
-        [FIELD_TARGET] = true, [FIELD_PATH] = true,     [FIELD_QUERY] = true,
-        [FIELD_ARG] = true,    [FIELD_ARG_NAME] = true, [FIELD_HEADER] = true,
-        [FIELD_COOKIE] = true, [FIELD_FORM] = true,     [FIELD_BODY] = true,
+        [FIELD_TARGET] = true,         [FIELD_PATH] = true,
+        [FIELD_QUERY] = true,          [FIELD_ARG] = true,
+        [FIELD_ARG_NAME] = true,       [FIELD_HEADER] = true,
+        [FIELD_COOKIE] = true,         [FIELD_FORM] = true,
+        [FIELD_BODY] = true,           [FIELD_FORM_NAME] = true,
+        [FIELD_JSON] = true,           [FIELD_XML_TEXT] = true,
+        [FIELD_XML_ATTR] = true,       [FIELD_MULTIPART] = true,
+        [FIELD_MULTIPART_NAME] = true, [FIELD_MULTIPART_FILENAME] = true,
     };
     assert(field < FIELD_COUNT);
     return has_views[field];
@@ -84,7 +100,7 @@ bool field_has_views(enum field_id field)
 
 bool field_needs_body(enum field_id field)
 {
-    return field == FIELD_FORM || field == FIELD_BODY;
+    return field >= FIELD_FORM && field <= FIELD_BODY_ANOMALY;
 }
 
 bool field_is_response(enum field_id field)

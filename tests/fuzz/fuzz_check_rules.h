@@ -23,6 +23,13 @@ static const char *const fuzz_check_conditions[] = {
     "{all: [{field: path, starts_with: /ews}, {field: body, regex: '<m:evil[0-9]>'}]}",
     "{all: [{none: [{field: body, contains: 'a<b'}]}, {field: path, contains: x}]}",
     "{field: form, name: p, regex: '^a b'}",
+    "{field: json, name: k, regex: '^a.?b$'}",
+    "{field: json_key, equals: k}",
+    "{all: [{field: xml_element, equals: a}, {field: xml_text, name: b, not_regex: '^[a-z]+$'}]}",
+    "{field: xml_attr, ends_with: 'a/b'}",
+    "{field: multipart, name: k, contains: '<%'}",
+    "{field: multipart_filename, regex: '[.]aspx$'}",
+    "{field: body_anomaly, one_of: [encoding_bomb, xml_dtd, json_invalid]}",
     "{none: [{field: host, regex: '^[a-z.]+$'}]}",
 };
 

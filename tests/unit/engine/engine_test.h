@@ -28,6 +28,7 @@ struct test_request {
     const char *target;                    /* "/" when NULL */
     const char *headers[MAX_TEST_HEADERS]; /* "Name: value" */
     const char *body;
+    size_t body_len;    /* where the body holds zeros; 0: it ends at the first */
     const char *client; /* "192.0.2.1" when NULL */
 };
 
@@ -126,8 +127,11 @@ static inline bool test_matches(struct test_set *set, const struct test_request 
     bool expected[64];
     assert_true(ruleset_n_rules(set->set) <= 64);
     test_head_init(&head, request);
-    struct trial trial = {
-        .head = &head.head, .body = slice_str(request->body), .response = &response};
+    struct trial trial = {.head = &head.head,
+                          .body = request->body_len != 0
+                                      ? slice_make(request->body, request->body_len)
+                                      : slice_str(request->body),
+                          .response = &response};
     if (!ruleset_try(set->lease, &trial, matched))
         fail_msg("%s: could not be judged", name);
     trial.is_exhaustive = true;

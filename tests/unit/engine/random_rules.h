@@ -48,6 +48,19 @@ static inline void random_test(struct random *random, struct buf *out)
                                          "cookie",
                                          "header, name: X-A",
                                          "body",
+                                         "json",
+                                         "json, name: k",
+                                         "json_key",
+                                         "xml_element",
+                                         "xml_attribute",
+                                         "xml_text",
+                                         "xml_text, name: a",
+                                         "xml_attr, name: k",
+                                         "multipart",
+                                         "multipart, name: k",
+                                         "multipart_name",
+                                         "multipart_filename",
+                                         "form_name",
                                          "cookie_name",
                                          "form",
                                          "host",
@@ -115,9 +128,12 @@ static inline void random_test(struct random *random, struct buf *out)
 
 static inline void random_node(struct random *random, struct buf *out, unsigned depth)
 {
-    static const char *const odd[] = {
-        "{field: anomaly, equals: encoded_slash}", "{field: anomaly, not_equals: dot_segment}",
-        "{field: client, in_cidr: [192.0.2.0/24]}", "{field: client, not_in_cidr: [192.0.2.0/31]}"};
+    static const char *const odd[] = {"{field: anomaly, equals: encoded_slash}",
+                                      "{field: anomaly, not_equals: dot_segment}",
+                                      "{field: client, in_cidr: [192.0.2.0/24]}",
+                                      "{field: body_anomaly, equals: json_invalid}",
+                                      "{field: body_anomaly, not_equals: xml_dtd}",
+                                      "{field: client, not_in_cidr: [192.0.2.0/31]}"};
     static const char *const kinds[] = {"all", "any", "none", "all", "any"};
     uint32_t die = random_next(random) % 12;
     if (depth == 0 || die < 5) {
@@ -161,8 +177,19 @@ static inline void random_request(struct random *random, struct buf *out,
         "X-A: a",  "X-A: ab",     "X-A: a%2fb",        "x-a: x",
         "X-B: ab", "Cookie: k=a", "Cookie: k=ab; b=x", "Cookie: email=a%2fb; K=1b",
         "X-A:",    "Email: ab",   "Cookie: k=%2561b",  "Content-Type: text/xml"};
-    static const char *const bodies[] = {"k=ab",  "k=a%62&b=x", "<a>ab</a>", "x",
-                                         "k=A+B", "q=a%2fb",    "aab",       "k=%2561b"};
+    static const char *const bodies[] = {"k=ab",
+                                         "k=a%62&b=x",
+                                         "<a>ab</a>",
+                                         "x",
+                                         "k=A+B",
+                                         "q=a%2fb",
+                                         "aab",
+                                         "k=%2561b",
+                                         "{\"k\":\"a%62\",\"b\":[\"x\",\"1b\"]}",
+                                         "<x k='ab'><a>a%2562</a>\naab<![CDATA[x]]></x>",
+                                         "--K\r\nContent-Disposition: form-data; name=\"k\"; "
+                                         "filename=\"a/b\"\r\n\r\na%62\r\n--K--",
+                                         "{\"k\":\"ab\n"};
     static const char *const clients[] = {"192.0.2.1", "192.0.2.200", "2001:db8::1"};
     *ret_request =
         (struct test_request){.method = PICK(random, methods), .client = PICK(random, clients)};

@@ -1,0 +1,242 @@
+/* XML by libxml2's SAX2 events, without a tree. */
+#include "body/xml.h"
+
+#include <libxml/parser.h>
+#include <libxml/parserInternals.h>
+
+#include "stopgap/limits.h"
+
+#include "stopgap/banned.h"
+
+/* An element that is open. */
+struct element {
+    struct slice name;
+    size_t text_start; /* of its text in xml_reader.text */
+    bool is_wanted;
+    bool has_children;
+};
+
+/* The texts of open elements lie behind each other: the text of a child is cut off again when it
+ * ends, so the text of its parent goes on where it was. */
+struct xml_reader {
+    struct body_values *values;
+    xmlParserCtxtPtr parser;
+    struct element *open; /* [LIMIT_XML_DEPTH] */
+    size_t depth;
+    char *text; /* [LIMIT_BODY_WINDOW] */
+    size_t text_len;
+    bool is_stopped;
+};
+
+void xml_init(void)
+{
+    xmlInitParser();
+}
+
+static void stop(struct xml_reader *reader)
+{
+    reader->is_stopped = true;
+    xmlStopParser(reader->parser);
+}
+
+static struct slice name_of(const xmlChar *name)
+{
+    return slice_str((const char *)name);
+}
+
+/* libxml2's strings end with its parser. */
+static bool add_copy(struct xml_reader *reader, enum body_kind kind, struct slice name,
+                     struct slice value)
+{
+    struct body_values *values = reader->values;
+    if (!body_values_want(values, kind, name))
+        return true;
+    struct slice own_name = name.len != 0 ? body_values_copy(values, name) : SLICE("");
+    struct slice own_value = body_values_copy(values, value);
+    return own_name.ptr != NULL && own_value.ptr != NULL &&
+           body_values_add(values, kind, own_name, own_value);
+}
+
+/* ---- events */
+
+/* libxml2 gives five pointers for each attribute: local name, prefix, namespace, value, end. */
+static bool add_attributes(struct xml_reader *reader, int n, const xmlChar **attributes)
+{
+    for (int i = 0; i < n; i++, attributes += 5) {
+        struct slice name = name_of(attributes[0]);
+        struct slice value =
+            slice_make((const char *)attributes[3], (size_t)(attributes[4] - attributes[3]));
+        if (!add_copy(reader, BODY_XML_ATTRIBUTE, SLICE(""), name) ||
+            !add_copy(reader, BODY_XML_ATTR, name, value))
+            return false;
+    }
+    return true;
+}
+
+static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri,
+                     int n_namespaces, const xmlChar **namespaces, int n_attributes,
+                     int n_defaulted, const xmlChar **attributes)
+{
+    struct xml_reader *reader = ctx;
+    struct slice name = name_of(local);
+    (void)prefix;
+    (void)uri;
+    (void)n_namespaces;
+    (void)namespaces;
+    (void)n_defaulted;
+    if (reader->is_stopped)
+        return;
+    if (reader->depth == LIMIT_XML_DEPTH) {
+        reader->values->anomalies |= BODY_XML_INVALID;
+        stop(reader);
+        return;
+    }
+    if (reader->depth != 0)
+        reader->open[reader->depth - 1].has_children = true;
+    struct element *element = &reader->open[reader->depth++];
+    *element = (struct element){
+        .name = name,
+        .text_start = reader->text_len,
+        .is_wanted = body_values_want(reader->values, BODY_XML_TEXT, name),
+    };
+    if (!add_copy(reader, BODY_XML_ELEMENT, SLICE(""), name) ||
+        !add_attributes(reader, n_attributes, attributes))
+        stop(reader);
+}
+
+static void on_text(void *ctx, const xmlChar *bytes, int len)
+{
+    struct xml_reader *reader = ctx;
+    struct slice text = slice_make((const char *)bytes, len > 0 ? (size_t)len : 0);
+    if (reader->depth == 0 || !reader->open[reader->depth - 1].is_wanted)
+        return;
+    text = slice_head(text, LIMIT_BODY_WINDOW - reader->text_len);
+    if (text.len != 0)
+        memcpy(reader->text + reader->text_len, text.ptr, text.len);
+    reader->text_len += text.len;
+}
+
+static bool is_blank(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (strchr(" \t\r\n", text.ptr[i]) == NULL || text.ptr[i] == '\0')
+            return false;
+    return true;
+}
+
+static void close_element(struct xml_reader *reader, bool is_cut_off)
+{
+    const struct element *element = &reader->open[--reader->depth];
+    struct slice text =
+        slice_make(reader->text + element->text_start, reader->text_len - element->text_start);
+    reader->text_len = element->text_start;
+    bool is_layout = (element->has_children || is_cut_off) && is_blank(text);
+    if (element->is_wanted && !is_layout && !add_copy(reader, BODY_XML_TEXT, element->name, text))
+        stop(reader);
+}
+
+static void on_end(void *ctx, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri)
+{
+    struct xml_reader *reader = ctx;
+    (void)local;
+    (void)prefix;
+    (void)uri;
+    if (reader->depth != 0 && !reader->is_stopped)
+        close_element(reader, false);
+}
+
+static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external,
+                       const xmlChar *system)
+{
+    struct xml_reader *reader = ctx;
+    (void)name;
+    (void)external;
+    (void)system;
+    reader->values->anomalies |= BODY_XML_DTD;
+}
+
+/* With a handler, libxml2 prints nothing. */
+static void on_error(void *ctx, xmlErrorPtr error)
+{
+    (void)ctx;
+    (void)error;
+}
+
+/* ---- reading */
+
+/* A form may carry many documents; they share this. */
+struct xml_memory {
+    struct element open[LIMIT_XML_DEPTH];
+    char text[LIMIT_BODY_WINDOW];
+};
+
+static bool reader_init(struct xml_reader *reader, struct body_values *values)
+{
+    if (values->xml_memory == NULL)
+        values->xml_memory = arena_alloc(values->arena, sizeof(struct xml_memory));
+    struct xml_memory *memory = values->xml_memory;
+    *reader = (struct xml_reader){.values = values};
+    xmlSAXHandler events = {
+        .initialized = XML_SAX2_MAGIC,
+        .startElementNs = on_start,
+        .endElementNs = on_end,
+        .characters = on_text,
+        .ignorableWhitespace = on_text,
+        .cdataBlock = on_text,
+        .internalSubset = on_doctype,
+        .serror = on_error,
+    };
+    if (memory == NULL) {
+        values->is_out_of_memory = true;
+        return false;
+    }
+    reader->open = memory->open;
+    reader->text = memory->text;
+    reader->parser = xmlCreatePushParserCtxt(&events, reader, NULL, 0, NULL);
+    if (reader->parser == NULL)
+        values->is_out_of_memory = true;
+    return reader->parser != NULL;
+}
+
+/* A document that is cut inside a tag, without that tag: its name may be half of one. */
+static struct slice without_open_tag(struct slice text)
+{
+    const char *open = memrchr(text.ptr, '<', text.len);
+    if (open == NULL)
+        return text;
+    size_t at = (size_t)(open - text.ptr);
+    struct slice tag = slice_from(text, at);
+    if (slice_find(tag, '>') != SIZE_MAX)
+        return text;
+    if (!slice_starts_with(tag, SLICE("<![CDATA[")))
+        return slice_head(text, at);
+    while (text.ptr[text.len - 1] == ']') /* of the end that is missing */
+        text.len--;
+    return text;
+}
+
+void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *values)
+{
+    struct xml_reader reader;
+    if (!reader_init(&reader, values))
+        return;
+    /* No entity is ever known here, so NOENT only resolves the five that every document has. */
+    /* Servers that stop at an error have seen less than is shown here; the others as much. */
+    (void)xmlCtxtUseOptions(reader.parser, XML_PARSE_NONET | XML_PARSE_RECOVER | XML_PARSE_NOENT |
+                                               (is_utf8 ? XML_PARSE_IGNORE_ENC : 0));
+    if (is_cut)
+        text = without_open_tag(text);
+    (void)xmlParseChunk(reader.parser, text.ptr, (int)text.len, 0);
+    bool is_well_formed = reader.parser->wellFormed != 0;
+    if (!reader.is_stopped && reader.parser->instate == XML_PARSER_CDATA_SECTION)
+        (void)xmlParseChunk(reader.parser, "]]>", 3, 0); /* shows what it still holds */
+    if (!reader.is_stopped)
+        (void)xmlParseChunk(reader.parser, NULL, 0, 1);
+    if (!is_cut)
+        is_well_formed = is_well_formed && reader.parser->wellFormed != 0;
+    if (!is_well_formed && !reader.is_stopped)
+        values->anomalies |= BODY_XML_INVALID;
+    while (reader.depth != 0 && !values->is_out_of_memory)
+        close_element(&reader, true);
+    xmlFreeParserCtxt(reader.parser);
+}

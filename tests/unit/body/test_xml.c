@@ -1,0 +1,145 @@
+/* Elements, attributes and texts of XML documents. */
+#include "body_test.h"
+
+#include "body/xml.h"
+
+#include "stopgap/banned.h"
+
+static void read_xml(struct slice text, bool is_cut, struct body_values *values)
+{
+    xml_read(text, false, is_cut, values);
+}
+
+static const struct xml_case {
+    const char *name;
+    const char *text;
+    const char *expected;
+    uint32_t anomalies;
+} cases[] = {
+    {"elements, attributes and texts", "<a><b k='1'>x</b></a>",
+     "element=a|element=b|attribute=k|attr k=1|text b=x|", 0},
+    {"names are local", "<s:a xmlns:s='u' s:k='1'/>", "element=a|attribute=k|attr k=1|text a=|", 0},
+    {"a prefix that nobody declared", "<s:a><t:b/></s:a>", "element=a|element=b|text b=|", 0},
+    {"references are resolved", "<a k='&#46;&amp;'>&#x41;&lt;</a>",
+     "element=a|attribute=k|attr k=.&|text a=A<|", 0},
+    {"comments, sections and instructions do not split a text",
+     "<a>x<!-- c --><![CDATA[y<]]><?p i?>z</a>", "element=a|text a=xy<z|", 0},
+    {"the text of a parent goes on behind a child", "<a>x<b>1</b>y</a>",
+     "element=a|element=b|text b=1|text a=xy|", 0},
+    {"layout is no text", "<a>\n  <b/>\n</a>", "element=a|element=b|text b=|", 0},
+    {"blank text of a leaf counts", "<a> </a>", "element=a|text a= |", 0},
+    {"entities are not expanded", "<!DOCTYPE a [<!ENTITY e 'x'>]><a>1&e;2</a>",
+     "element=a|text a=12|", BODY_XML_DTD | BODY_XML_INVALID},
+    {"an outer document type", "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>", "element=a|text a=|",
+     BODY_XML_DTD},
+    {"read on behind an error", "<a><b></c><d>1</d></a>",
+     "element=a|element=b|text b=|element=d|text d=1|", BODY_XML_INVALID},
+    {"no end", "<a><b>12", "element=a|element=b|text b=12|", BODY_XML_INVALID},
+    {"no XML", "hello", "", BODY_XML_INVALID},
+    {"a declared single-byte encoding", "<?xml version='1.0' encoding='windows-1252'?><a>\xe9</a>",
+     "element=a|text a=\xc3\xa9|", 0},
+};
+
+static void test_xml_shows_names_and_values(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct body_test test;
+        body_test_init(&test);
+        xml_read(slice_str(cases[i].text), false, false, &test.values);
+        if (strcmp(body_test_text(&test), cases[i].expected) != 0)
+            fail_msg("%s: %s", cases[i].name, body_test_text(&test));
+        if (test.values.anomalies != cases[i].anomalies)
+            fail_msg("%s: anomalies %x", cases[i].name, test.values.anomalies);
+        body_test_done(&test);
+    }
+}
+
+static void test_xml_cut_at_any_byte_shows_a_beginning(void **state)
+{
+    (void)state;
+    body_test_cut_everywhere(
+        SLICE("<?xml version='1.0'?><s:Envelope xmlns:s='u'><s:Body><m:InstallApp k='1'>"
+              "<m:ManifestUrl>http://a.example/&#65;b<![CDATA[cd]]></m:ManifestUrl>"
+              "</m:InstallApp></s:Body></s:Envelope>"),
+        read_xml);
+}
+
+static void test_xml_that_is_cut_is_not_invalid(void **state)
+{
+    (void)state;
+    struct body_test test;
+    body_test_init(&test);
+    xml_read(SLICE("<a><b>12"), false, true, &test.values);
+    assert_string_equal(body_test_text(&test), "element=a|element=b|text b=12|");
+    assert_int_equal(test.values.anomalies, 0);
+    body_test_done(&test);
+}
+
+static void test_xml_made_utf8_ignores_its_declaration(void **state)
+{
+    (void)state;
+    struct body_test test;
+    body_test_init(&test);
+    xml_read(SLICE("<?xml version='1.0' encoding='utf-16'?><a>x</a>"), true, false, &test.values);
+    assert_string_equal(body_test_text(&test), "element=a|text a=x|");
+    assert_int_equal(test.values.anomalies, 0);
+    body_test_done(&test);
+}
+
+static void test_xml_made_to_hurt_stays_in_its_bounds(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"<a>",     "<a/>",      "<a k='1'>",
+                                        "<!--",    "<![CDATA[", "&#65;",
+                                        "<a:b:c>", "<a>&lt;x",  "<!DOCTYPE a ["};
+    char *window = malloc(LIMIT_BODY_WINDOW);
+    assert_non_null(window);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        struct body_test test;
+        size_t len = strlen(units[i]);
+        for (size_t at = 0; at < LIMIT_BODY_WINDOW; at++)
+            window[at] = at < 3 ? "<a>"[at] : units[i][(at - 3) % len];
+        body_test_init(&test);
+        xml_read(slice_make(window, LIMIT_BODY_WINDOW), false, true, &test.values);
+        assert_false(test.values.is_out_of_memory);
+        assert_true(test.values.n <= LIMIT_BODY_VALUES);
+        body_test_done(&test);
+    }
+    free(window);
+}
+
+/* Ten entities of ten references each would be 10^10 texts. */
+static void test_xml_of_nested_entities_costs_nothing(void **state)
+{
+    (void)state;
+    char text[4096];
+    size_t len = (size_t)snprintf(text, sizeof(text), "<!DOCTYPE a [<!ENTITY e0 'x'>");
+    for (int i = 1; i <= 10; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "<!ENTITY e%d '", i);
+        for (int n = 0; n < 10; n++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "&e%d;", i - 1);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "'>");
+    }
+    (void)snprintf(text + len, sizeof(text) - len, "]><a k='&e10;'>&e10;</a>");
+    struct body_test test;
+    body_test_init(&test);
+    xml_read(slice_str(text), false, false, &test.values);
+    assert_true((test.values.anomalies & BODY_XML_DTD) != 0);
+    assert_true(strlen(body_test_text(&test)) < 200);
+    body_test_done(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_xml_shows_names_and_values),
+        cmocka_unit_test(test_xml_cut_at_any_byte_shows_a_beginning),
+        cmocka_unit_test(test_xml_that_is_cut_is_not_invalid),
+        cmocka_unit_test(test_xml_made_utf8_ignores_its_declaration),
+        cmocka_unit_test(test_xml_made_to_hurt_stays_in_its_bounds),
+        cmocka_unit_test(test_xml_of_nested_entities_costs_nothing),
+    };
+    xml_init();
+    return cmocka_run_group_tests_name("body/xml", tests, NULL, NULL);
+}
