@@ -33,8 +33,7 @@ static inline void random_values(struct random *random, struct buf *out, bool is
     assert_true(fits);
 }
 
-/* One test: field, perhaps a name, an operator. */
-static inline void random_test(struct random *random, struct buf *out)
+static inline const char *random_field(struct random *random)
 {
     static const char *const fields[] = {"method",
                                          "target",
@@ -71,6 +70,12 @@ static inline void random_test(struct random *random, struct buf *out)
                                          "header, name: Cookie",
                                          "iis_input, name: '{UrlDecode:{REQUEST_URI}}'",
                                          "iis_input, name: '{HTTP_COOKIE}{URL}'"};
+    return PICK(random, fields);
+}
+
+/* One test: field, perhaps a name, an operator. */
+static inline void random_test(struct random *random, struct buf *out)
+{
     static const char *const regexes[] = {"a",
                                           "^a",
                                           "b$",
@@ -111,7 +116,7 @@ static inline void random_test(struct random *random, struct buf *out)
                                           "(?:ab){1,2}/"};
     static const char *const operators[] = {"contains", "equals", "starts_with", "ends_with",
                                             "regex",    "regex",  "one_of",      "exists"};
-    const char *field = PICK(random, fields);
+    const char *field = random_field(random);
     const char *op = PICK(random, operators);
     const char *negation = random_next(random) % 4 == 0 ? "not_" : "";
     if (strcmp(op, "exists") == 0) {
