@@ -24,11 +24,12 @@ static void control_close_handles(struct control *control)
     uv_handle_t *handles[] = {
         (uv_handle_t *)&control->outbox,        (uv_handle_t *)&control->drain_timer,
         (uv_handle_t *)&control->resolve_timer, (uv_handle_t *)&control->watch,
-        (uv_handle_t *)&control->watch_timer,
+        (uv_handle_t *)&control->watch_timer,   (uv_handle_t *)&control->mitigation_timer,
     };
     if (control->admin != NULL)
         admin_stop(control->admin);
     control->admin = NULL;
+    events_stop(control->events);
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         if (!uv_is_closing(handles[i]))
             uv_close(handles[i], NULL);
@@ -120,8 +121,11 @@ static void admin_drain(void *ctx)
 
 static bool control_start_admin(struct control *control, struct err *err)
 {
-    struct admin_backend backend = {
-        .ctx = control, .collect = control_collect, .reload = admin_reload, .drain = admin_drain};
+    struct admin_backend backend = {.ctx = control,
+                                    .collect = control_collect,
+                                    .reload = admin_reload,
+                                    .drain = admin_drain,
+                                    .mitigate = control_mitigate};
     if (control->config->n_admin == 0)
         return true;
     control->admin = admin_start(&control->loop, control->config, &backend, err);
@@ -157,6 +161,7 @@ static void control_init(struct control *control, const struct config *config)
     (void)uv_timer_init(&control->loop, &control->drain_timer);
     (void)uv_timer_init(&control->loop, &control->resolve_timer);
     (void)uv_timer_init(&control->loop, &control->watch_timer);
+    (void)uv_timer_init(&control->loop, &control->mitigation_timer);
     (void)uv_fs_event_init(&control->loop, &control->watch);
     for (size_t i = 0; i < CONTROL_SIGNALS; i++) {
         (void)uv_signal_init(&control->loop, &control->signals[i]);
@@ -171,10 +176,16 @@ static bool control_start(struct control *control, struct err *err)
     const struct config *config = control->config;
     struct trust_options trust = {.root_path = config->trust_path, .state_dir = config->state_dir};
     raise_fd_limit(config);
+    control->events = events_start(&control->loop, config);
+    if (control->events == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    control_mitigations_start(control);
     control->log = log_writer_start(config->access_log, config->decision_log, err);
     if (control->log == NULL)
         return false;
-    if (config->trust_path != NULL || config->state_dir != NULL) {
+    /* A state directory alone is for mitigations; a root is needed where bundles come in. */
+    bool has_signed = config->rules.n != 0 || config->rules_watch != NULL;
+    if (config->trust_path != NULL || (config->state_dir != NULL && has_signed)) {
         control->trust = trust_open(&trust, err);
         if (control->trust == NULL)
             return false;
@@ -213,6 +224,7 @@ static void control_done(struct control *control)
     free(control->listener_urls.items);
     control_rules_done(control);
     log_writer_stop(control->log);
+    events_free(control->events);
     (void)uv_loop_close(&control->loop);
     free(control);
 }

@@ -4,6 +4,8 @@
 #include "admin/admin.h"
 #include "config/config.h"
 #include "control.h"
+#include "control_mitigations.h"
+#include "events.h"
 #include "log/log.h"
 #include "notify.h"
 #include "proxy_limits.h"
@@ -20,8 +22,9 @@ struct load_job {
     uv_work_t work;
     struct control *control;
     struct string_list bundles; /* configured ones, then what lies in the watched directory */
-    struct ruleset *set;        /* the result, or NULL with err */
-    struct lease **leases;      /* one a worker */
+    struct policy_copy *policy;
+    struct ruleset *set;   /* the result, or NULL with err */
+    struct lease **leases; /* one a worker */
     struct err err;
     bool had_error;
     size_t n_waiting; /* who asked before it began; later ones wait for the next load */
@@ -46,6 +49,9 @@ struct control {
     uv_fs_event_t watch;
     uv_timer_t watch_timer; /* several renames become one load */
     bool watches;
+    uv_timer_t mitigation_timer;
+    struct events *events;
+    struct mitigations mitigations;
 
     struct ruleset *set; /* active */
     uint64_t set_since;
@@ -69,7 +75,7 @@ struct control {
 
 /* control_rules.c */
 struct ruleset *control_load(struct control *control, const struct string_list *bundles,
-                             struct err *err);
+                             const struct policy_copy *policy, struct err *err);
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);
 struct lease *control_new_lease(struct control *control, struct err *err);
@@ -79,6 +85,15 @@ void control_retire_leases(struct control *control);
 /* Since the program started. */
 uint64_t control_rule_hits(const struct control *control, const char *id);
 void control_rules_done(struct control *control);
+
+/* control_mitigations.c */
+void control_mitigations_start(struct control *control);
+void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
+                      void *done_ctx);
+/* old  the set before; NULL at the start */
+void control_tell_mitigations(struct control *control, const struct ruleset *old,
+                              const struct ruleset *set);
+void control_collect_mitigations(struct control *control, struct status *status);
 
 /* control_upstream.c */
 bool control_resolve_now(struct control *control, struct upstream_addresses *ret_addresses);

@@ -23,7 +23,7 @@ struct rule_total {
 /* ---- loading */
 
 struct ruleset *control_load(struct control *control, const struct string_list *bundles,
-                             struct err *err)
+                             const struct policy_copy *policy, struct err *err)
 {
     const struct config *config = control->config;
     struct rules_source source = {
@@ -35,6 +35,7 @@ struct ruleset *control_load(struct control *control, const struct string_list *
         .n_disabled = config->rules_disabled.n,
         .detect_rules = (const char *const *)config->rules_detect.items,
         .n_detect = config->rules_detect.n,
+        .policy = &policy->policy,
     };
     return rules_load(&source, err);
 }
@@ -132,30 +133,36 @@ static void note_refusal(struct control *control, const struct err *err)
     control->reload_err = *err;
     control->reload_err_unix = control_unix_now();
     err_format(err, line, sizeof(line));
-    log_event("error", "rules_refused", "code=%s active=%s reason=%s",
-              err->code[0] != '\0' ? err->code : "E_RULES",
-              control->set != NULL ? ruleset_name(control->set) : "none", line);
+    events_emit(control->events, EVENT_SET_REFUSED, err->code, "code=%s active=%s reason=%s",
+                err->code[0] != '\0' ? err->code : "E_RULES",
+                control->set != NULL ? ruleset_name(control->set) : "none", line);
 }
 
 bool control_rules_start(struct control *control, struct err *err)
 {
     struct string_list bundles;
     struct string_list none = {0};
+    struct policy_copy *policy = control_policy(control);
+    if (policy == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
     if (all_bundles(control->config, &bundles, err)) {
-        control->set = control_load(control, &bundles, err);
+        control->set = control_load(control, &bundles, policy, err);
         string_list_free(&bundles);
     }
     if (control->set == NULL && control->config->use_builtin) {
         /* A bundle that cannot be used must not keep mail down after a reboot: what is compiled
          * in still protects, and log, metric and status say that it is not what was asked for. */
         struct err refused = *err;
-        control->set = control_load(control, &none, err);
+        control->set = control_load(control, &none, policy, err);
         if (control->set != NULL) {
             control->reloads_failed++;
             note_refusal(control, &refused);
         }
     }
     control->set_since = control_unix_now();
+    free(policy);
+    if (control->set != NULL)
+        control_tell_mitigations(control, NULL, control->set);
     return control->set != NULL;
 }
 
@@ -195,6 +202,7 @@ static void publish(struct control *control, struct load_job *job)
     }
     control->set = job->set;
     control->set_since = control_unix_now();
+    control_tell_mitigations(control, old, control->set);
     ruleset_unref(old);
 }
 
@@ -224,6 +232,7 @@ static void job_free(struct load_job *job)
 {
     string_list_free(&job->bundles);
     free(job->leases);
+    free(job->policy);
     free(job);
 }
 
@@ -258,7 +267,7 @@ static void job_finish(struct control *control, struct load_job *job)
     if (ok) {
         control->reloads_ok++;
         control->reload_err = (struct err){0};
-        log_event("info", "rules_loaded", "%s", text);
+        events_emit(control->events, EVENT_SET_LOADED, ruleset_name(control->set), "%s", text);
     } else {
         control->reloads_failed++;
         note_refusal(control, &job->err);
@@ -272,7 +281,7 @@ static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
     struct control *control = job->control;
-    job->set = control_load(control, &job->bundles, &job->err);
+    job->set = control_load(control, &job->bundles, job->policy, &job->err);
     job->had_error = job->set == NULL;
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
         job->leases[i] = lease_new(job->set, &job->err);
@@ -322,8 +331,9 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
     if (job != NULL) {
         job->control = control;
         job->leases = calloc(control->n_workers, sizeof(struct lease *));
+        job->policy = control_policy(control);
     }
-    if (job == NULL || job->leases == NULL) {
+    if (job == NULL || job->leases == NULL || job->policy == NULL) {
         (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
     } else if (all_bundles(control->config, &job->bundles, &err)) {
         notify_reloading();

@@ -55,4 +55,5 @@ void control_collect(void *ctx, struct status *ret_status)
         worker_stats_add(&ret_status->totals, &control->workers[i].stats);
     collect_rules(control, ret_status);
     collect_reloads(control, ret_status);
+    control_collect_mitigations(control, ret_status);
 }

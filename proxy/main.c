@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
     {"status", cmd_status, "show what a running proxy does"},
     {"reload", cmd_reload, "make a running proxy load its rules again"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
+    {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},
     {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };
@@ -30,7 +31,7 @@ static void print_help(FILE *out)
                 "              --upstream https://exchange.example.com\n\nVerbs:\n",
                 out);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-        (void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+        (void)fprintf(out, "  %-11s %s\n", verbs[i].name, verbs[i].help);
     (void)fputs("\n'stopgap VERB --help' says more.\n"
                 "Exit status: 0 fine, 1 failed, 2 usage, 3 not reachable.\n",
                 out);

@@ -34,20 +34,33 @@ enum {
     LIMIT_ADMIN_CONNECTIONS = 32,            /* scrapers and a person */
     LIMIT_ADMIN_HEAD_BYTES = 8 * 1024,       /* of an admin request */
     LIMIT_ADMIN_BODY_BYTES = 64 * 1024,      /* of an admin request */
+    LIMIT_ADMIN_KEPT_BYTES = 2048,           /* of a body that is looked at: an id and a reason */
     LIMIT_ADMIN_PATH_BYTES = 256,            /* of an admin request; the longest we know has 12 */
     LIMIT_ADMIN_RESPONSE_BYTES = 4 * 1024 * 1024, /* 2000 rules with long titles in status.json */
 };
 
+/* What is learned of the servers behind, and what is told of it. */
+enum {
+    LIMIT_SEEN_BUILDS = 8,         /* of one worker; a farm in the middle of an update has two */
+    LIMIT_KNOWN_BUILDS = 16,       /* of all workers */
+    LIMIT_EVENTS_QUEUED = 64,      /* for the events.command; a storm is not worth more memory */
+    LIMIT_EVENT_TEXT_BYTES = 1024, /* one line */
+};
+
 /* Time-outs in milliseconds. */
 enum {
-    TIMEOUT_HEADER_MS = 15 * 1000,         /* first byte of a head to its last: slowloris */
-    TIMEOUT_KEEPALIVE_MS = 40 * 60 * 1000, /* longer than Exchange's own 15..30 min */
-    TIMEOUT_CONNECT_MS = 5 * 1000,         /* SYN to a server in the same building */
-    TIMEOUT_HANDSHAKE_MS = 10 * 1000,      /* TLS on either side */
-    TIMEOUT_RELAY_MS = 65 * 60 * 1000,     /* silence of both sides: Sync waits up to 59 min */
-    TIMEOUT_BODY_MS = 60 * 1000,           /* silence of the client while we wait for its body */
-    TIMEOUT_WRITE_MS = 60 * 1000,          /* a peer that does not take a byte */
-    TIMEOUT_DRAIN_MS = 60 * 1000,          /* graceful stop */
-    TIMEOUT_ADMIN_MS = 10 * 1000,          /* an admin request to come, and its answer to go */
-    TIMEOUT_SWEEP_MS = 250,                /* granularity of all of them */
+    TIMEOUT_HEADER_MS = 15 * 1000,          /* first byte of a head to its last: slowloris */
+    TIMEOUT_KEEPALIVE_MS = 40 * 60 * 1000,  /* longer than Exchange's own 15..30 min */
+    TIMEOUT_CONNECT_MS = 5 * 1000,          /* SYN to a server in the same building */
+    TIMEOUT_HANDSHAKE_MS = 10 * 1000,       /* TLS on either side */
+    TIMEOUT_RELAY_MS = 65 * 60 * 1000,      /* silence of both sides: Sync waits up to 59 min */
+    TIMEOUT_BODY_MS = 60 * 1000,            /* silence of the client while we wait for its body */
+    TIMEOUT_WRITE_MS = 60 * 1000,           /* a peer that does not take a byte */
+    TIMEOUT_DRAIN_MS = 60 * 1000,           /* graceful stop */
+    TIMEOUT_ADMIN_MS = 10 * 1000,           /* an admin request to come, and its answer to go */
+    TIMEOUT_EVENT_MS = 10 * 1000,           /* an events.command that hangs is killed */
+    MITIGATIONS_TICK_MS = 1000,             /* how soon a new build is acted upon */
+    MITIGATIONS_SETTLE_MS = 10 * 60 * 1000, /* a farm behind one address shows all its servers */
+    MITIGATIONS_FORGET_MS = 7 * 24 * 60 * 60 * 1000, /* a server in maintenance comes back */
+    TIMEOUT_SWEEP_MS = 250,                          /* granularity of all of them */
 };

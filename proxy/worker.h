@@ -4,6 +4,7 @@
  * thread; the counters may be read from elsewhere. */
 #pragma once
 
+#include "build_watch.h"
 #include "config/config.h"
 #include "deadline.h"
 #include "http/parse.h"
@@ -96,6 +97,7 @@ struct worker {
     struct lease_list leaving; /* replaced, but an inspection still uses them */
 
     struct worker_stats stats;
+    struct build_watch builds; /* control reads it */
     struct log_buffer *log;
     uint64_t random; /* state of the incident ids */
     bool is_draining;

@@ -44,7 +44,14 @@ static bool add_rule(EVP_MD_CTX *sha, const struct rule *rule)
            add_node(sha, rule->when) && add_node(sha, rule->when_response);
 }
 
-bool rules_digest(const struct rule_list *rules, char ret_hex[DIGEST_HEX_BYTES])
+static bool add_mitigation(EVP_MD_CTX *sha, const struct mitigation_info *info)
+{
+    return add_text(sha, info->id) && add_number(sha, info->state) &&
+           add_number(sha, info->n_rules);
+}
+
+bool rules_digest(const struct rule_list *rules, const struct mitigation_info *mitigations,
+                  size_t n_mitigations, char ret_hex[DIGEST_HEX_BYTES])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -52,6 +59,8 @@ bool rules_digest(const struct rule_list *rules, char ret_hex[DIGEST_HEX_BYTES])
     bool is_done = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; i < rules->n && is_done; i++)
         is_done = add_rule(sha, rules->items[i]);
+    for (size_t i = 0; i < n_mitigations && is_done; i++)
+        is_done = add_mitigation(sha, &mitigations[i]);
     is_done = is_done && EVP_DigestFinal_ex(sha, bytes, &len) == 1;
     EVP_MD_CTX_free(sha);
     for (unsigned i = 0; i < len && is_done; i++)

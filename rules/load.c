@@ -8,6 +8,7 @@
 
 #include "digest.h"
 #include "engine/engine.h"
+#include "mitigation/apply.h"
 #include "selftest.h"
 #include "sets/builtin.h"
 #include "stopgap/buf.h"
@@ -22,6 +23,8 @@ struct loading {
     const struct rules_source *source;
     struct rule_list rules;
     struct rule_list dropped; /* switched off by the operator */
+    struct mitigation_info *mitigations;
+    size_t n_mitigations;
     struct buf name;
     struct err *err;
 };
@@ -192,13 +195,15 @@ static bool apply_changes(struct loading *loading)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one */
         loading->rules.items[at]->is_detect_only = true;
     }
-    loading->dropped.items = calloc(source->n_disabled + 1, sizeof(struct rule *));
+    loading->dropped.items = calloc(loading->rules.n + 1, sizeof(struct rule *));
     if (loading->dropped.items == NULL)
         return no_memory(loading->err);
     for (size_t i = 0; i < source->n_disabled; i++)
         if (!drop_rule(loading, source->disabled_rules[i]))
             return false;
-    return true;
+    return mitigations_apply(&loading->rules, &loading->dropped, source->policy,
+                             &loading->mitigations, &loading->n_mitigations) ||
+           no_memory(loading->err);
 }
 
 /* ---- all of it */
@@ -216,7 +221,7 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     if (!load_builtin(loading) || !load_bundles(loading) || !load_directories(loading) ||
         !check_unique(loading) || !apply_changes(loading))
         return NULL;
-    if (!rules_digest(&loading->rules, hash)) {
+    if (!rules_digest(&loading->rules, loading->mitigations, loading->n_mitigations, hash)) {
         (void)no_memory(loading->err);
         return NULL;
     }
@@ -224,7 +229,9 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     if (set == NULL)
         return NULL;
     ruleset_set_expiry(set, loading->expires_unix);
-    bool is_good = rules_selftest(set, loading->err);
+    bool is_good = ruleset_set_mitigations(set, loading->mitigations, loading->n_mitigations)
+                       ? rules_selftest(set, loading->err)
+                       : no_memory(loading->err);
     if (is_good && !ruleset_set_identity(set, loading->name.len != 0 ? loading->name.ptr : "none",
                                          hash, now_us() - started_us))
         is_good = no_memory(loading->err);
@@ -242,6 +249,7 @@ struct ruleset *rules_load(const struct rules_source *source, struct err *err)
     struct ruleset *set = build(&loading, now_us());
     rule_list_done(&loading.rules);
     rule_list_done(&loading.dropped);
+    free(loading.mitigations);
     buf_done(&loading.name);
     return set;
 }

@@ -7,6 +7,7 @@
 
 #include "stopgap/arena.h"
 #include "stopgap/err.h"
+#include "stopgap/mitigation.h"
 #include "stopgap/request.h"
 #include "stopgap/verdict.h"
 
@@ -33,6 +34,7 @@ struct rules_source {
     size_t n_disabled;
     const char *const *detect_rules; /* rule ids that shall only detect */
     size_t n_detect;
+    const struct mitigation_policy *policy; /* NULL: every mitigation applies */
 };
 
 /* The rule-set path in one function: read, verify, parse, compile, self-test.
@@ -77,6 +79,10 @@ struct rule_info {
 };
 size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);
+
+/* The mitigations that the sources hold, those that are not in force, too. */
+size_t ruleset_n_mitigations(const struct ruleset *set);
+const struct mitigation_info *ruleset_mitigation(const struct ruleset *set, size_t index);
 
 /* A lease for one worker; keeps a reference to the set. Call off the loops. NULL: no memory. */
 struct lease *lease_new(struct ruleset *set, struct err *err);

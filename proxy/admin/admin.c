@@ -15,6 +15,9 @@ enum { BACKLOG = 16 };
 void status_done(struct status *status)
 {
     free(status->rules);
+    free(status->mitigations);
+    status->mitigations = NULL;
+    status->n_mitigations = 0;
     status->rules = NULL;
     status->n_rules = 0;
 }

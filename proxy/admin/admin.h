@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "proxy_limits.h"
 #include "stats.h"
 
 #include "stopgap/buf.h"
@@ -16,6 +17,15 @@
 struct rule_status { /* one rule of the active set */
     struct rule_info info;
     uint64_t hits; /* since the program started */
+};
+
+struct mitigation_status {
+    struct mitigation_info info;
+    const char *by;     /* the id whose block holds; "" without a block */
+    const char *origin; /* "config" or "run time"; "" */
+    const char *reason; /* of a block at run time */
+    int64_t when_unix;
+    uint32_t uid;
 };
 
 /* Everything that status and metrics show; filled by the backend at each request. */
@@ -40,6 +50,12 @@ struct status {
     uint64_t reload_error_unix;
     struct rule_status *rules; /* malloc'd array, freed by status_done */
     size_t n_rules;
+    bool mitigations_on;                   /* the switches */
+    struct mitigation_status *mitigations; /* malloc'd array, freed by status_done */
+    size_t n_mitigations;
+    char builds[LIMIT_KNOWN_BUILDS][256]; /* of the servers behind, for people */
+    size_t n_builds;
+    uint64_t events_lost;
     bool trust_is_expired; /* a bundle's "expires" has passed: a state, not a stop */
 };
 void status_done(struct status *status);
@@ -47,12 +63,24 @@ void status_done(struct status *status);
 /* Called once, on the control loop, when a reload ends. text is one line for a person. */
 typedef void (*admin_reload_cb)(void *ctx, bool ok, const char *text);
 
+/* A change of mitigations that somebody on the Unix socket asks for. */
+struct admin_mitigation {
+    const char *what; /* "block", "unblock", "enable", "disable" */
+    const char *id;   /* "" for the last two */
+    const char *reason;
+    uint32_t uid; /* of the asking process */
+};
+
 struct admin_backend {
     void *ctx;
     void (*collect)(void *ctx, struct status *ret_status);
     /* Start a reload; done is called later. */
     void (*reload)(void *ctx, admin_reload_cb done, void *done_ctx);
     void (*drain)(void *ctx);
+    /* Keep the change and load the rules again; done is called later, or at once with a refusal.
+     * asked is checked for its form and borrowed for the call. */
+    void (*mitigate)(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
+                     void *done_ctx);
 };
 
 struct admin;
@@ -82,3 +110,6 @@ struct admin_response {
  * E_ANSWER. */
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
                    struct admin_response *response, struct err *err);
+/* The same with a body; at most LIMIT_ADMIN_KEPT_BYTES are looked at. */
+bool admin_request_body(const char *url, const char *method, const char *path, struct slice body,
+                        unsigned timeout_ms, struct admin_response *response, struct err *err);

@@ -12,7 +12,7 @@
 
 #include "stopgap/banned.h"
 
-enum { RECEIVE_BYTES = 16 * 1024, REQUEST_BYTES = 1024 };
+enum { RECEIVE_BYTES = 16 * 1024, REQUEST_BYTES = 1024 + LIMIT_ADMIN_KEPT_BYTES };
 
 union address {
     struct sockaddr any;
@@ -195,6 +195,12 @@ static bool client_receive(struct client *client, unsigned *ret_status)
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
                    struct admin_response *response, struct err *err)
 {
+    return admin_request_body(url, method, path, slice_make(NULL, 0), timeout_ms, response, err);
+}
+
+bool admin_request_body(const char *url, const char *method, const char *path, struct slice body,
+                        unsigned timeout_ms, struct admin_response *response, struct err *err)
+{
     struct client client = {.url = url,
                             .fd = -1,
                             .deadline_ms = clock_ms() + timeout_ms,
@@ -206,11 +212,11 @@ bool admin_request(const char *url, const char *method, const char *path, unsign
     if (!parse_url(url, &address, &len, err))
         return false;
     int n = snprintf(request, sizeof(request),
-                     "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
-                     "Connection: close\r\n\r\n",
-                     method, path);
+                     "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n"
+                     "Connection: close\r\n\r\n" SLICE_FMT,
+                     method, path, body.len, SLICE_ARG(body));
     if (n < 0 || (size_t)n >= sizeof(request))
-        return err_set(err, ERR_USAGE, "", "the path is too long");
+        return err_set(err, ERR_USAGE, "", "the request is too long");
     bool ok = client_connect(&client, &address, len) &&
               client_send(&client, slice_make(request, (size_t)n)) &&
               client_receive(&client, &response->status);

@@ -134,8 +134,25 @@ static bool render_rules(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_mitigations(const struct status *status, struct buf *out)
+{
+    bool ok = render_gauge(out, "mitigations_enabled", "0 when a switch takes all of them away",
+                           status->mitigations_on) &&
+              render_value(out, "counter", "events_lost_total",
+                           "Events that the events.command did not get", status->events_lost);
+    if (ok && status->n_mitigations != 0)
+        ok = render_family(out, "gauge", "mitigation_info", "State of a mitigation, always 1");
+    for (size_t i = 0; ok && i < status->n_mitigations; i++) {
+        const struct mitigation_info *info = &status->mitigations[i].info;
+        ok = render_label(out, PREFIX "mitigation_info{", "mitigation", info->id) &&
+             render_label(out, ",", "state", mitigation_state_word(info->state)) &&
+             render_number(out, 1);
+    }
+    return ok;
+}
+
 bool metrics_render(const struct status *status, struct buf *out)
 {
     return render_program(status, out) && render_traffic(&status->totals, out) &&
-           render_rules(status, out);
+           render_rules(status, out) && render_mitigations(status, out);
 }

@@ -35,6 +35,15 @@ static int on_headers_complete(llhttp_t *http)
     return 0;
 }
 
+static int on_body(llhttp_t *http, const char *at, size_t len)
+{
+    struct admin_parser *parser = parser_of(http);
+    struct slice kept = slice_head(slice_make(at, len), sizeof(parser->body) - parser->body_len);
+    memcpy(parser->body + parser->body_len, kept.ptr, kept.len);
+    parser->body_len += kept.len;
+    return 0;
+}
+
 static int on_message_complete(llhttp_t *http)
 {
     parser_of(http)->state = ADMIN_PARSE_DONE;
@@ -44,6 +53,7 @@ static int on_message_complete(llhttp_t *http)
 static const llhttp_settings_t settings = {
     .on_url = on_url,
     .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
     .on_message_complete = on_message_complete,
 };
 
@@ -88,6 +98,11 @@ struct slice admin_parser_path(const struct admin_parser *parser)
     struct slice target = slice_make(parser->path, parser->path_len);
     size_t query = slice_find(target, '?');
     return query == SIZE_MAX ? target : slice_head(target, query);
+}
+
+struct slice admin_parser_body(const struct admin_parser *parser)
+{
+    return slice_make(parser->body, parser->body_len);
 }
 
 enum admin_method admin_parser_method(struct admin_parser *parser)

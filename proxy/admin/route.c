@@ -55,7 +55,7 @@ static void get_ready(struct admin_conn *conn)
                            is_ready ? "ready" : (is_draining ? "draining" : "not ready"));
 }
 
-static void on_reloaded(void *ctx, bool ok, const char *text)
+void admin_conn_done(void *ctx, bool ok, const char *text)
 {
     struct admin_wait *wait = ctx;
     struct admin_conn *conn = wait->conn;
@@ -66,18 +66,25 @@ static void on_reloaded(void *ctx, bool ok, const char *text)
     admin_conn_answer_text(conn, ok ? 200 : 409, text);
 }
 
-static void post_reload(struct admin_conn *conn)
+struct admin_wait *admin_conn_wait(struct admin_conn *conn)
 {
     struct admin_wait *wait = malloc(sizeof(*wait));
     if (wait == NULL) {
         admin_conn_answer_text(conn, 500, "no memory");
-        return;
+        return NULL;
     }
     wait->conn = conn;
     conn->wait = wait;
     conn->state = ADMIN_CONN_WAITING;
     conn->deadline_ms = UINT64_MAX; /* a large set compiles for seconds; the backend will end */
-    conn->admin->backend.reload(conn->admin->backend.ctx, on_reloaded, wait);
+    return wait;
+}
+
+static void post_reload(struct admin_conn *conn)
+{
+    struct admin_wait *wait = admin_conn_wait(conn);
+    if (wait != NULL)
+        conn->admin->backend.reload(conn->admin->backend.ctx, admin_conn_done, wait);
 }
 
 static void post_drain(struct admin_conn *conn)
@@ -92,9 +99,13 @@ static const struct route {
     bool unix_only; /* it changes something: file permissions say who may */
     void (*handle)(struct admin_conn *conn);
 } routes[] = {
-    {"/metrics", ADMIN_GET, false, get_metrics}, {"/healthz", ADMIN_GET, false, get_health},
-    {"/readyz", ADMIN_GET, false, get_ready},    {"/status.json", ADMIN_GET, false, get_status},
-    {"/reload", ADMIN_POST, true, post_reload},  {"/drain", ADMIN_POST, true, post_drain},
+    {"/metrics", ADMIN_GET, false, get_metrics},
+    {"/healthz", ADMIN_GET, false, get_health},
+    {"/readyz", ADMIN_GET, false, get_ready},
+    {"/status.json", ADMIN_GET, false, get_status},
+    {"/reload", ADMIN_POST, true, post_reload},
+    {"/drain", ADMIN_POST, true, post_drain},
+    {"/mitigations", ADMIN_POST, true, admin_post_mitigations},
 };
 
 static const struct route *find_route(struct slice path)
@@ -121,7 +132,7 @@ void admin_route(struct admin_conn *conn)
     if (route == NULL)
         admin_conn_answer_text(conn, 404,
                                "no such page; see /metrics, /healthz, /readyz, /status.json, and "
-                               "POST /reload, /drain");
+                               "POST /reload, /drain, /mitigations");
     else if (method != route->method)
         answer_not_allowed(conn, route);
     else if (route->unix_only && !conn->is_unix)

@@ -87,6 +87,17 @@ void admin_conn_answer(struct admin_conn *conn, unsigned status, const char *typ
 /* One line of text as the answer. */
 void admin_conn_answer_text(struct admin_conn *conn, unsigned status, const char *text);
 
+/* ---- route.c, for all that must wait */
+
+/* Wait for the backend: what its callback gets. NULL: no memory, and that was answered. */
+struct admin_wait *admin_conn_wait(struct admin_conn *conn);
+/* The callback: the text is the answer. */
+void admin_conn_done(void *ctx, bool ok, const char *text);
+
+/* ---- mitigations.c */
+
+void admin_post_mitigations(struct admin_conn *conn);
+
 /* ---- route.c */
 
 /* The request is whole: do what it asks. */

@@ -117,6 +117,40 @@ static bool add_rules(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_mitigation(json_t *list, const struct mitigation_status *status)
+{
+    const struct mitigation_info *info = &status->info;
+    json_t *one = json_object();
+    bool ok = json_array_append_new(list, one) == 0 && set_text(one, "id", info->id) &&
+              set_text(one, "type", info->type) && set_text(one, "title", info->title) &&
+              set_text(one, "cve", info->cve) &&
+              set_text(one, "state", mitigation_state_word(info->state)) &&
+              set_number(one, "rules", info->n_rules) &&
+              set_number(one, "rules_in_force", info->n_active);
+    if (!ok || status->origin[0] == '\0')
+        return ok;
+    ok = set_text(one, "blocked_by", status->by) && set_text(one, "origin", status->origin);
+    if (!ok || status->reason[0] == '\0')
+        return ok;
+    return set_text(one, "reason", status->reason) && set_number(one, "uid", status->uid) &&
+           set_number(one, "time_unix", (uint64_t)status->when_unix);
+}
+
+static bool add_mitigations(json_t *root, const struct status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(root, "mitigations", list) == 0 &&
+              set_bool(root, "mitigations_enabled", status->mitigations_on) &&
+              set_number(root, "events_lost", status->events_lost);
+    for (size_t i = 0; ok && i < status->n_mitigations; i++)
+        ok = add_mitigation(list, &status->mitigations[i]);
+    json_t *builds = json_array();
+    ok = json_object_set_new(root, "builds", builds) == 0 && ok;
+    for (size_t i = 0; ok && i < status->n_builds; i++)
+        ok = json_array_append_new(builds, text_json(status->builds[i])) == 0;
+    return ok;
+}
+
 static bool add_counters(json_t *root, const struct worker_stats *stats)
 {
     json_t *counters = json_object();
@@ -143,7 +177,7 @@ bool status_render_json(const struct status *status, struct buf *out)
     json_t *root = json_object();
     bool ok = root != NULL && add_program(root, status) && add_ruleset(root, status) &&
               add_reload(root, status) && add_rules(root, status) &&
-              add_counters(root, &status->totals) &&
+              add_mitigations(root, status) && add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

@@ -154,6 +154,28 @@ static void print_rules(const json_t *root, FILE *out)
         print_rule(json_array_get(rules, i), out);
 }
 
+/* What differs from "in force", and what is known of the servers behind. */
+static void print_mitigations(const json_t *root, FILE *out)
+{
+    const json_t *list = json_object_get(root, "mitigations");
+    const json_t *builds = json_object_get(root, "builds");
+    (void)fputc('\n', out);
+    if (!json_is_true(json_object_get(root, "mitigations_enabled")))
+        put_row(out, "MITIGATIONS", "DISABLED by a switch: no rule is in force");
+    for (size_t i = 0; i < json_array_size(builds); i++)
+        put_row(out, "server", json_string_value(json_array_get(builds, i)));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        if (strcmp(get_text(one, "state"), "Applied") == 0)
+            continue;
+        (void)fputs("  ", out);
+        put_column(out, get_text(one, "id"), ID_COLUMN);
+        put_column(out, get_text(one, "state"), ACTION_COLUMN);
+        put_text(out, get_text(one, "reason"));
+        (void)fputc('\n', out);
+    }
+}
+
 static void print_counters(const json_t *root, FILE *out)
 {
     static const struct {
@@ -195,6 +217,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_ruleset(root, out);
     print_reload(root, out);
     print_rules(root, out);
+    print_mitigations(root, out);
     print_counters(root, out);
     print_ends(root, out);
     json_decref(root);

@@ -22,7 +22,8 @@ int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
 int cmd_rules(int argc, char **argv);  /* test, list, import-iis */
 /* `rules import-iis`; argv[0] is "import-iis" */
 int cmd_rules_import_iis(int argc, char **argv);
-int cmd_eocs(int argc, char **argv); /* verify, show, import */
+int cmd_eocs(int argc, char **argv);        /* verify, show, import */
+int cmd_mitigations(int argc, char **argv); /* list, block, unblock, enable, disable, export */
 
 /* "stopgap: file:line: CODE: text" to standard error; returns EXIT_FAILED. */
 int cli_error(const struct err *err);

@@ -31,6 +31,7 @@ struct upstream_config {
     bool tls;
     bool verify;   /* CA and name; switching it off is explicit */
     char *ca_path; /* NULL: the system's store */
+    char *build;   /* of Exchange, set by hand; NULL: learned from its responses */
     char *name;    /* expected in the certificate, sent as SNI; NULL: host */
 };
 
@@ -64,6 +65,20 @@ struct limits_config {
     uint64_t connections;
 };
 
+enum applicability {
+    APPLICABILITY_ON = 0, /* what no server behind needs is left out */
+    APPLICABILITY_OFF,    /* every rule stays on */
+};
+
+struct mitigations_config {
+    bool enabled;        /* the organisation's switch */
+    bool server_enabled; /* this server's */
+    struct string_list blocked;
+    enum applicability applicability;
+    uint64_t settle_ms; /* so long builds must have been watched before a rule is left out */
+    uint64_t forget_ms; /* a build that did not show so long is gone */
+};
+
 struct config {
     struct listen_config *listen;
     size_t n_listen;
@@ -80,6 +95,10 @@ struct config {
     char *trust_path;                  /* root file */
     struct string_list rules_disabled; /* rule ids */
     struct string_list rules_detect;
+
+    struct mitigations_config mitigations;
+    struct string_list events_command; /* program and arguments; empty: none */
+    bool log_syslog;                   /* events go there, too */
 
     char *state_dir;    /* NULL: nothing is kept */
     char *access_log;   /* path, "-" for standard output, NULL: none */

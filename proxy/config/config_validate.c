@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stopgap/builds.h"
+
 #include "stopgap/banned.h"
 
 struct checker {
@@ -105,6 +107,12 @@ static void check_upstream(struct checker *checker)
         return;
     }
     check_readable(checker, "upstream.ca", upstream->ca_path);
+    struct build build;
+    if (upstream->build != NULL && !build_parse(slice_str(upstream->build), &build))
+        complain(checker,
+                 "upstream.build: '%s' is no build: write four numbers such as 15.1.2507.6, or "
+                 "leave it out to have it learned",
+                 config_echo(slice_str(upstream->build)).text);
     for (size_t i = 0; i < checker->config->n_listen; i++)
         if (checker->config->listen[i].port == upstream->port &&
             slice_equal_nocase(slice_str(checker->config->listen[i].host),
@@ -135,6 +143,15 @@ static void check_rules(struct checker *checker)
                          config->rules_disabled.items[i]);
 }
 
+static void check_events(struct checker *checker)
+{
+    const struct string_list *command = &checker->config->events_command;
+    if (command->n != 0 && (command->items[0][0] != '/' || access(command->items[0], X_OK) != 0))
+        complain(checker,
+                 "events.command: '%.500s' cannot be run: name a program with its whole path",
+                 command->items[0]);
+}
+
 static void check_limits(struct checker *checker)
 {
     const struct limits_config *limits = &checker->config->limits;
@@ -158,6 +175,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_listeners(&checker);
     check_upstream(&checker);
     check_rules(&checker);
+    check_events(&checker);
     check_limits(&checker);
     /* Without them anybody could claim any client address, or nobody could connect. */
     if (config->proxy_protocol && config->trusted_proxies.n == 0)

@@ -17,6 +17,11 @@ MUST_USE bool ruleset_set_identity(struct ruleset *set, const char *name, const 
 /* When the earliest of its bundles stops being fresh; 0: never. Before the set is published. */
 void ruleset_set_expiry(struct ruleset *set, int64_t expires_unix);
 
+/* What mitigations the set and the rules left out of it make; copied. Before the set is published.
+ * False: no memory. */
+MUST_USE bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *infos,
+                                      size_t n);
+
 /* The rule as it was parsed. */
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index);
 

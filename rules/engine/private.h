@@ -121,6 +121,8 @@ struct ruleset {
     struct ruleset_stats stats;
     char *name;
     char *hash;
+    struct mitigation_info *mitigations; /* texts in memory */
+    size_t n_mitigations;
 };
 
 struct lease {

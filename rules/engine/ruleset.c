@@ -24,6 +24,7 @@ static void ruleset_free(struct ruleset *set)
         arena_done(&set->memory);
     free(set->first_chunk);
     free(set->rules);
+    free(set->mitigations);
     free(set->name);
     free(set->hash);
     free(set);
@@ -55,6 +56,43 @@ bool ruleset_set_identity(struct ruleset *set, const char *name, const char *has
 void ruleset_set_expiry(struct ruleset *set, int64_t expires_unix)
 {
     set->stats.expires_unix = expires_unix;
+}
+
+static const char *copy_text(struct arena *memory, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = arena_alloc(memory, size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *infos, size_t n)
+{
+    set->mitigations = calloc(n + 1, sizeof(*set->mitigations));
+    if (set->mitigations == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct mitigation_info *info = &set->mitigations[i];
+        *info = infos[i];
+        info->id = copy_text(&set->memory, infos[i].id);
+        info->title = copy_text(&set->memory, infos[i].title);
+        info->cve = copy_text(&set->memory, infos[i].cve);
+        if (info->id == NULL || info->title == NULL || info->cve == NULL)
+            return false;
+    }
+    set->n_mitigations = n;
+    return true;
+}
+
+size_t ruleset_n_mitigations(const struct ruleset *set)
+{
+    return set->n_mitigations;
+}
+
+const struct mitigation_info *ruleset_mitigation(const struct ruleset *set, size_t index)
+{
+    return &set->mitigations[index];
 }
 
 const char *ruleset_name(const struct ruleset *set)

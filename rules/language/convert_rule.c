@@ -133,6 +133,16 @@ static bool convert_mode(const struct report *report, struct yaml_rule *yaml, st
     return true;
 }
 
+static bool convert_mitigation(const struct report *report, struct yaml_rule *yaml,
+                               struct rule *rule)
+{
+    if (yaml->mitigation != NULL && !text_is_id(yaml->mitigation))
+        return report_value(report, ERR_SYNTAX, place_key(PLACE_ROOT, "mitigation"),
+                            "'mitigation' is an id such as M1.1; several rules may share it");
+    rule->mitigation = yaml->mitigation != NULL ? take_text(&yaml->mitigation) : strdup(rule->id);
+    return rule->mitigation != NULL || report_no_memory(report);
+}
+
 static bool convert_type(const struct report *report, const struct yaml_action *yaml, uint64_t path,
                          enum rule_action *ret_action)
 {
@@ -254,5 +264,6 @@ bool convert_rule(const struct report *report, struct yaml_rule *yaml, struct ru
     return convert_texts(report, yaml, rule) && convert_lists(report, yaml, rule) &&
            convert_severity(report, yaml, rule) && convert_builds(report, yaml, rule) &&
            convert_action(report, yaml->action, rule) && convert_mode(report, yaml, rule) &&
-           convert_conditions(report, yaml, rule) && convert_samples(report, yaml->samples, rule);
+           convert_mitigation(report, yaml, rule) && convert_conditions(report, yaml, rule) &&
+           convert_samples(report, yaml->samples, rule);
 }

@@ -57,9 +57,10 @@ void rule_free(struct rule *rule)
     free_node(rule->when_response);
     free_samples(rule->must_block, rule->n_must_block);
     free_samples(rule->must_pass, rule->n_must_pass);
-    char *texts[] = {
-        rule->id,     rule->title, rule->severity,  rule->side_effects, rule->superseded_by,
-        rule->header, rule->value, rule->separator, rule->source,       rule->file};
+    char *texts[] = {rule->id,           rule->title,         rule->severity,
+                     rule->side_effects, rule->superseded_by, rule->header,
+                     rule->value,        rule->separator,     rule->mitigation,
+                     rule->source,       rule->file};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     free(rule);

@@ -114,6 +114,7 @@ struct rule {
     char **blind_to;
     size_t n_blind_to;
     char *superseded_by;
+    char *mitigation;    /* "M1.1"; without the key the rule's own id */
     bool is_detect_only; /* mode: detect, or action detect */
     enum rule_action action;
     unsigned status;

@@ -93,6 +93,7 @@ static const struct mistake head_mistakes[] = {
     {"build of five numbers", "15.0.0.0", "15.0.0.0.1", 6, "applies_to"},
     {"empty range of builds", "{from: 15.0.0.0, before: 15.1.2242.4}", "{}", 6, "applies_to"},
     {"unknown mode", "mode: block", "mode: log", 8, "detect"},
+    {"mitigation that is no id", "mode: block", "mitigation: 'M 1'", 8, "M1.1"},
     {"superseded by itself", "mode: block", "superseded_by: SG-1", 8, "another rule"},
 };
 

@@ -24,6 +24,7 @@ static const char block_rule[] =
     "side_effects: none known\n"
     "blind_to: [bodies]\n"
     "superseded_by: SG-2\n"
+    "mitigation: M1.1\n"
     "mode: detect\n"
     "action: {type: block, status: 404}\n"
     "when:\n"
@@ -96,6 +97,7 @@ static void test_parse_fills_the_head_of_a_rule(void **state)
     assert_int_equal(rule->n_blind_to, 1);
     assert_string_equal(rule->blind_to[0], "bodies");
     assert_string_equal(rule->superseded_by, "SG-2");
+    assert_string_equal(rule->mitigation, "M1.1");
     assert_true(rule->is_detect_only);
     assert_int_equal(rule->action, ACTION_BLOCK);
     assert_int_equal(rule->status, 404);

@@ -1,0 +1,341 @@
+/* Blocks, switches and learned builds: kept here, applied by loading the rules again. */
+#include "control_internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "stopgap/banned.h"
+
+static void on_tick(uv_timer_t *timer);
+
+static const char audit_name[] = "mitigations.audit";
+
+void control_mitigations_start(struct control *control)
+{
+    struct err err = {0};
+    const char *directory = control->config->state_dir;
+    if (directory != NULL && !mitigation_store_load(directory, &control->mitigations.store, &err)) {
+        char line[1200];
+        err_format(&err, line, sizeof(line));
+        /* Protection that nobody asked to go is better than a proxy that does not start. */
+        log_event("error", "mitigations_lost", "nothing is blocked at run time: %s", line);
+        control->mitigations.store = (struct mitigation_store){0};
+    }
+    (void)uv_timer_start(&control->mitigation_timer, on_tick, MITIGATIONS_TICK_MS,
+                         MITIGATIONS_TICK_MS);
+}
+
+/* ---- the policy */
+
+/* The builds that a load may rely on; 0: not enough is known. */
+static size_t policy_builds(const struct control *control, struct build *ret_builds)
+{
+    const struct mitigations *mitigations = &control->mitigations;
+    const struct config *config = control->config;
+    size_t n = 0;
+    bool is_settled = uv_now(&control->loop) / 1000 >=
+                      mitigations->known_since_s + config->mitigations.settle_ms / 1000;
+    if (config->upstream.build != NULL && /* the configuration was checked */
+        build_parse(slice_str(config->upstream.build), &ret_builds[0]))
+        n = 1;
+    else if (mitigations->n_known == 0 || !is_settled)
+        return 0;
+    for (size_t i = 0; i < mitigations->n_known; i++)
+        ret_builds[n++] = mitigations->known[i].build;
+    return n;
+}
+
+struct policy_copy *control_policy(struct control *control)
+{
+    const struct mitigations_config *config = &control->config->mitigations;
+    struct mitigations *mitigations = &control->mitigations;
+    struct policy_copy *copy = calloc(1, sizeof(*copy));
+    if (copy == NULL)
+        return NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < config->blocked.n; i++)
+        copy->blocked[n++] = config->blocked.items[i];
+    for (size_t i = 0; i < mitigations->store.n_blocks; i++) {
+        memcpy(copy->ids[i], mitigations->store.blocks[i].id, sizeof(copy->ids[i]));
+        copy->blocked[n++] = copy->ids[i];
+    }
+    copy->policy = (struct mitigation_policy){
+        .is_org_on = config->enabled && !mitigations->store.is_off,
+        .is_server_on = config->server_enabled,
+        .blocked = copy->blocked,
+        .n_blocked = n,
+        .uses_builds = config->applicability == APPLICABILITY_ON,
+        .builds = copy->builds,
+        .n_builds = policy_builds(control, copy->builds),
+    };
+    memcpy(mitigations->loaded, copy->builds, sizeof(copy->builds));
+    mitigations->n_loaded = copy->policy.n_builds;
+    return copy;
+}
+
+/* ---- builds from the traffic */
+
+static void learn(struct control *control, const struct build *build, uint64_t seen_s)
+{
+    struct mitigations *mitigations = &control->mitigations;
+    for (size_t i = 0; i < mitigations->n_known; i++) {
+        struct known_build *known = &mitigations->known[i];
+        if (build_compare(&known->build, build) != 0)
+            continue;
+        if (seen_s > known->seen_s)
+            known->seen_s = seen_s;
+        return;
+    }
+    if (mitigations->n_known == LIMIT_KNOWN_BUILDS) {
+        /* Too many to know them all: from here on nothing is known, and everything stays on. */
+        mitigations->known[LIMIT_KNOWN_BUILDS - 1] = (struct known_build){.seen_s = seen_s};
+        return;
+    }
+    if (mitigations->n_known == 0)
+        mitigations->known_since_s = uv_now(&control->loop) / 1000;
+    mitigations->known[mitigations->n_known++] =
+        (struct known_build){.build = *build, .seen_s = seen_s};
+    char text[256];
+    build_describe(build, text, sizeof(text));
+    events_emit(control->events, EVENT_BUILD_LEARNED, "", "a server behind runs %s",
+                build_is_known(build) ? text : "a build that cannot be read");
+}
+
+static void forget(struct control *control)
+{
+    struct mitigations *mitigations = &control->mitigations;
+    uint64_t now_s = uv_now(&control->loop) / 1000;
+    uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
+    for (size_t i = mitigations->n_known; i-- > 0;)
+        if (now_s > mitigations->known[i].seen_s + longest_s)
+            mitigations->known[i] = mitigations->known[--mitigations->n_known];
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct control *control =
+        (struct control *)((char *)timer - offsetof(struct control, mitigation_timer));
+    struct mitigations *mitigations = &control->mitigations;
+    struct build builds[LIMIT_KNOWN_BUILDS + 1] = {0};
+    uint64_t seen_s;
+    for (unsigned i = 0; i < control->n_workers; i++)
+        for (size_t k = 0; k < LIMIT_SEEN_BUILDS; k++) {
+            struct build build;
+            uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
+            if (build_watch_read(&control->workers[i].builds, k, &build, &seen_s) &&
+                uv_now(timer->loop) / 1000 <= seen_s + longest_s)
+                learn(control, &build, seen_s);
+        }
+    forget(control);
+    size_t n = policy_builds(control, builds);
+    bool is_same = n == mitigations->n_loaded &&
+                   memcmp(builds, mitigations->loaded, n * sizeof(builds[0])) == 0;
+    if (!is_same && control->config->mitigations.applicability == APPLICABILITY_ON &&
+        control->job == NULL && !control->is_stopping)
+        control_reload(control, NULL, NULL);
+}
+
+/* ---- what an admin asks for */
+
+/* Who, when, what and why; a line of JSON that nothing overwrites. */
+static void audit(const struct control *control, const struct admin_mitigation *asked)
+{
+    log_event("warn", "mitigation_change", "uid=%lu what=%s id=%s reason=%s",
+              (unsigned long)asked->uid, asked->what, asked->id, asked->reason);
+    if (control->config->state_dir == NULL)
+        return;
+    json_t *root = json_pack("{s:I, s:I, s:s, s:s, s:s}", "time_unix",
+                             (json_int_t)control_unix_now(), "uid", (json_int_t)asked->uid, "what",
+                             asked->what, "id", asked->id, "reason", asked->reason);
+    char *line = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    int folder = open(control->config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = folder >= 0 ? openat(folder, audit_name,
+                                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)
+                         : -1;
+    if (fd < 0 || line == NULL || dprintf(fd, "%s\n", line) < 0)
+        log_event("error", "audit", "the change could not be written to %s/%s",
+                  control->config->state_dir, audit_name);
+    if (fd >= 0)
+        (void)close(fd);
+    if (folder >= 0)
+        (void)close(folder);
+    free(line);
+    json_decref(root);
+}
+
+static bool is_in_config(const struct control *control, const char *id)
+{
+    const struct string_list *list = &control->config->mitigations.blocked;
+    for (size_t i = 0; i < list->n; i++)
+        if (strcasecmp(list->items[i], id) == 0)
+            return true;
+    return false;
+}
+
+static struct mitigation_block origin_of(const struct admin_mitigation *asked)
+{
+    struct mitigation_block block = {.when_unix = (int64_t)control_unix_now(), .uid = asked->uid};
+    (void)snprintf(block.id, sizeof(block.id), "%s", asked->id);
+    (void)snprintf(block.reason, sizeof(block.reason), "%s", asked->reason);
+    return block;
+}
+
+/* Change the store as asked; false with the reason why not. */
+static bool change_store(struct control *control, const struct admin_mitigation *asked,
+                         struct mitigation_store *store, struct err *err)
+{
+    struct mitigation_block origin = origin_of(asked);
+    if (strcmp(asked->what, "block") == 0)
+        return mitigation_store_block(store, &origin, err);
+    if (strcmp(asked->what, "unblock") == 0)
+        return mitigation_store_unblock(store, asked->id) ||
+               err_set(err, ERR_USAGE, "",
+                       is_in_config(control, asked->id)
+                           ? "%s is blocked by the configuration: remove it from "
+                             "mitigations.blocked there"
+                           : "%s is not blocked; 'stopgap mitigations list' shows what is",
+                       asked->id);
+    store->is_off = strcmp(asked->what, "disable") == 0;
+    store->off = store->is_off ? origin : (struct mitigation_block){.when_unix = 0};
+    if (!store->is_off && !control->config->mitigations.enabled)
+        return err_set(err, ERR_USAGE, "",
+                       "the configuration says mitigations.enabled: false; change it there");
+    return true;
+}
+
+void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
+                      void *done_ctx)
+{
+    struct control *control = ctx;
+    struct mitigations *mitigations = &control->mitigations;
+    struct mitigation_store *changed = malloc(sizeof(*changed));
+    struct err err = {0};
+    if (changed == NULL) {
+        done(done_ctx, false, "out of memory");
+        return;
+    }
+    *changed = mitigations->store;
+    if (change_store(control, asked, changed, &err) &&
+        (control->config->state_dir == NULL ||
+         mitigation_store_save(control->config->state_dir, changed, &err))) {
+        mitigations->store = *changed;
+        audit(control, asked);
+        if (asked->id[0] == '\0')
+            events_emit(control->events, EVENT_MITIGATIONS_SWITCHED, "", "%sd by uid %lu: %s",
+                        asked->what, (unsigned long)asked->uid, asked->reason);
+        control_reload(control, done, done_ctx);
+    } else {
+        char line[1100];
+        err_format(&err, line, sizeof(line));
+        done(done_ctx, false, line);
+    }
+    free(changed);
+}
+
+/* ---- what changed with a new set */
+
+static const struct mitigation_info *find_info(const struct ruleset *set, const char *id)
+{
+    for (size_t i = 0; i < ruleset_n_mitigations(set); i++)
+        if (strcmp(ruleset_mitigation(set, i)->id, id) == 0)
+            return ruleset_mitigation(set, i);
+    return NULL;
+}
+
+static void tell_state(struct control *control, const struct mitigation_info *now,
+                       const struct mitigation_info *before)
+{
+    static const enum event_id ids[MITIGATION_STATE_COUNT] = {
+        [MITIGATION_APPLIED] = EVENT_MITIGATION_APPLIED,
+        [MITIGATION_BLOCKED] = EVENT_MITIGATION_BLOCKED,
+        [MITIGATION_DISABLED] = EVENT_MITIGATION_DISABLED,
+        [MITIGATION_NOT_APPLICABLE] = EVENT_MITIGATION_NOT_APPLICABLE,
+        [MITIGATION_FAILED] = EVENT_MITIGATION_REMOVED,
+    };
+    if (before != NULL && before->state == MITIGATION_BLOCKED && now->state != before->state)
+        events_emit(control->events, EVENT_MITIGATION_UNBLOCKED, now->id, "%s is unblocked",
+                    now->id);
+    events_emit(control->events, ids[now->state], now->id,
+                "%s is %s, %zu of %zu rules in force: %s", now->id,
+                mitigation_state_word(now->state), now->n_active, now->n_rules, now->title);
+}
+
+void control_tell_mitigations(struct control *control, const struct ruleset *old,
+                              const struct ruleset *set)
+{
+    for (size_t i = 0; i < ruleset_n_mitigations(set); i++) {
+        const struct mitigation_info *now = ruleset_mitigation(set, i);
+        const struct mitigation_info *before = old != NULL ? find_info(old, now->id) : NULL;
+        /* At the start only what is not in force is worth a line. */
+        bool is_news = old == NULL ? now->state != MITIGATION_APPLIED
+                                   : before == NULL || before->state != now->state ||
+                                         before->n_active != now->n_active;
+        if (is_news)
+            tell_state(control, now, before);
+    }
+    for (size_t i = 0; old != NULL && i < ruleset_n_mitigations(old); i++) {
+        const char *id = ruleset_mitigation(old, i)->id;
+        if (find_info(set, id) == NULL)
+            events_emit(control->events, EVENT_MITIGATION_REMOVED, id,
+                        "%s is gone: the new set has no rule for it", id);
+    }
+}
+
+/* ---- status */
+
+/* Where a block comes from, and why. */
+static void collect_origin(const struct control *control, struct mitigation_status *status)
+{
+    const struct mitigation_store *store = &control->mitigations.store;
+    const struct string_list *config = &control->config->mitigations.blocked;
+    for (size_t i = 0; i < store->n_blocks; i++)
+        if (mitigation_id_covers(store->blocks[i].id, status->info.id)) {
+            status->by = store->blocks[i].id;
+            status->origin = "run time";
+            status->reason = store->blocks[i].reason;
+            status->when_unix = store->blocks[i].when_unix;
+            status->uid = store->blocks[i].uid;
+        }
+    for (size_t i = 0; i < config->n; i++)
+        if (mitigation_id_covers(config->items[i], status->info.id)) {
+            status->by = config->items[i];
+            status->origin = "config";
+            status->reason = "";
+        }
+}
+
+void control_collect_mitigations(struct control *control, struct status *status)
+{
+    const struct ruleset *set = control->set;
+    size_t n = ruleset_n_mitigations(set);
+    const struct mitigations *mitigations = &control->mitigations;
+    bool is_on = control->config->mitigations.enabled && !mitigations->store.is_off &&
+                 control->config->mitigations.server_enabled;
+    status->mitigations_on = is_on;
+    status->mitigations = calloc(n + 1, sizeof(*status->mitigations));
+    status->n_mitigations = status->mitigations != NULL ? n : 0;
+    for (size_t i = 0; i < status->n_mitigations; i++) {
+        struct mitigation_status *one = &status->mitigations[i];
+        *one = (struct mitigation_status){
+            .info = *ruleset_mitigation(set, i), .by = "", .origin = "", .reason = ""};
+        collect_origin(control, one);
+        bool is_wanted = is_on && one->origin[0] == '\0';
+        /* Wanted now, but not in the set, for the load that should bring it was refused. */
+        if (is_wanted && one->info.state == MITIGATION_BLOCKED &&
+            control->reload_err.kind != ERR_NONE)
+            one->info.state = MITIGATION_FAILED;
+    }
+    status->n_builds = mitigations->n_known;
+    for (size_t i = 0; i < mitigations->n_known; i++) {
+        if (build_is_known(&mitigations->known[i].build))
+            build_describe(&mitigations->known[i].build, status->builds[i],
+                           sizeof(status->builds[i]));
+        else
+            (void)snprintf(status->builds[i], sizeof(status->builds[i]), "unreadable");
+    }
+    status->events_lost = events_lost(control->events);
+}

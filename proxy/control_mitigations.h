@@ -1,0 +1,36 @@
+/* The control thread's share of mitigations: what the operator and the traffic decide, as a policy
+ * for the next load. For control*.c only. */
+#pragma once
+
+#include "proxy_limits.h"
+
+#include "stopgap/mitigation.h"
+
+struct config;
+struct control;
+
+/* A policy with its own memory, for a load on another thread. */
+struct policy_copy {
+    struct mitigation_policy policy;
+    const char *blocked[MITIGATION_MAX_BLOCKS + LIMIT_RULES];
+    char ids[MITIGATION_MAX_BLOCKS][MITIGATION_ID_BYTES];
+    struct build builds[LIMIT_KNOWN_BUILDS + 1];
+};
+
+/* A build that a server behind has shown. */
+struct known_build {
+    struct build build; /* all zero: a text that is no build */
+    uint64_t seen_s;    /* of the loops' clock */
+};
+
+struct mitigations {
+    struct mitigation_store store;
+    struct known_build known[LIMIT_KNOWN_BUILDS];
+    size_t n_known;
+    uint64_t known_since_s;                      /* of the first one */
+    struct build loaded[LIMIT_KNOWN_BUILDS + 1]; /* what the last load was told */
+    size_t n_loaded;
+};
+
+/* NULL: no memory. The caller frees. */
+struct policy_copy *control_policy(struct control *control);

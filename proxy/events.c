@@ -1,0 +1,261 @@
+/* The command gets one event at a time; what comes meanwhile waits in a short queue. */
+#include "events.h"
+
+#include "log/log.h"
+#include "proxy_limits.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <syslog.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "stopgap/banned.h"
+
+struct event {
+    STAILQ_ENTRY(event) link;
+    char *json;
+};
+
+struct events {
+    const struct config *config;
+    uv_loop_t *loop;
+    STAILQ_HEAD(, event) queue;
+    size_t n_queued;
+    uint64_t n_lost;
+    bool is_stopping;
+
+    uv_timer_t timer; /* kills a command that hangs */
+    uv_process_t process;
+    uv_pipe_t input;
+    uv_write_t write;
+    struct event *current; /* what the running command is told */
+    unsigned n_open;       /* handles of the running command */
+};
+
+static const struct {
+    unsigned number;
+    const char *level;
+    const char *word;
+} kinds[EVENT_COUNT] = {
+    [EVENT_MITIGATION_APPLIED] = {1005, "info", "mitigation_applied"},
+    [EVENT_MITIGATION_BLOCKED] = {1006, "warn", "mitigation_blocked"},
+    [EVENT_MITIGATION_UNBLOCKED] = {1007, "info", "mitigation_unblocked"},
+    [EVENT_MITIGATION_DISABLED] = {1009, "warn", "mitigation_disabled"},
+    [EVENT_MITIGATION_NOT_APPLICABLE] = {1010, "info", "mitigation_not_applicable"},
+    [EVENT_MITIGATION_REMOVED] = {1011, "warn", "mitigation_removed"},
+    [EVENT_MITIGATIONS_SWITCHED] = {1012, "warn", "mitigations_switched"},
+    [EVENT_SET_LOADED] = {1020, "info", "rules_loaded"},
+    [EVENT_SET_REFUSED] = {1021, "error", "rules_refused"},
+    [EVENT_BUILD_LEARNED] = {1030, "info", "build_learned"},
+};
+
+static void next_command(struct events *events);
+
+static void event_free(struct event *event)
+{
+    free(event->json);
+    free(event);
+}
+
+/* ---- the running command */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct events *events = handle->data;
+    if (--events->n_open != 0)
+        return;
+    event_free(events->current);
+    events->current = NULL;
+    if (!events->is_stopping)
+        next_command(events);
+}
+
+static void close_input(struct events *events)
+{
+    if (!uv_is_closing((uv_handle_t *)&events->input))
+        uv_close((uv_handle_t *)&events->input, on_closed);
+}
+
+static void on_exit_command(uv_process_t *process, int64_t status, int signal_number)
+{
+    struct events *events = process->data;
+    (void)uv_timer_stop(&events->timer);
+    if (status != 0 || signal_number != 0) {
+        events->n_lost++;
+        log_event("warn", "events_command", "%s ended with status %lld, signal %d",
+                  events->config->events_command.items[0], (long long)status, signal_number);
+    }
+    close_input(events);
+    if (!uv_is_closing((uv_handle_t *)process))
+        uv_close((uv_handle_t *)process, on_closed);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    (void)status; /* a command that does not read is not our business */
+    close_input(write->data);
+}
+
+static void on_hang(uv_timer_t *timer)
+{
+    struct events *events = timer->data;
+    (void)uv_process_kill(&events->process, SIGKILL);
+}
+
+/* argv without a shell, an environment without our own settings, nothing open but three files. */
+static int spawn(struct events *events)
+{
+    static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+    static char locale[] = "LANG=C.UTF-8";
+    char *environment[] = {path, locale, NULL};
+    const struct string_list *command = &events->config->events_command;
+    char **argv = calloc(command->n + 1, sizeof(*argv));
+    if (argv == NULL)
+        return UV_ENOMEM;
+    for (size_t i = 0; i < command->n; i++)
+        argv[i] = command->items[i];
+    uv_stdio_container_t files[3] = {
+        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&events->input},
+        {.flags = UV_IGNORE},
+        {.flags = UV_INHERIT_FD, .data.fd = 2},
+    };
+    uv_process_options_t options = {.file = argv[0],
+                                    .args = argv,
+                                    .env = environment,
+                                    .exit_cb = on_exit_command,
+                                    .stdio = files,
+                                    .stdio_count = 3,
+                                    .cwd = "/"};
+    int status = uv_spawn(events->loop, &events->process, &options);
+    free(argv);
+    return status;
+}
+
+static void next_command(struct events *events)
+{
+    struct event *event = STAILQ_FIRST(&events->queue);
+    if (event == NULL || events->current != NULL)
+        return;
+    STAILQ_REMOVE_HEAD(&events->queue, link);
+    events->n_queued--;
+    events->current = event;
+    (void)uv_pipe_init(events->loop, &events->input, 0);
+    events->input.data = events->process.data = events->write.data = events;
+    int status = spawn(events);
+    events->n_open = 2;
+    if (status != 0) {
+        events->n_lost++;
+        log_event("warn", "events_command", "cannot run %s: %s",
+                  events->config->events_command.items[0], uv_strerror(status));
+        close_input(events);
+        uv_close((uv_handle_t *)&events->process, on_closed);
+        return;
+    }
+    (void)uv_timer_start(&events->timer, on_hang, TIMEOUT_EVENT_MS, 0);
+    uv_buf_t text = uv_buf_init(event->json, (unsigned)strlen(event->json));
+    if (uv_write(&events->write, (uv_stream_t *)&events->input, &text, 1, on_written) != 0)
+        close_input(events);
+}
+
+/* ---- emitting */
+
+static char *event_json(enum event_id id, const char *subject, const char *text)
+{
+    char when[32];
+    struct tm tm;
+    time_t now = time(NULL);
+    (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    json_t *root = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", when, "id",
+                             (int)kinds[id].number, "event", kinds[id].word, "level",
+                             kinds[id].level, "subject", subject, "text", text);
+    char *json = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return json;
+}
+
+static void enqueue(struct events *events, enum event_id id, const char *subject, const char *text)
+{
+    struct event *event = events->n_queued < LIMIT_EVENTS_QUEUED ? calloc(1, sizeof(*event)) : NULL;
+    if (event != NULL)
+        event->json = event_json(id, subject, text);
+    if (event == NULL || event->json == NULL) {
+        free(event);
+        events->n_lost++;
+        return;
+    }
+    STAILQ_INSERT_TAIL(&events->queue, event, link);
+    events->n_queued++;
+    next_command(events);
+}
+
+void events_emit(struct events *events, enum event_id id, const char *subject, const char *format,
+                 ...)
+{
+    char text[LIMIT_EVENT_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    const char *level = kinds[id].level;
+    log_event(level, kinds[id].word, "id=%u %s", kinds[id].number, text);
+    if (events->config->log_syslog)
+        syslog(LOG_DAEMON | (level[0] == 'e'   ? LOG_ERR
+                             : level[0] == 'w' ? LOG_WARNING
+                                               : LOG_INFO),
+               "%u %s: %s", kinds[id].number, kinds[id].word, text);
+    if (events->config->events_command.n != 0 && !events->is_stopping)
+        enqueue(events, id, subject, text);
+}
+
+uint64_t events_lost(const struct events *events)
+{
+    return events->n_lost;
+}
+
+/* ---- life */
+
+struct events *events_start(uv_loop_t *loop, const struct config *config)
+{
+    struct events *events = calloc(1, sizeof(*events));
+    if (events == NULL)
+        return NULL;
+    events->config = config;
+    events->loop = loop;
+    STAILQ_INIT(&events->queue);
+    (void)uv_timer_init(loop, &events->timer);
+    events->timer.data = events;
+    if (config->log_syslog)
+        openlog("stopgap", LOG_PID, LOG_DAEMON);
+    return events;
+}
+
+void events_stop(struct events *events)
+{
+    if (events->is_stopping)
+        return;
+    events->is_stopping = true;
+    uv_close((uv_handle_t *)&events->timer, NULL);
+    if (events->current == NULL)
+        return;
+    (void)uv_process_kill(&events->process, SIGKILL);
+    close_input(events);
+    if (!uv_is_closing((uv_handle_t *)&events->process))
+        uv_close((uv_handle_t *)&events->process, on_closed);
+}
+
+void events_free(struct events *events)
+{
+    struct event *event;
+    if (events == NULL)
+        return;
+    while ((event = STAILQ_FIRST(&events->queue)) != NULL) {
+        STAILQ_REMOVE_HEAD(&events->queue, link);
+        event_free(event);
+    }
+    if (events->config->log_syslog)
+        closelog();
+    free(events);
+}

@@ -1,0 +1,36 @@
+/* Events with stable numbers: to the log, to syslog, and to a program of the operator's.
+ *
+ * On the control thread only. Numbers of the mitigation service keep their meaning (1005 applied,
+ * 1006 blocked); rules/MITIGATIONS.md has the table. */
+#pragma once
+
+#include "config/config.h"
+
+#include <uv.h>
+
+enum event_id {
+    EVENT_MITIGATION_APPLIED = 0,
+    EVENT_MITIGATION_BLOCKED,
+    EVENT_MITIGATION_UNBLOCKED,
+    EVENT_MITIGATION_DISABLED,
+    EVENT_MITIGATION_NOT_APPLICABLE,
+    EVENT_MITIGATION_REMOVED,
+    EVENT_MITIGATIONS_SWITCHED,
+    EVENT_SET_LOADED,
+    EVENT_SET_REFUSED,
+    EVENT_BUILD_LEARNED,
+    EVENT_COUNT,
+};
+
+struct events;
+
+/* NULL: no memory. config is borrowed. */
+struct events *events_start(uv_loop_t *loop, const struct config *config);
+/* subject  the id of a mitigation or the name of a set; may be "" */
+__attribute__((format(printf, 4, 5))) void
+events_emit(struct events *events, enum event_id id, const char *subject, const char *format, ...);
+/* Events that the command did not get: it was too slow, or failed. */
+uint64_t events_lost(const struct events *events);
+/* Kill what runs and close all handles; the loop must run their callbacks, then events_free. */
+void events_stop(struct events *events);
+void events_free(struct events *events);

@@ -1,0 +1,179 @@
+"""Mitigations: blocked and unblocked at run time, left out where the fix is known, and told of."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from harness.bundles import block_rule
+from harness.exchange import serve
+from harness.http import response
+from harness.wait import wait_for
+
+M1_ATTACK = "/autodiscover/autodiscover.json?@evil.test/powershell/&Email=autodiscover/autodiscover.json%3f@evil.test"
+FIXED, OPEN = "15.2.2562.45", "15.1.2507.6"
+RULE = "SG-2022-41040-PATH"  # shares M1.1 with the copy of Microsoft's rule
+
+
+def answer_as(build):
+    return response(fields=["X-OWA-Version: " + build])
+
+
+class Admin:
+    """The verb `stopgap mitigations` on one proxy."""
+
+    def __init__(self, stopgap, proxy):
+        self.stopgap, self.proxy = stopgap, proxy
+
+    def __call__(self, *args):
+        return self.stopgap("mitigations", *args, "--admin", "unix:" + self.proxy.admin_path)
+
+    def states(self):
+        return {one["id"]: one for one in json.loads(self("list", "--json").stdout)}
+
+    def state(self, name="M1.1"):
+        return self.states()[name]["state"]
+
+    def enforced(self):
+        return [rule["id"] for rule in self.proxy.status()["rules"]]
+
+
+@pytest.fixture
+def state(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def test_a_block_of_m1_takes_the_rules_of_m1_1_out_and_unblock_brings_them_back(proxy, exchange, client, stopgap, state):
+    one = proxy(exchange(), "--state", state)
+    admin = Admin(stopgap, one)
+    assert client(one).ask(M1_ATTACK).status == 403 and RULE in admin.enforced()
+    done = admin("block", "M1", "--reason", "powershell-team cannot work")
+    assert done.returncode == 0, done.stderr
+    assert RULE not in admin.enforced() and "EEMS-M1.1" not in admin.enforced()
+    blocked = admin.states()["M1.1"]
+    assert (blocked["state"], blocked["blocked_by"], blocked["origin"]) == ("Blocked", "M1", "run time")
+    assert blocked["reason"] == "powershell-team cannot work"
+    assert admin("unblock", "M1").returncode == 0
+    assert admin.state() == "Applied" and RULE in admin.enforced()
+
+
+def test_a_block_survives_a_restart_and_is_in_the_audit_file(proxy, exchange, stopgap, state):
+    upstream = exchange()
+    first = proxy(upstream, "--state", state)
+    assert Admin(stopgap, first)("block", "M1", "--reason", "ticket 4711").returncode == 0
+    first.terminate()
+    assert Admin(stopgap, proxy(upstream, "--state", state)).state() == "Blocked"
+    line = json.loads((state / "mitigations.audit").read_text())
+    assert (line["what"], line["id"], line["reason"]) == ("block", "M1", "ticket 4711")
+    assert isinstance(line["uid"], int)
+
+
+def test_a_damaged_file_of_blocks_leaves_everything_on_and_says_so(proxy, exchange, stopgap, state):
+    (state / "mitigations").write_text("stopgap-mitigations 1\nblocked M1\n")
+    one = proxy(exchange(), "--state", state)
+    assert Admin(stopgap, one).state() == "Applied"
+    assert "mitigations_lost" in one.err.text()
+
+
+def test_what_the_configuration_blocks_is_unblocked_there(proxy, exchange, stopgap):
+    one = proxy(exchange(), config="mitigations: {blocked: [M1]}\n")
+    admin = Admin(stopgap, one)
+    assert admin.states()["M1.1"]["origin"] == "config"
+    done = admin("unblock", "M1")
+    assert done.returncode == 1 and "mitigations.blocked" in done.stderr
+
+
+def test_the_switch_takes_all_rules_away_and_brings_them_back(proxy, exchange, client, stopgap):
+    one = proxy(exchange())
+    admin = Admin(stopgap, one)
+    assert admin("disable", "--reason", "trial").returncode == 0
+    assert admin.state() == "Disabled" and admin.enforced() == []
+    assert client(one).ask("/phpmyadmin/").status == 200
+    assert admin("enable").returncode == 0
+    assert client(one).ask("/phpmyadmin/").status == 404
+
+
+@pytest.mark.parametrize("args, code", [(["block", "M1"], 2), (["block"], 2), (["frob"], 2), ([], 2), (["export"], 2),
+                                        (["unblock", "M99"], 1), (["block", "M 1", "--reason", "x"], 1)])
+def test_a_wrong_call_says_what_is_wrong(proxy, exchange, stopgap, args, code):
+    done = Admin(stopgap, proxy(exchange()))(*args)
+    assert done.returncode == code and done.stderr.startswith("stopgap")
+
+
+def test_the_export_has_the_columns_of_get_mitigations(proxy, exchange, stopgap):
+    rows = list(csv.DictReader(io.StringIO(Admin(stopgap, proxy(exchange()))("export", "--csv").stdout)))
+    assert list(rows[0]) == ["Server", "ID", "Type", "Description", "Status"]
+    m2 = [row for row in rows if row["ID"] == "M2.1"][0]
+    assert (m2["Type"], m2["Status"]) == ("UrlRewriteOutbound", "Applied")
+
+
+def test_a_rule_whose_fix_is_installed_is_left_out_and_returns_with_an_old_server(proxy, exchange, client, stopgap):
+    upstream = exchange(serve(answer_as(FIXED)))
+    one = proxy(upstream, config="mitigations: {settle: 100ms}\n")
+    admin = Admin(stopgap, one)
+    assert admin.state() == "Applied"
+    client(one).ask("/owa/")
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+    assert RULE not in admin.enforced() and "SG-PUBLISH" in admin.enforced()
+    upstream.script = serve(answer_as(OPEN))
+    client(one).ask("/owa/")
+    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back", 10)
+    assert any("2016 CU23" in text for text in one.status()["builds"])
+
+
+@pytest.mark.parametrize("build", ["15.2", "99999.1.1.1", "15.2.2562.45 ", "none"])
+def test_a_build_that_cannot_be_read_keeps_protection_on(proxy, exchange, client, stopgap, build):
+    one = proxy(exchange(serve(answer_as(FIXED), answer_as(build.strip() + "x"))), config="mitigations: {settle: 100ms}\n")
+    connection = client(one)
+    connection.ask("/owa/")
+    connection.ask("/owa/")
+    wait_for(lambda: "unreadable" in one.status()["builds"], "the second build", 10)
+    wait_for(lambda: Admin(stopgap, one).state() == "Applied", "M1.1 to be applied", 10)
+
+
+def test_the_build_of_the_configuration_counts_from_the_start(proxy, exchange, stopgap):
+    one = proxy(exchange(), config="upstream: {url: 'http://127.0.0.1:1', build: %s}\n" % FIXED)
+    assert Admin(stopgap, one).state() == "NotApplicable"
+    one = proxy(exchange(), config="upstream: {url: 'http://127.0.0.1:1', build: %s}\n"
+                "mitigations: {applicability: off}\n" % FIXED)
+    assert Admin(stopgap, one).state() == "Applied"
+
+
+def test_the_command_is_told_of_each_change_as_json(proxy, exchange, stopgap, tmp_path):
+    told, script = tmp_path / "told", tmp_path / "hook"
+    script.write_text("#!/bin/sh\ncat >> %s\necho >> %s\nenv > %s.env\n" % (told, told, told))
+    script.chmod(0o755)
+    one = proxy(exchange(), config="events: {command: [%s, argument]}\n" % script, env={"SECRET_OF_OURS": "1"})
+    assert Admin(stopgap, one)("block", "M2", "--reason", "printing").returncode == 0
+
+    def events():
+        return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+
+    wait_for(lambda: any(e["id"] == 1006 and e["subject"] == "M2.1" for e in events()), "event 1006", 10)
+    wait_for(lambda: any(e["id"] == 1020 for e in events()), "event 1020", 10)
+    assert "SECRET_OF_OURS" not in (tmp_path / "told.env").read_text()
+
+
+def test_a_command_that_fails_is_counted_and_stops_nothing(proxy, exchange, stopgap):
+    one = proxy(exchange(), config="events: {command: [/bin/false]}\n")
+    admin = Admin(stopgap, one)
+    assert admin("block", "M1", "--reason", "r").returncode == 0
+    wait_for(lambda: one.status()["events_lost"] > 0, "a lost event", 10)
+    assert admin("unblock", "M1").returncode == 0
+
+
+def test_the_state_is_a_metric(proxy, exchange, stopgap):
+    one = proxy(exchange())
+    assert Admin(stopgap, one)("block", "M1", "--reason", "r").returncode == 0
+    assert 'stopgap_mitigation_info{mitigation="M1.1",state="Blocked"} 1' in one.admin("/metrics")[1]
+
+
+def test_a_block_reload_under_a_signed_set_goes_by_the_id_of_the_rule(proxy, exchange, client, publisher, stopgap, tmp_path):
+    path = publisher.bundle(tmp_path / "set.sgb", [block_rule(path="/owa/one")])
+    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path)
+    assert client(one).ask("/owa/one").status == 403
+    assert Admin(stopgap, one)("block", "TEST-1", "--reason", "r").returncode == 0
+    assert client(one).ask("/owa/one").status == 200
