@@ -86,7 +86,7 @@ static uint32_t judge(const z_stream *stream, int result, size_t n_out, bool is_
 }
 
 bool body_inflate(struct slice packed, enum body_coding coding, bool is_cut, struct arena *arena,
-                  struct slice *ret_text, bool *ret_is_cut, uint32_t *ret_anomalies)
+                  struct body_inflated *ret_out)
 {
     z_stream stream = {.zalloc = memory_new, .zfree = memory_free, .opaque = arena};
     char *out = arena_alloc(arena, LIMIT_BODY_WINDOW);
@@ -105,9 +105,9 @@ bool body_inflate(struct slice packed, enum body_coding coding, bool is_cut, str
     size_t n_in = packed.len - stream.avail_in;
     size_t n_out = LIMIT_BODY_WINDOW - stream.avail_out;
     (void)inflateEnd(&stream);
-    *ret_anomalies |= judge(&stream, result, n_out, is_cut, ret_is_cut);
+    ret_out->text = slice_make(out, n_out);
+    ret_out->anomalies = judge(&stream, result, n_out, is_cut, &ret_out->is_cut);
     if (n_out == LIMIT_BODY_WINDOW && n_out > n_in * LIMIT_INFLATE_RATIO)
-        *ret_anomalies |= BODY_ENCODING_BOMB;
-    *ret_text = slice_make(out, n_out);
+        ret_out->anomalies |= BODY_ENCODING_BOMB;
     return result != Z_MEM_ERROR;
 }

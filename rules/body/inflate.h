@@ -15,13 +15,15 @@ struct request_head;
 /* What the Content-Encoding fields of a request say. */
 enum body_coding body_coding(const struct request_head *head);
 
-/* Decompress at most LIMIT_BODY_WINDOW bytes of packed.
+struct body_inflated {
+    struct slice text;  /* what came out; with an error, what came out before it */
+    bool is_cut;        /* the text goes on behind it */
+    uint32_t anomalies; /* BODY_ENCODING_INVALID, BODY_ENCODING_BOMB */
+};
+
+/* Decompress at most LIMIT_BODY_WINDOW bytes of packed into arena.
  *
- * is_cut         packed goes on behind its window
- * ret_text       what came out, in arena; with an error, what came out before it
- * ret_is_cut     the text goes on behind ret_text
- * ret_anomalies  BODY_ENCODING_INVALID and BODY_ENCODING_BOMB are added
+ * is_cut  packed goes on behind its window
  * False: no memory. */
 MUST_USE bool body_inflate(struct slice packed, enum body_coding coding, bool is_cut,
-                           struct arena *arena, struct slice *ret_text, bool *ret_is_cut,
-                           uint32_t *ret_anomalies);
+                           struct arena *arena, struct body_inflated *ret_out);

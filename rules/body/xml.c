@@ -73,6 +73,7 @@ static bool add_attributes(struct xml_reader *reader, int n, const xmlChar **att
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libxml2 says what the parameters are */
 static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri,
                      int n_namespaces, const xmlChar **namespaces, int n_attributes,
                      int n_defaulted, const xmlChar **attributes)

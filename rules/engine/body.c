@@ -108,14 +108,14 @@ static bool read_as_sent(struct body_build *build, struct slice body, bool is_cu
 static bool read_packed(struct body_build *build, enum body_coding coding, struct slice body,
                         bool is_cut)
 {
-    struct slice text;
-    bool is_text_cut;
-    if (!body_inflate(body, coding, is_cut, build->arena, &text, &is_text_cut,
-                      &build->fields->values.anomalies))
+    struct body_inflated inflated;
+    if (!body_inflate(body, coding, is_cut, build->arena, &inflated))
         return false;
-    if (text.len == 0)
+    build->fields->values.anomalies |= inflated.anomalies;
+    if (inflated.text.len == 0)
         return read_values(build, &build->type, body, is_cut);
-    return read_values(build, &build->type, text, is_text_cut) && read_as_sent(build, body, is_cut);
+    return read_values(build, &build->type, inflated.text, inflated.is_cut) &&
+           read_as_sent(build, body, is_cut);
 }
 
 bool fields_add_body(struct fields *fields, struct slice body, bool is_cut, uint32_t wanted,
