@@ -57,10 +57,11 @@ struct http_parser {
     /* body */
     void (*on_body)(void *ctx, struct slice bytes);
     void *body_ctx;
-    uint64_t body_bytes; /* so far */
-    size_t overhead;     /* framing bytes since the last data */
-    const char *mark;    /* of the current call: up to where bytes were counted */
-    char last_byte;      /* of the call before */
+    uint64_t body_bytes;     /* so far */
+    size_t overhead;         /* framing bytes since the last data */
+    const char *mark;        /* of the current call: up to where bytes were counted */
+    char last_byte;          /* of the call before */
+    size_t trailer_name_len; /* of the trailer field that is being read */
     bool is_response;
     bool is_head_request; /* response: to HEAD */
     bool has_start_line;

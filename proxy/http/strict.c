@@ -3,6 +3,8 @@
 
 #include "http/bytes.h"
 
+#include <ctype.h>
+
 #include "stopgap/banned.h"
 
 /* ---- the raw head between the fields */
@@ -100,6 +102,13 @@ static size_t ipv6_literal_len(struct slice host)
     return close + 1;
 }
 
+/* RFC 3986 2.1: a percent sign stands in front of two hexadecimal digits. */
+static bool is_escape(struct slice text)
+{
+    return text.len > 2 && isxdigit((unsigned char)text.ptr[1]) != 0 &&
+           isxdigit((unsigned char)text.ptr[2]) != 0;
+}
+
 /* Bytes of a reg-name at the start of host; 0: malformed. */
 static size_t reg_name_len(struct slice host)
 {
@@ -116,8 +125,11 @@ static size_t reg_name_len(struct slice host)
         ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,  ['~'] = 1,
     };
     size_t len = 0;
-    while (len < host.len && allowed[(unsigned char)host.ptr[len]] != 0)
+    while (len < host.len && allowed[(unsigned char)host.ptr[len]] != 0) {
+        if (host.ptr[len] == '%' && !is_escape(slice_from(host, len)))
+            return 0;
         len++;
+    }
     return len;
 }
 
@@ -216,8 +228,9 @@ static const struct strict_check request_checks[] = {
     {has_bad_name, 400, END_BAD_REQUEST, "field name is not a token"},
     /* RFC 9110 5.5; CVE-2024-27982's family: other parsers stop at NUL or take CTL for blank */
     {has_control_byte, 400, END_BAD_REQUEST, "control byte in a field value"},
-    /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there */
-    {has_lookalike, 400, END_BAD_REQUEST, "a field that looks like a framing field"},
+    /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there, and
+     * X_Forwarded_For stand beside the field that tells the client's address */
+    {has_lookalike, 400, END_BAD_REQUEST, "a field that looks like one of the proxy's own"},
     /* RFC 9112 3.2: one Host in HTTP/1.1, at most one in HTTP/1.0 */
     {has_wrong_host_count, 400, END_BAD_REQUEST, "not exactly one Host"},
     {has_bad_host, 400, END_BAD_REQUEST, "Host is not host[:port]"},
@@ -249,19 +262,20 @@ static const struct strict_check response_checks[] = {
     {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
 };
 
-/* Content_Length, Transfer_Encoding, Content_length, ... */
+/* Content_Length, Transfer_Encoding, X_Forwarded_For, Content_length, ... */
 static bool name_is_lookalike(struct slice name)
 {
-    static const struct slice framing[] = {SLICE_INIT("content-length"),
-                                           SLICE_INIT("transfer-encoding")};
-    if ((name.len != framing[0].len && name.len != framing[1].len) ||
-        slice_find(name, '_') == SIZE_MAX)
+    static const struct slice ours[] = {
+        SLICE_INIT("content-length"), SLICE_INIT("transfer-encoding"),
+        SLICE_INIT("x-forwarded-for"), SLICE_INIT("x-forwarded-proto"),
+        SLICE_INIT("x-forwarded-host")};
+    if (name.len < 14 || name.len > 17 || slice_find(name, '_') == SIZE_MAX)
         return false;
-    for (size_t i = 0; i < 2; i++) {
-        bool is_alike = name.len == framing[i].len;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        bool is_alike = name.len == ours[i].len;
         for (size_t j = 0; is_alike && j < name.len; j++) {
             char c = name.ptr[j] == '_' ? '-' : ascii_lower(name.ptr[j]);
-            is_alike = c == framing[i].ptr[j];
+            is_alike = c == ours[i].ptr[j];
         }
         if (is_alike)
             return true;
@@ -345,6 +359,11 @@ bool strict_check_head(struct http_parser *parser)
     facts.length_is_number = slice_to_u64(facts.length, &facts.length_value);
     head->has_upgrade &=
         facts.n_upgrade == 1 && slice_equal_nocase(facts.upgrade, SLICE("websocket"));
+    /* RFC 6455 4.1 and RFC 9110 7.8: GET without a body, and never from HTTP/1.0. What follows a
+     * body or another method is read in two ways when the server switches all the same. */
+    if (!parser->is_response)
+        head->has_upgrade &= head->minor == 1 && slice_equal(head->method, SLICE("GET")) &&
+                             facts.n_transfer == 0 && facts.length_value == 0;
     head->host = facts.host;
     if (!parser->is_response && head->host.len == 0)
         head->host = target_authority(head->target);

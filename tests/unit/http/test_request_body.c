@@ -68,6 +68,8 @@ static void test_extensions_and_trailers_are_dropped(void **state)
         {"trailer without value", BODY("0\r\nX:\r\n\r\n", "")},
         {"framing in a trailer, the request goes on", BODY("0\r\nHost: b\r\n\r\nGET", " +3")},
         {"trailer without colon", BODY("0\r\nX\r\n\r\n", "; 400")},
+        {"trailer without a name", BODY("0\r\n: y\r\n\r\n", "; 400")},
+        {"a second trailer without a name", BODY("0\r\nX: y\r\n: z\r\n\r\n", "; 400")},
         {"blank before the colon", BODY("0\r\nX : y\r\n\r\n", "; 400")},
         {"NUL in a trailer", BODY("0\r\nX: a\0b\r\n\r\n", "; 400")},
         {"LF in a trailer", BODY("0\r\nX: a\nY: b\r\n\r\n", "; 400")},
