@@ -223,6 +223,7 @@ static void control_done(struct control *control)
         free(control->listener_urls.items[i]);
     free(control->listener_urls.items);
     control_rules_done(control);
+    control_tls_done(control);
     log_writer_stop(control->log);
     events_free(control->events);
     (void)uv_loop_close(&control->loop);

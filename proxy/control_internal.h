@@ -17,6 +17,15 @@
 
 enum { CONTROL_SIGNALS = 5 };
 
+/* Everything TLS needs, read from files: at the start, and by each reload on the pool. */
+struct tls_load {
+    struct tls_material *materials; /* one a listener; .n 0: no TLS, or self-signed and kept */
+    struct worker_tls **workers;    /* one a worker; taken when they are published */
+    unsigned n_workers;
+    bool had_error;
+    struct err err;
+};
+
 /* One rule-set load on the pool: its own copy of the request, then its result. */
 struct load_job {
     uv_work_t work;
@@ -27,7 +36,8 @@ struct load_job {
     struct lease **leases; /* one a worker */
     struct err err;
     bool had_error;
-    size_t n_waiting; /* who asked before it began; later ones wait for the next load */
+    struct tls_load tls; /* certificates come with the rules: one command renews both */
+    size_t n_waiting;    /* who asked before it began; later ones wait for the next load */
 };
 
 struct control {
@@ -67,6 +77,11 @@ struct control {
     struct err reload_err; /* of the last load; kind ERR_NONE after a good one */
     uint64_t reload_err_unix;
 
+    struct tls_material *materials; /* in use, one a listener */
+    uint64_t tls_ok, tls_failed;    /* loads of certificates */
+    struct err tls_err;             /* of the last one; kind ERR_NONE after a good one */
+    uint64_t tls_err_unix;
+
     uint64_t started_unix;
     bool is_ready;
     bool is_draining;
@@ -94,6 +109,18 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
 void control_tell_mitigations(struct control *control, const struct ruleset *old,
                               const struct ruleset *set);
 void control_collect_mitigations(struct control *control, struct status *status);
+
+/* control_tls.c */
+/* Read every certificate and the upstream's CA, and make contexts for n workers. False: err says
+ * why, and control_tls_done frees what there is. Runs on the pool, too: control is not changed. */
+bool control_tls_load(const struct control *control, struct tls_load *load, unsigned n_workers);
+/* The first load is in use from now on. */
+void control_tls_use(struct control *control, struct tls_load *load);
+/* Give the contexts of a good load to the workers, or note the refusal of a bad one. Appends what
+ * happened to text. Returns false for a refusal. */
+bool control_tls_finish(struct control *control, struct tls_load *load, char *text, size_t size);
+void control_tls_load_free(const struct control *control, struct tls_load *load);
+void control_tls_done(struct control *control);
 
 /* control_upstream.c */
 bool control_resolve_now(struct control *control, struct upstream_addresses *ret_addresses);

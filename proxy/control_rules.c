@@ -231,6 +231,7 @@ static void tell_waiting(struct control *control, size_t n, bool ok, const char 
 static void job_free(struct load_job *job)
 {
     string_list_free(&job->bundles);
+    control_tls_load_free(job->control, &job->tls);
     free(job->leases);
     free(job->policy);
     free(job);
@@ -245,7 +246,7 @@ static void job_drop_result(struct load_job *job)
 
 static void job_finish(struct control *control, struct load_job *job)
 {
-    char text[1400];
+    char text[2400];
     const char *old = ruleset_name(control->set);
     bool ok = !job->had_error && job->set != NULL;
     if (ok && strcmp(ruleset_hash(job->set), ruleset_hash(control->set)) == 0 &&
@@ -272,6 +273,7 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reloads_failed++;
         note_refusal(control, &job->err);
     }
+    ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
     tell_waiting(control, job->n_waiting, ok, text);
 }
 
@@ -281,6 +283,7 @@ static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
     struct control *control = job->control;
+    (void)control_tls_load(control, &job->tls, control->n_workers);
     job->set = control_load(control, &job->bundles, job->policy, &job->err);
     job->had_error = job->set == NULL;
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {

@@ -9,11 +9,9 @@
 
 enum { MAX_LISTENERS = LIMIT_LISTENERS };
 
-/* One listener of the config: its sockets, one a worker, and its certificate. */
+/* One listener of the config: its sockets, one a worker. */
 struct start_listener {
     int fds[LIMIT_WORKERS];
-    struct tls_material material;
-    bool is_bound;
 };
 
 static unsigned worker_count(const struct config *config)
@@ -29,51 +27,25 @@ static unsigned worker_count(const struct config *config)
     return n < LIMIT_WORKERS ? n : LIMIT_WORKERS;
 }
 
-static bool start_listener(struct start_listener *start, const struct listen_config *config,
-                           unsigned n_workers, struct err *err)
-{
-    if (config->tls && config->cert_path != NULL &&
-        !tls_material_load(&start->material, config->cert_path, config->key_path, err))
-        return false;
-    if (config->tls && config->cert_path == NULL) {
-        if (!tls_material_self_signed(&start->material, config->host, err))
-            return false;
-        log_event("warn", "self_signed",
-                  "%s uses a self-signed certificate made in memory: browsers and Outlook will "
-                  "refuse it; give --cert and --key",
-                  config->url);
-    }
-    start->is_bound =
-        listener_bind(config->host, config->port, config->url, start->fds, n_workers, err);
-    return start->is_bound;
-}
-
 static bool start_worker(struct control *control, struct start_listener *starts,
-                         const struct upstream_addresses *addresses, struct err *err)
+                         struct worker_tls *tls, const struct upstream_addresses *addresses,
+                         struct err *err)
 {
     const struct config *config = control->config;
     struct worker *worker = &control->workers[control->n_workers];
-    SSL_CTX *upstream_context = NULL;
-    if (config->upstream.tls) {
-        upstream_context =
-            tls_client_context(config->upstream.ca_path, config->upstream.verify, err);
-        if (upstream_context == NULL)
-            return false;
-    }
     struct worker_parts parts = {
         .log = log_buffer_new(control->log),
-        .upstream_context = upstream_context,
+        .upstream_context = tls->upstream,
         .lease = control_new_lease(control, err),
     };
+    tls->upstream = NULL;
     unsigned index = control->n_workers++;
     if (!worker_init(worker, index, &control->shared, &parts, err) || parts.lease == NULL)
         return false;
     worker->addresses = *addresses;
     for (size_t i = 0; i < config->n_listen; i++) {
-        SSL_CTX *context = NULL;
-        if (config->listen[i].tls &&
-            (context = tls_server_context(&starts[i].material, err)) == NULL)
-            return false;
+        SSL_CTX *context = tls->listeners[i];
+        tls->listeners[i] = NULL;
         int fd = starts[i].fds[index];
         starts[i].fds[index] = -1;
         if (!worker_add_listener(worker, fd, &config->listen[i], context, err))
@@ -101,20 +73,27 @@ static void set_limits(struct control *control)
     };
 }
 
-static bool start_all(struct control *control, struct start_listener *starts, struct err *err)
+static bool start_all(struct control *control, struct start_listener *starts, struct tls_load *tls,
+                      struct err *err)
 {
     const struct config *config = control->config;
     unsigned n_workers = worker_count(config);
     struct upstream_addresses addresses;
     (void)control_resolve_now(control, &addresses); /* goes on: the name may come back */
     for (size_t i = 0; i < config->n_listen; i++)
-        if (!start_listener(&starts[i], &config->listen[i], n_workers, err))
+        if (!listener_bind(config->listen[i].host, config->listen[i].port, config->listen[i].url,
+                           starts[i].fds, n_workers, err))
             return false;
+    if (!control_tls_load(control, tls, n_workers)) {
+        *err = tls->err;
+        return false;
+    }
+    control_tls_use(control, tls);
     control->workers = calloc(n_workers, sizeof(*control->workers));
     if (control->workers == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the workers");
     while (control->n_workers < n_workers)
-        if (!start_worker(control, starts, &addresses, err))
+        if (!start_worker(control, starts, tls->workers[control->n_workers], &addresses, err))
             return false;
     return true;
 }
@@ -138,9 +117,9 @@ bool control_make_workers(struct control *control, struct err *err)
     struct start_listener *starts = calloc(config->n_listen, sizeof(*starts));
     if (starts == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the listeners");
-    bool ok = start_all(control, starts, err);
-    for (size_t i = 0; i < config->n_listen; i++)
-        tls_material_done(&starts[i].material);
+    struct tls_load tls = {0};
+    bool ok = start_all(control, starts, &tls, err);
+    control_tls_load_free(control, &tls);
     free(starts); /* on failure the program ends, and its sockets with it */
     return ok;
 }

@@ -38,6 +38,18 @@ static void collect_reloads(const struct control *control, struct status *status
     status->reload_error_unix = control->reload_err_unix;
 }
 
+static void collect_tls(const struct control *control, struct status *status)
+{
+    status->tls_reloads_ok = control->tls_ok;
+    status->tls_reloads_failed = control->tls_failed;
+    if (control->tls_err.kind == ERR_NONE)
+        return;
+    err_format(&control->tls_err, status->tls_error, sizeof(status->tls_error));
+    (void)snprintf(status->tls_error_code, sizeof(status->tls_error_code), "%s",
+                   control->tls_err.code);
+    status->tls_error_unix = control->tls_err_unix;
+}
+
 void control_collect(void *ctx, struct status *ret_status)
 {
     struct control *control = ctx;
@@ -56,4 +68,5 @@ void control_collect(void *ctx, struct status *ret_status)
     collect_rules(control, ret_status);
     collect_reloads(control, ret_status);
     control_collect_mitigations(control, ret_status);
+    collect_tls(control, ret_status);
 }

@@ -205,6 +205,32 @@ static void worker_stop(struct worker *worker)
     }
 }
 
+void worker_tls_free(struct worker_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    for (size_t i = 0; i < tls->n; i++)
+        SSL_CTX_free(tls->listeners[i]);
+    SSL_CTX_free(tls->upstream);
+    free(tls);
+}
+
+/* For connections from now on; those that are there keep the contexts they began with. */
+static void worker_switch_tls(struct worker *worker, struct worker_tls *tls)
+{
+    for (size_t i = 0; i < worker->n_listeners && i < tls->n; i++) {
+        SSL_CTX *old = worker->listeners[i].context;
+        worker->listeners[i].context = tls->listeners[i];
+        tls->listeners[i] = old;
+    }
+    SSL_CTX *old = worker->upstream_context;
+    worker->upstream_context = tls->upstream;
+    tls->upstream = old;
+    /* A resumed session would keep the verdict of the CA certificates before. */
+    tls_session_cache_done(&worker->upstream_sessions);
+    worker_tls_free(tls);
+}
+
 static void on_wake(uv_async_t *async)
 {
     struct worker *worker = worker_of_wake(async);
@@ -212,6 +238,8 @@ static void on_wake(uv_async_t *async)
     struct worker_mail mail = worker->mail;
     worker->mail = (struct worker_mail){0};
     uv_mutex_unlock(&worker->mail_lock);
+    if (mail.tls != NULL)
+        worker_switch_tls(worker, mail.tls);
     if (mail.lease != NULL)
         worker_switch_lease(worker, mail.lease);
     if (mail.has_addresses)
@@ -230,6 +258,9 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
         overtaken = worker->mail.lease;
         worker->mail.lease = mail->lease;
     }
+    struct worker_tls *late = mail->tls != NULL ? worker->mail.tls : NULL;
+    if (mail->tls != NULL)
+        worker->mail.tls = mail->tls;
     if (mail->has_addresses) {
         worker->mail.has_addresses = true;
         worker->mail.addresses = mail->addresses;
@@ -237,6 +268,7 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
     worker->mail.drains |= mail->drains;
     worker->mail.stops |= mail->stops;
     uv_mutex_unlock(&worker->mail_lock);
+    worker_tls_free(late);
     (void)uv_async_send(&worker->wake); /* fails only when the loop has closed it */
     return overtaken;
 }
@@ -343,6 +375,7 @@ void worker_done(struct worker *worker)
     stream_hub_done(&worker->hub);
     tls_session_cache_done(&worker->upstream_sessions);
     SSL_CTX_free(worker->upstream_context);
+    worker_tls_free(worker->mail.tls);
     for (size_t i = 0; i < worker->n_listeners; i++)
         SSL_CTX_free(worker->listeners[i].context);
     free(worker->listeners);

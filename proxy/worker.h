@@ -38,9 +38,18 @@ struct upstream_addresses {
     size_t n;
 };
 
+/* TLS of one worker: a context a listener (NULL: no TLS) and one for the upstream. */
+struct worker_tls {
+    SSL_CTX *upstream;
+    size_t n;
+    SSL_CTX *listeners[];
+};
+void worker_tls_free(struct worker_tls *tls);
+
 /* What control leaves for a worker; taken as a whole. */
 struct worker_mail {
-    struct lease *lease; /* a new rule set, or NULL */
+    struct worker_tls *tls; /* new certificates, or NULL; taken */
+    struct lease *lease;    /* a new rule set, or NULL */
     bool has_addresses;
     struct upstream_addresses addresses;
     bool drains; /* finish what is running, take nothing new */

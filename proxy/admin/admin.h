@@ -48,6 +48,10 @@ struct status {
     char reload_error[1024]; /* why the last load was refused; empty after a good one */
     char reload_error_code[32];
     uint64_t reload_error_unix;
+    uint64_t tls_reloads_ok, tls_reloads_failed;
+    char tls_error[1024]; /* why the last certificates were refused; empty after good ones */
+    char tls_error_code[32];
+    uint64_t tls_error_unix;
     struct rule_status *rules; /* malloc'd array, freed by status_done */
     size_t n_rules;
     bool mitigations_on;                   /* the switches */

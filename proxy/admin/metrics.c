@@ -151,8 +151,21 @@ static bool render_mitigations(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_tls(const struct status *status, struct buf *out)
+{
+    return render_gauge(out, "last_certificates_successful",
+                        "0 when the last load of certificates was refused",
+                        status->tls_error[0] == '\0') &&
+           render_family(out, "counter", "certificate_reloads_total",
+                         "Loads of certificates by their result") &&
+           render_label(out, PREFIX "certificate_reloads_total{", "result", "ok") &&
+           render_number(out, status->tls_reloads_ok) &&
+           render_label(out, PREFIX "certificate_reloads_total{", "result", "failed") &&
+           render_number(out, status->tls_reloads_failed);
+}
+
 bool metrics_render(const struct status *status, struct buf *out)
 {
     return render_program(status, out) && render_traffic(&status->totals, out) &&
-           render_rules(status, out) && render_mitigations(status, out);
+           render_tls(status, out) && render_rules(status, out) && render_mitigations(status, out);
 }

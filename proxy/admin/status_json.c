@@ -96,6 +96,21 @@ static bool add_reload(json_t *root, const struct status *status)
            set_number(error, "time_unix", status->reload_error_unix);
 }
 
+static bool add_tls(json_t *root, const struct status *status)
+{
+    json_t *tls = json_object();
+    bool ok = json_object_set_new(root, "tls", tls) == 0 &&
+              set_number(tls, "reloads_ok", status->tls_reloads_ok) &&
+              set_number(tls, "reloads_failed", status->tls_reloads_failed);
+    if (!ok || status->tls_error[0] == '\0')
+        return ok;
+    json_t *error = json_object();
+    return json_object_set_new(tls, "error", error) == 0 &&
+           set_text(error, "code", status->tls_error_code) &&
+           set_text(error, "text", status->tls_error) &&
+           set_number(error, "time_unix", status->tls_error_unix);
+}
+
 static bool add_rule(json_t *list, const struct rule_status *status)
 {
     const struct rule_info *info = &status->info;
@@ -176,7 +191,7 @@ bool status_render_json(const struct status *status, struct buf *out)
 {
     json_t *root = json_object();
     bool ok = root != NULL && add_program(root, status) && add_ruleset(root, status) &&
-              add_reload(root, status) && add_rules(root, status) &&
+              add_reload(root, status) && add_tls(root, status) && add_rules(root, status) &&
               add_mitigations(root, status) && add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));

@@ -131,6 +131,17 @@ static void print_reload(const json_t *root, FILE *out)
         put_row(out, "  remedy", get_text(error, "remedy"));
 }
 
+static void print_tls(const json_t *root, FILE *out)
+{
+    const json_t *tls = json_object_get(root, "tls");
+    const json_t *error = json_object_get(tls, "error");
+    if (!json_is_object(error))
+        return;
+    (void)fputs("\nTHE LAST CERTIFICATES WERE REFUSED; those before stay in use.\n", out);
+    put_time_row(out, "  when", get_number(error, "time_unix"));
+    put_row(out, "  cause", get_text(error, "text"));
+}
+
 static void print_rule(const json_t *rule, FILE *out)
 {
     bool is_enforced = json_is_true(json_object_get(rule, "enforced"));
@@ -216,6 +227,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_program(root, out);
     print_ruleset(root, out);
     print_reload(root, out);
+    print_tls(root, out);
     print_rules(root, out);
     print_mitigations(root, out);
     print_counters(root, out);

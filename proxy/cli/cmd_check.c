@@ -18,7 +18,8 @@ static void print_notes(const struct config *config)
     if (config->upstream.tls && !config->upstream.verify)
         (void)fputs("note: the certificate of the upstream is not verified\n", stderr);
     for (size_t i = 0; i < config->n_listen; i++)
-        if (config->listen[i].tls && config->listen[i].cert_path == NULL)
+        if (config->listen[i].tls && config->listen[i].cert_path == NULL &&
+            config->n_certificates == 0)
             (void)fprintf(stderr, "note: %s has no cert: a self-signed one is made at each start\n",
                           config->listen[i].url);
 }

@@ -1,4 +1,5 @@
-/* stopgap reload: makes a running proxy load its rules again, and waits for the result. */
+/* stopgap reload: makes a running proxy load its rules and certificates again, and waits for the
+ * result. */
 #include "admin/admin.h"
 #include "cli/cli.h"
 
@@ -12,8 +13,9 @@ static void print_help(void)
 {
     (void)puts("Usage: stopgap reload [--admin URL]\n\n"
                "  --admin URL  unix:/path (default " ADMIN_DEFAULT_URL ")\n\n"
-               "Waits until the new rules are in force or refused, and prints which.\n"
-               "Exit status: 0 loaded, 1 refused (the old rules stay in force), 2 usage,\n"
+               "Reads rules, certificates, stapled responses and the upstream's CA again, waits\n"
+               "until they are in force or refused, and prints which.\n"
+               "Exit status: 0 loaded, 1 refused (what was before stays in force), 2 usage,\n"
                "3 not reachable.");
 }
 

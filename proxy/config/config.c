@@ -77,6 +77,7 @@ static void free_field(struct config *config, const struct config_key *key, size
         free(*(char **)field);
         break;
     case KEY_PATHS:
+    case KEY_NAMES:
     case KEY_RULE_IDS:
         string_list_done(field);
         break;

@@ -20,8 +20,10 @@ struct listen_config {
     char *host;
     uint16_t port;
     bool tls;
-    char *cert_path; /* PEM chain; NULL with tls: a self-signed certificate is made in memory */
+    char *cert_path; /* PEM chain; NULL: those of `certificates`, and without any a self-signed one
+                      * is made in memory */
     char *key_path;
+    char *ocsp_path; /* response to staple, DER; or NULL */
 };
 
 struct upstream_config {
@@ -59,6 +61,14 @@ struct timeouts_config { /* milliseconds; defaults in limits.h */
         drain_ms;
 };
 
+/* A certificate that every https listener shows to clients that ask for one of its names. */
+struct certificate_config {
+    char *cert_path;
+    char *key_path;
+    char *ocsp_path;
+    struct string_list names; /* instead of those in the certificate */
+};
+
 struct limits_config {
     uint64_t field_bytes, head_bytes, fields, target_bytes;
     uint64_t body_bytes; /* 0: no limit but 2^63-1 */
@@ -82,6 +92,8 @@ struct mitigations_config {
 struct config {
     struct listen_config *listen;
     size_t n_listen;
+    struct certificate_config *certificates;
+    size_t n_certificates;
     struct upstream_config upstream;
     struct admin_config *admin;
     size_t n_admin;

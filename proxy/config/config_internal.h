@@ -17,6 +17,7 @@ enum key_kind {
     KEY_SIZE,         /* uint64_t, bytes */
     KEY_WORD,         /* an enum: its value is the position of the word in `words` */
     KEY_PATHS,        /* struct string_list */
+    KEY_NAMES,        /* struct string_list of DNS names and patterns "*.example.com" */
     KEY_RULE_IDS,     /* struct string_list of rule ids */
     KEY_NETWORKS,     /* struct net_list */
     KEY_ADMIN_URLS,   /* admin */

@@ -28,7 +28,10 @@
         .max = (most), .standard = (normal)                                                        \
     }
 
-enum { LIST_LISTEN = 0 };
+#define CERTIFICATE(field)                                                                         \
+    .list = &config_lists[LIST_CERTIFICATES], .offset = offsetof(struct certificate_config, field)
+
+enum { LIST_LISTEN = 0, LIST_CERTIFICATES };
 
 const struct config_list config_lists[] = {
     [LIST_LISTEN] = {.path = "listen[]",
@@ -38,6 +41,13 @@ const struct config_list config_lists[] = {
                      .max = LIMIT_LISTENERS,
                      .required = "listen[].url",
                      .complaint = "this listener has no url: add one such as https://0.0.0.0:443"},
+    [LIST_CERTIFICATES] = {.path = "certificates[]",
+                           .items_at = AT(certificates),
+                           .n_at = AT(n_certificates),
+                           .size = sizeof(struct certificate_config),
+                           .max = LIMIT_CERTIFICATES - 1, /* one may stand with the listener */
+                           .required = "certificates[].cert",
+                           .complaint = "this certificate has no cert: name the chain's file"},
 };
 
 const size_t config_n_lists = sizeof(config_lists) / sizeof(config_lists[0]);
@@ -47,6 +57,11 @@ const struct config_key config_keys[] = {
     {.path = "listen[].url", .kind = KEY_LISTEN_URL, LISTEN(url)},
     {.path = "listen[].cert", .kind = KEY_TEXT, LISTEN(cert_path)},
     {.path = "listen[].key", .kind = KEY_TEXT, LISTEN(key_path)},
+    {.path = "listen[].ocsp", .kind = KEY_TEXT, LISTEN(ocsp_path)},
+    {.path = "certificates[].cert", .kind = KEY_TEXT, CERTIFICATE(cert_path)},
+    {.path = "certificates[].key", .kind = KEY_TEXT, CERTIFICATE(key_path)},
+    {.path = "certificates[].ocsp", .kind = KEY_TEXT, CERTIFICATE(ocsp_path)},
+    {.path = "certificates[].names[]", .kind = KEY_NAMES, CERTIFICATE(names)},
     {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.url)},
     {.path = "upstream.ca", .kind = KEY_TEXT, .offset = AT(upstream.ca_path)},
     {.path = "upstream.name", .kind = KEY_TEXT, .offset = AT(upstream.name)},

@@ -147,6 +147,7 @@ static void print_value(struct printer *printer, const struct config_key *key, s
         print_number(printer, key, *(const uint64_t *)field);
         break;
     case KEY_PATHS:
+    case KEY_NAMES:
     case KEY_RULE_IDS:
         print_strings(printer, field);
         break;

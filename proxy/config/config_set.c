@@ -38,6 +38,25 @@ static bool add_rule_id(struct string_list *list, const char *text, struct err *
     return config_add_string(list, text, err);
 }
 
+/* A DNS name, or a pattern for one label more. */
+static bool add_name(struct string_list *list, const char *text, struct err *err)
+{
+    struct slice name = slice_str(text);
+    if (slice_starts_with(name, SLICE("*.")))
+        name = slice_from(name, 2);
+    bool is_good = name.len != 0 && name.len < 254 && name.ptr[0] != '.';
+    for (size_t i = 0; i < name.len && is_good; i++) {
+        char c = ascii_lower(name.ptr[i]);
+        is_good =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    }
+    if (!is_good)
+        return err_set(err, ERR_USAGE, NULL,
+                       "'%s' is not a name: write one such as mail.example.com or *.example.com",
+                       config_echo(slice_str(text)).text);
+    return config_add_string(list, text, err);
+}
+
 /* One of the words, separated by blanks; its position is the value. */
 static bool parse_word(struct slice text, const char *words, unsigned *ret_value, struct err *err)
 {
@@ -144,6 +163,8 @@ static bool set_key(struct config *config, const struct config_key *key, const c
         return parse_word(text, key->words, field, err);
     case KEY_PATHS:
         return config_add_string(field, value, err);
+    case KEY_NAMES:
+        return add_name(field, value, err);
     case KEY_RULE_IDS:
         return add_rule_id(field, value, err);
     case KEY_NETWORKS:

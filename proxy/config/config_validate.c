@@ -80,6 +80,30 @@ static void check_certificate(struct checker *checker, const struct listen_confi
                  url);
     check_readable(checker, "listen.cert", listen->cert_path);
     check_readable(checker, "listen.key", listen->key_path);
+    check_readable(checker, "listen.ocsp", listen->ocsp_path);
+    if (listen->ocsp_path != NULL && listen->cert_path == NULL)
+        complain(checker, "listen: %.300s has ocsp but no cert: add the certificate it is about",
+                 url);
+}
+
+static void check_certificates(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    bool has_tls = false;
+    for (size_t i = 0; i < config->n_listen; i++)
+        has_tls |= config->listen[i].tls;
+    for (size_t i = 0; i < config->n_certificates; i++) {
+        const struct certificate_config *one = &config->certificates[i];
+        if (one->key_path == NULL)
+            complain(checker, "certificates: %.300s has no key: add the private key's file",
+                     one->cert_path);
+        check_readable(checker, "certificates.cert", one->cert_path);
+        check_readable(checker, "certificates.key", one->key_path);
+        check_readable(checker, "certificates.ocsp", one->ocsp_path);
+    }
+    if (!has_tls && config->n_certificates != 0)
+        complain(checker, "certificates are given, but no listener is https: write https:// there, "
+                          "or remove them");
 }
 
 static void check_listeners(struct checker *checker)
@@ -173,6 +197,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
 {
     struct checker checker = {.config = config, .on_error = on_error, .ctx = ctx, .is_good = true};
     check_listeners(&checker);
+    check_certificates(&checker);
     check_upstream(&checker);
     check_rules(&checker);
     check_events(&checker);

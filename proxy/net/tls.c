@@ -1,5 +1,5 @@
 /* The TLS filter: handshake, records, orderly end. */
-#include "net/tls.h"
+#include "net/tls_internal.h"
 
 #include <stddef.h>
 
@@ -54,6 +54,8 @@ bool tls_prepare(void)
 {
     if (method != NULL)
         return true;
+    if (!tls_sni_prepare())
+        return false;
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
     return method != NULL && BIO_meth_set_read(method, on_bio_read) == 1 &&
            BIO_meth_set_write(method, on_bio_write) == 1 &&

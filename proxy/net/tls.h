@@ -5,33 +5,16 @@
 #pragma once
 
 #include "net/stream.h"
+#include "net/tls_material.h"
 
 #include "stopgap/err.h"
-
-#include <openssl/ssl.h>
-
-enum { TLS_TICKET_KEY_BYTES = 80 };
-
-/* What all workers share of one certificate; immutable once made. */
-struct tls_material {
-    X509 *certificate;
-    STACK_OF(X509) * chain;
-    EVP_PKEY *key;
-    unsigned char ticket_keys[TLS_TICKET_KEY_BYTES]; /* one set, so that any worker resumes */
-};
 
 /* Once, before any thread starts. False: no memory. */
 MUST_USE bool tls_prepare(void);
 
-/* Read a PEM chain and its key; says so when they do not belong together. */
-bool tls_material_load(struct tls_material *material, const char *cert_path, const char *key_path,
-                       struct err *err);
-/* A certificate for host made in memory, valid 30 days: for trying out only. */
-bool tls_material_self_signed(struct tls_material *material, const char *host, struct err *err);
-void tls_material_done(struct tls_material *material);
-
-/* TLS 1.2 and 1.3, Mozilla "intermediate", ALPN http/1.1 only. One context a worker, because
- * OpenSSL 3.0 locks what contexts share. NULL with err. */
+/* TLS 1.2 and 1.3, Mozilla "intermediate", ALPN http/1.1 only. The certificate follows the name
+ * that a client asks for. One context a worker, because OpenSSL 3.0 locks what contexts share;
+ * connections keep the one they began with. NULL with err. */
 SSL_CTX *tls_server_context(const struct tls_material *material, struct err *err);
 /* ca_path NULL: the system's store. verify false: any certificate will do. */
 SSL_CTX *tls_client_context(const char *ca_path, bool verify, struct err *err);

@@ -46,7 +46,7 @@ static const struct {
     {"an unknown key at the top",
      "workers: 1\nlisten_on: x\n",
      "2:1: ",
-     {"unknown key 'listen_on'", "known here: listen, upstream,"}},
+     {"unknown key 'listen_on'", "known here: listen, certificates,"}},
     {"a mistyped key at the top",
      "wokers: 1\n",
      "1:1: ",

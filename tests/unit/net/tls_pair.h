@@ -159,7 +159,7 @@ static inline int world_setup(void **state)
     int fd = mkstemp(world->ca_path);
     FILE *file = fdopen(fd, "w");
     assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, world->material.certificate), 1);
+    assert_int_equal(PEM_write_X509(file, world->material.items[0].leaf), 1);
     assert_int_equal(fclose(file), 0);
     world->server = tls_server_context(&world->material, &err);
     world->client = tls_client_context(world->ca_path, true, &err);
