@@ -22,7 +22,7 @@ struct event {
 struct events {
     const struct config *config;
     uv_loop_t *loop;
-    STAILQ_HEAD(, event) queue;
+    STAILQ_HEAD(event_queue, event) queue;
     size_t n_queued;
     uint64_t n_lost;
     bool is_stopping;
