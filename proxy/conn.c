@@ -291,6 +291,7 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
     conn->worker = worker;
     conn->listener = listener;
     conn->id = ++worker->n_conns_made << 8 | worker->index;
+    conn->server = -1;
     conn->client = &conn->tcp.stream;
     tcp_stream_init(&conn->tcp, &worker->loop, &worker->hub, &client_events, conn);
     TAILQ_INSERT_TAIL(&worker->conns, conn, entry);

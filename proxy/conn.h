@@ -33,6 +33,7 @@ struct conn {
     struct tls_stream *tls; /* NULL: plain */
     struct stream *client;  /* the upper one */
     struct upstream *upstream;
+    int server;            /* that it was connected to, and comes back to; -1: none yet */
     struct piece_queue in; /* bytes of requests, not yet read */
     struct txn *txn;       /* NULL between requests */
 

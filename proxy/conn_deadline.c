@@ -97,7 +97,10 @@ static void txn_expire(struct conn *conn)
         result = txn_answer(txn, 408, END_BODY_TIMEOUT, slice_make(NULL, 0));
         break;
     case TXN_CONNECT:
-        upstream_close(conn->upstream, true);
+        if (upstream_try_next(conn))
+            break;
+        if (conn->upstream != NULL)
+            upstream_close(conn->upstream, true);
         result = txn_answer(txn, 504, END_UPSTREAM_CONNECT_TIMEOUT, slice_make(NULL, 0));
         break;
     case TXN_RELAY:

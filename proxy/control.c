@@ -30,6 +30,7 @@ static void control_close_handles(struct control *control)
         admin_stop(control->admin);
     control->admin = NULL;
     events_stop(control->events);
+    health_stop(control->health);
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         if (!uv_is_closing(handles[i]))
             uv_close(handles[i], NULL);
@@ -156,6 +157,11 @@ static void control_init(struct control *control, const struct config *config)
     *control = (struct control){.config = config, .started_unix = control_unix_now()};
     control->shared = (struct worker_shared){
         .config = config, .on_outbox = notify_outbox, .on_outbox_ctx = control};
+    for (size_t i = 0, len = 0; i < config_n_servers(config); i++)
+        if (len < sizeof(control->upstream_label))
+            len += (size_t)snprintf(control->upstream_label + len,
+                                    sizeof(control->upstream_label) - len, "%s%s",
+                                    i != 0 ? "," : "", config_server(config, i)->url);
     (void)uv_loop_init(&control->loop);
     (void)uv_async_init(&control->loop, &control->outbox, on_outbox);
     (void)uv_timer_init(&control->loop, &control->drain_timer);
@@ -197,10 +203,10 @@ static bool control_start(struct control *control, struct err *err)
     }
     if (config->mode == RULES_OFF)
         log_event("warn", "mode_off", "no request is inspected");
-    if (config->upstream.tls && !config->upstream.verify)
+    if (config_has_upstream_tls(config) && !config->upstream.verify)
         log_event("warn", "upstream_unverified",
                   "the certificate of %s is not verified: anybody on the way can read mail",
-                  config->upstream.url);
+                  control->upstream_label);
     if (!control_rules_start(control, err) || !control_make_workers(control, err))
         return false;
     for (size_t i = 0; i < config->n_listen; i++)
@@ -208,7 +214,8 @@ static bool control_start(struct control *control, struct err *err)
             return false;
     if (!control_start_admin(control, err) || !control_start_workers(control, err))
         return false;
-    control_resolve_start(control);
+    if (!control_servers_start(control, err))
+        return false;
     control_watch_start(control);
     return true;
 }
@@ -226,6 +233,7 @@ static void control_done(struct control *control)
     control_tls_done(control);
     log_writer_stop(control->log);
     events_free(control->events);
+    health_free(control->health);
     (void)uv_loop_close(&control->loop);
     free(control);
 }
@@ -234,7 +242,7 @@ static void announce(const struct control *control)
 {
     for (size_t i = 0; i < control->config->n_listen; i++)
         log_event("info", "listening", "url=%s upstream=%s workers=%u mode=%s rules=%s",
-                  control->config->listen[i].url, control->config->upstream.url, control->n_workers,
+                  control->config->listen[i].url, control->upstream_label, control->n_workers,
                   control->config->mode == RULES_BLOCK    ? "block"
                   : control->config->mode == RULES_DETECT ? "detect"
                                                           : "off",

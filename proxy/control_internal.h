@@ -6,6 +6,7 @@
 #include "control.h"
 #include "control_mitigations.h"
 #include "events.h"
+#include "health.h"
 #include "log/log.h"
 #include "notify.h"
 #include "proxy_limits.h"
@@ -21,6 +22,7 @@ enum { CONTROL_SIGNALS = 5 };
 struct tls_load {
     struct tls_material *materials; /* one a listener; .n 0: no TLS, or self-signed and kept */
     struct worker_tls **workers;    /* one a worker; taken when they are published */
+    SSL_CTX *checks;                /* for health checks, or NULL */
     unsigned n_workers;
     bool had_error;
     struct err err;
@@ -40,6 +42,15 @@ struct load_job {
     size_t n_waiting;    /* who asked before it began; later ones wait for the next load */
 };
 
+/* One server's name, looked up again now and then. */
+struct control_resolver {
+    uv_getaddrinfo_t request;
+    struct control *control;
+    size_t index; /* of the server */
+    bool is_busy;
+    bool is_literal; /* an address, no name */
+};
+
 struct control {
     uv_loop_t loop;
     const struct config *config;
@@ -54,8 +65,9 @@ struct control {
     uv_async_t outbox;      /* a worker gave leases back, or ended */
     uv_timer_t drain_timer; /* the end of a graceful stop */
     uv_timer_t resolve_timer;
-    uv_getaddrinfo_t resolve;
-    bool is_resolving;
+    struct control_resolver resolvers[LIMIT_SERVERS];
+    struct server_table table; /* what the workers have, too */
+    struct health *health;     /* NULL: no checks */
     uv_fs_event_t watch;
     uv_timer_t watch_timer; /* several renames become one load */
     bool watches;
@@ -66,10 +78,11 @@ struct control {
     struct ruleset *set; /* active */
     uint64_t set_since;
     struct string_list listener_urls;
-    struct lease_list leases; /* all that are out, for their hit counters */
-    void *totals;             /* tree of struct rule_total, see tsearch(3) */
-    struct load_job *job;     /* the load under way */
-    bool wants_another;       /* asked for while one was under way */
+    char upstream_label[1024]; /* URLs of the servers; cut when they are too long */
+    struct lease_list leases;  /* all that are out, for their hit counters */
+    void *totals;              /* tree of struct rule_total, see tsearch(3) */
+    struct load_job *job;      /* the load under way */
+    bool wants_another;        /* asked for while one was under way */
     admin_reload_cb reload_done[LIMIT_ADMIN_CONNECTIONS]; /* who waits for it */
     void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
     size_t n_waiting;
@@ -78,6 +91,7 @@ struct control {
     uint64_t reload_err_unix;
 
     struct tls_material *materials; /* in use, one a listener */
+    SSL_CTX *check_context;         /* of the health checks; NULL: no TLS, or none */
     uint64_t tls_ok, tls_failed;    /* loads of certificates */
     struct err tls_err;             /* of the last one; kind ERR_NONE after a good one */
     uint64_t tls_err_unix;
@@ -123,8 +137,12 @@ void control_tls_load_free(const struct control *control, struct tls_load *load)
 void control_tls_done(struct control *control);
 
 /* control_upstream.c */
-bool control_resolve_now(struct control *control, struct upstream_addresses *ret_addresses);
-void control_resolve_start(struct control *control);
+/* Goes on without a server whose name does not resolve: it may come back. */
+void control_resolve_now(struct control *control);
+/* A copy for one worker; NULL: no memory. */
+struct server_table *control_new_table(const struct control *control);
+/* Begin to look after the servers: names, and health where it is configured. */
+bool control_servers_start(struct control *control, struct err *err);
 
 /* control_status.c */
 void control_collect(void *ctx, struct status *ret_status);

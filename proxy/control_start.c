@@ -28,8 +28,7 @@ static unsigned worker_count(const struct config *config)
 }
 
 static bool start_worker(struct control *control, struct start_listener *starts,
-                         struct worker_tls *tls, const struct upstream_addresses *addresses,
-                         struct err *err)
+                         struct worker_tls *tls, struct err *err)
 {
     const struct config *config = control->config;
     struct worker *worker = &control->workers[control->n_workers];
@@ -37,12 +36,14 @@ static bool start_worker(struct control *control, struct start_listener *starts,
         .log = log_buffer_new(control->log),
         .upstream_context = tls->upstream,
         .lease = control_new_lease(control, err),
+        .table = control_new_table(control),
     };
     tls->upstream = NULL;
     unsigned index = control->n_workers++;
     if (!worker_init(worker, index, &control->shared, &parts, err) || parts.lease == NULL)
         return false;
-    worker->addresses = *addresses;
+    if (parts.table == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "cannot set up a worker");
     for (size_t i = 0; i < config->n_listen; i++) {
         SSL_CTX *context = tls->listeners[i];
         tls->listeners[i] = NULL;
@@ -78,8 +79,7 @@ static bool start_all(struct control *control, struct start_listener *starts, st
 {
     const struct config *config = control->config;
     unsigned n_workers = worker_count(config);
-    struct upstream_addresses addresses;
-    (void)control_resolve_now(control, &addresses); /* goes on: the name may come back */
+    control_resolve_now(control);
     for (size_t i = 0; i < config->n_listen; i++)
         if (!listener_bind(config->listen[i].host, config->listen[i].port, config->listen[i].url,
                            starts[i].fds, n_workers, err))
@@ -93,7 +93,7 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     if (control->workers == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the workers");
     while (control->n_workers < n_workers)
-        if (!start_worker(control, starts, tls->workers[control->n_workers], &addresses, err))
+        if (!start_worker(control, starts, tls->workers[control->n_workers], err))
             return false;
     return true;
 }
@@ -114,6 +114,7 @@ bool control_make_workers(struct control *control, struct err *err)
     if (!tls_prepare())
         return err_set(err, ERR_MEMORY, "E_TLS", "cannot set up TLS");
     set_limits(control);
+    servers_share(&control->shared);
     struct start_listener *starts = calloc(config->n_listen, sizeof(*starts));
     if (starts == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the listeners");

@@ -50,6 +50,25 @@ static void collect_tls(const struct control *control, struct status *status)
     status->tls_error_unix = control->tls_err_unix;
 }
 
+static void collect_servers(struct control *control, struct status *status)
+{
+    size_t n = config_n_servers(control->config);
+    status->servers = calloc(n, sizeof(*status->servers));
+    if (status->servers == NULL)
+        return;
+    status->n_servers = n;
+    for (size_t i = 0; i < n; i++) {
+        struct server_status *server = &status->servers[i];
+        struct server_counts *counts = &control->shared.servers[i];
+        server->url = config_server(control->config, i)->url;
+        server->weight = config_server(control->config, i)->weight;
+        server->connections_open = atomic_load(&counts->n_connections);
+        server->connections = atomic_load(&counts->connections);
+        server->failures = atomic_load(&counts->failures);
+        health_collect(control->health, i, server);
+    }
+}
+
 void control_collect(void *ctx, struct status *ret_status)
 {
     struct control *control = ctx;
@@ -60,11 +79,12 @@ void control_collect(void *ctx, struct status *ret_status)
         .is_draining = control->is_draining,
         .mode = control->config->mode,
         .n_workers = control->n_workers,
-        .upstream = control->config->upstream.url,
+        .upstream = control->upstream_label,
         .listeners = control->listener_urls,
     };
     for (unsigned i = 0; i < control->n_workers; i++)
         worker_stats_add(&ret_status->totals, &control->workers[i].stats);
+    collect_servers(control, ret_status);
     collect_rules(control, ret_status);
     collect_reloads(control, ret_status);
     control_collect_mitigations(control, ret_status);

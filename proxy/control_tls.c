@@ -15,7 +15,7 @@ static bool is_self_signed(const struct config *config, const struct listen_conf
 
 static bool uses_tls(const struct config *config)
 {
-    bool uses = config->upstream.tls;
+    bool uses = config_has_upstream_tls(config);
     for (size_t i = 0; i < config->n_listen; i++)
         uses |= config->listen[i].tls;
     return uses;
@@ -77,7 +77,7 @@ static struct worker_tls *make_worker_tls(const struct control *control, struct 
         return NULL;
     }
     bool ok = true;
-    if (config->upstream.tls) {
+    if (config_has_upstream_tls(config)) {
         tls->upstream =
             tls_client_context(config->upstream.ca_path, config->upstream.verify, &load->err);
         ok = tls->upstream != NULL;
@@ -110,8 +110,11 @@ bool control_tls_load(const struct control *control, struct tls_load *load, unsi
         if (load->workers[i] == NULL)
             return false;
     }
-    load->had_error = false;
-    return true;
+    if (config_has_upstream_tls(config) && config_checks_health(config))
+        load->checks =
+            tls_client_context(config->upstream.ca_path, config->upstream.verify, &load->err);
+    load->had_error = load->err.kind != ERR_NONE;
+    return !load->had_error;
 }
 
 void control_tls_load_free(const struct control *control, struct tls_load *load)
@@ -120,6 +123,7 @@ void control_tls_load_free(const struct control *control, struct tls_load *load)
         worker_tls_free(load->workers[i]);
     for (size_t i = 0; load->materials != NULL && i < control->config->n_listen; i++)
         tls_material_done(&load->materials[i]);
+    SSL_CTX_free(load->checks);
     free(load->workers);
     free(load->materials);
     *load = (struct tls_load){0};
@@ -139,9 +143,20 @@ static void warn_of(const struct config *config, size_t i, const struct tls_mate
             log_event("warn", "ocsp_not_stapled", "%s", material->items[k].staple_problem);
 }
 
+static void materials_done(struct control *control)
+{
+    for (size_t i = 0; control->materials != NULL && i < control->config->n_listen; i++)
+        tls_material_done(&control->materials[i]);
+    free(control->materials);
+    control->materials = NULL;
+}
+
 void control_tls_use(struct control *control, struct tls_load *load)
 {
     const struct config *config = control->config;
+    SSL_CTX_free(control->check_context); /* checks under way hold it themselves */
+    control->check_context = load->checks;
+    load->checks = NULL;
     for (size_t i = 0; i < config->n_listen; i++) {
         if (load->materials[i].n == 0 && control->materials != NULL) { /* self-signed: it stays */
             load->materials[i] = control->materials[i];
@@ -150,17 +165,16 @@ void control_tls_use(struct control *control, struct tls_load *load)
             warn_of(config, i, &load->materials[i]);
         }
     }
-    control_tls_done(control);
+    materials_done(control);
     control->materials = load->materials;
     load->materials = NULL;
 }
 
 void control_tls_done(struct control *control)
 {
-    for (size_t i = 0; control->materials != NULL && i < control->config->n_listen; i++)
-        tls_material_done(&control->materials[i]);
-    free(control->materials);
-    control->materials = NULL;
+    SSL_CTX_free(control->check_context);
+    control->check_context = NULL;
+    materials_done(control);
 }
 
 static void note_refusal(struct control *control, const struct err *err)

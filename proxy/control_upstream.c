@@ -1,8 +1,10 @@
-/* The upstream's name: resolved at start, and again while the program runs. */
+/* What control knows of the servers: their addresses, resolved at start and again while the program
+ * runs, and what the health checks say. Each change goes to the workers as a table of their own. */
 #include "control_internal.h"
 
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "stopgap/banned.h"
 
@@ -22,50 +24,81 @@ static const struct addrinfo *resolve_hints(void)
     return &hints;
 }
 
-bool control_resolve_now(struct control *control, struct upstream_addresses *ret_addresses)
+struct server_table *control_new_table(const struct control *control)
 {
-    const struct upstream_config *upstream = &control->config->upstream;
+    struct server_table *table = malloc(sizeof(*table));
+    if (table != NULL)
+        *table = control->table;
+    return table;
+}
+
+static void control_post_table(void *ctx)
+{
+    struct control *control = ctx;
+    if (control->is_stopping)
+        return;
+    for (unsigned i = 0; i < control->n_workers; i++) {
+        struct worker_mail mail = {.table = control_new_table(control)};
+        if (mail.table != NULL) /* else the worker goes on with what it knows */
+            (void)worker_post(&control->workers[i], &mail);
+    }
+}
+
+static void resolve_now(struct control *control, size_t index)
+{
+    const struct server_config *server = config_server(control->config, index);
     char service[8];
     struct addrinfo *list;
-    (void)snprintf(service, sizeof(service), "%u", upstream->port);
-    int status = getaddrinfo(upstream->host, service, resolve_hints(), &list);
+    (void)snprintf(service, sizeof(service), "%u", server->port);
+    int status = getaddrinfo(server->host, service, resolve_hints(), &list);
     if (status != 0) {
-        *ret_addresses = (struct upstream_addresses){0};
         log_event("error", "upstream_name",
-                  "%s does not resolve (%s); requests get 502 until it does", upstream->host,
+                  "%s does not resolve (%s); it is not used until it does", server->host,
                   gai_strerror(status));
-        return false;
+        return;
     }
-    addresses_take(list, ret_addresses);
+    addresses_take(list, &control->table.states[index].addresses);
     freeaddrinfo(list);
-    return true;
+}
+
+void control_resolve_now(struct control *control)
+{
+    for (size_t i = 0; i < config_n_servers(control->config); i++)
+        resolve_now(control, i);
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
-    struct control *control =
-        (struct control *)((char *)request - offsetof(struct control, resolve));
-    struct worker_mail mail = {.has_addresses = true};
-    control->is_resolving = false;
-    if (status == 0) { /* on failure the addresses that worked stay */
-        addresses_take(list, &mail.addresses);
-        uv_freeaddrinfo(list);
-        for (unsigned i = 0; i < control->n_workers; i++)
-            (void)worker_post(&control->workers[i], &mail);
-    }
+    struct control_resolver *resolver =
+        (struct control_resolver *)((char *)request - offsetof(struct control_resolver, request));
+    struct control *control = resolver->control;
+    struct upstream_addresses *known = &control->table.states[resolver->index].addresses;
+    struct upstream_addresses found;
+    resolver->is_busy = false;
+    if (status != 0) /* the addresses that worked stay */
+        return;
+    addresses_take(list, &found);
+    uv_freeaddrinfo(list);
+    if (memcmp(&found, known, sizeof(found)) == 0)
+        return;
+    *known = found;
+    control_post_table(control);
 }
 
 static void on_resolve_timer(uv_timer_t *timer)
 {
     struct control *control =
         (struct control *)((char *)timer - offsetof(struct control, resolve_timer));
-    const struct upstream_config *upstream = &control->config->upstream;
-    char service[8];
-    if (control->is_resolving || control->is_stopping)
-        return;
-    (void)snprintf(service, sizeof(service), "%u", upstream->port);
-    control->is_resolving = uv_getaddrinfo(&control->loop, &control->resolve, on_resolved,
-                                           upstream->host, service, resolve_hints()) == 0;
+    for (size_t i = 0; i < config_n_servers(control->config) && !control->is_stopping; i++) {
+        const struct server_config *server = config_server(control->config, i);
+        struct control_resolver *resolver = &control->resolvers[i];
+        char service[8];
+        if (resolver->is_busy || resolver->is_literal)
+            continue;
+        (void)snprintf(service, sizeof(service), "%u", server->port);
+        resolver->is_busy = uv_getaddrinfo(&control->loop, &resolver->request, on_resolved,
+                                           server->host, service, resolve_hints()) == 0;
+    }
 }
 
 /* An address literal needs no second look. */
@@ -79,9 +112,25 @@ static bool host_is_literal(const char *host)
     return true;
 }
 
-void control_resolve_start(struct control *control)
+static void control_resolve_start(struct control *control)
 {
-    if (!host_is_literal(control->config->upstream.host))
+    bool has_names = false;
+    for (size_t i = 0; i < config_n_servers(control->config); i++) {
+        bool is_literal = host_is_literal(config_server(control->config, i)->host);
+        control->resolvers[i] =
+            (struct control_resolver){.control = control, .index = i, .is_literal = is_literal};
+        has_names |= !is_literal;
+    }
+    if (has_names)
         (void)uv_timer_start(&control->resolve_timer, on_resolve_timer, RESOLVE_EVERY_MS,
                              RESOLVE_EVERY_MS);
+}
+
+bool control_servers_start(struct control *control, struct err *err)
+{
+    control_resolve_start(control);
+    control->health = health_start(&control->loop, control->config, &control->table,
+                                   &control->check_context, control_post_table, control);
+    return control->health != NULL || !config_checks_health(control->config) ||
+           err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the health checks");
 }

@@ -19,14 +19,19 @@ enum {
     LIMIT_DRAIN_BYTES = 1024 * 1024,     /* of a refused body read so that the answer arrives */
     LIMIT_DRAIN_MS = 2000,               /* and for how long */
 
-    LIMIT_WORKERS = 64,             /* one per core; more only add switches */
-    LIMIT_LISTENERS = 16,           /* addresses times ports of one program */
-    LIMIT_CONNECTIONS = 20000,      /* default of the whole process; a phone holds two */
-    LIMIT_CERTIFICATES = 32,        /* of one listener; a name seldom has more than two */
-    LIMIT_CERTIFICATE_NAMES = 1024, /* of one listener; a public CA puts 100 into one */
-    LIMIT_OCSP_BYTES = 16 * 1024,   /* a response with its signer's certificate takes 2 KiB */
-    LIMIT_FD_RESERVE = 64,          /* descriptors kept for logs, rules and the admin socket */
-    LIMIT_TRUSTED_NETWORKS = 64,    /* networks of balancers in front */
+    LIMIT_WORKERS = 64,                  /* one per core; more only add switches */
+    LIMIT_LISTENERS = 16,                /* addresses times ports of one program */
+    LIMIT_CONNECTIONS = 20000,           /* default of the whole process; a phone holds two */
+    LIMIT_CERTIFICATES = 32,             /* of one listener; a name seldom has more than two */
+    LIMIT_CERTIFICATE_NAMES = 1024,      /* of one listener; a public CA puts 100 into one */
+    LIMIT_OCSP_BYTES = 16 * 1024,        /* a response with its signer's certificate takes 2 KiB */
+    LIMIT_SERVERS = 16,                  /* a database availability group has at most 16 members */
+    LIMIT_HEALTH_VDIRS = 16,             /* Exchange has eight */
+    LIMIT_VDIR_BYTES = 64,               /* "Microsoft-Server-ActiveSync" has 27 */
+    LIMIT_HEALTH_HEAD_BYTES = 16 * 1024, /* of an answer to a health check; real ones have 500 */
+    LIMIT_PROBE_FIELD_BYTES = 256, /* a value in somebody else's health check; short ones suffice */
+    LIMIT_FD_RESERVE = 64,         /* descriptors kept for logs, rules and the admin socket */
+    LIMIT_TRUSTED_NETWORKS = 64,   /* networks of balancers in front */
 
     LIMIT_CONFIG_BYTES = 1024 * 1024,        /* a config file; the complete example has 10 KiB */
     LIMIT_CONFIG_VALUE_BYTES = 4096,         /* PATH_MAX; the longest value is a path */

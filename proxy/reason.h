@@ -36,6 +36,7 @@
     X(END_UPSTREAM_RESET, "upstream_reset", "the upstream reset the connection")                   \
     X(END_UPSTREAM_TIMEOUT, "upstream_timeout", "the upstream did not answer in time")             \
     X(END_UPSTREAM_BAD_RESPONSE, "upstream_bad_response", "the upstream's response is malformed")  \
+    X(END_UPSTREAM_DOWN, "upstream_down", "every server is down by its health checks")             \
     X(END_NO_MEMORY, "no_memory", "out of memory or over a memory limit")                          \
     X(END_SHUTDOWN, "shutdown", "the program stops")
 

@@ -69,8 +69,7 @@ static bool relay_send_head(struct txn *txn)
     size_t len = net_address_format(&conn->address, address, sizeof(address));
     struct request_rewrite rewrite = {
         .client = slice_make(address, len),
-        .default_host = slice_str(config->upstream.name != NULL ? config->upstream.name
-                                                                : config->upstream.host),
+        .default_host = slice_str(config_server_name(config, conn->upstream->attempt.server)),
         .is_tls = conn->tls != NULL,
         .trusts_forwarded = conn->is_trusted,
         .keeps_upgrade = head->has_upgrade && config->allow_upgrade,

@@ -5,6 +5,7 @@
 #include "forwarded.h"
 #include "http/write.h"
 #include "log/log.h"
+#include "probe.h"
 #include "txn_log.h"
 #include "upstream.h"
 #include "worker.h"
@@ -28,9 +29,26 @@ struct txn_memory {
 };
 
 static enum step_result step_read_head(struct txn *txn);
+/* The first segment as it stands there, where no rule set looked at it. */
+static struct slice txn_raw_vdir(struct slice target)
+{
+    struct slice path = slice_head(target, slice_find(target, '?'));
+    struct slice rest = path.len != 0 && path.ptr[0] == '/' ? slice_from(path, 1) : path;
+    return slice_head(rest, slice_find(rest, '/'));
+}
+
 static enum step_result step_check_head(struct txn *txn);
 static enum step_result step_read_body(struct txn *txn);
 static enum step_result step_check_body(struct txn *txn);
+/* Sending the request on would only move the wait to a server that cannot help. A server that
+ * recovers now is seen when so many checks were good. */
+static enum step_result all_are_down(struct txn *txn)
+{
+    const struct health_config *health = &txn->conn->worker->config->health;
+    txn->retry_after_s = (unsigned)((health->interval_ms * health->rise + 999) / 1000);
+    return txn_answer(txn, 503, END_UPSTREAM_DOWN, slice_make(NULL, 0));
+}
+
 static enum step_result step_connect(struct txn *txn);
 static enum step_result step_relay(struct txn *txn);
 static enum step_result step_answer(struct txn *txn);
@@ -273,7 +291,9 @@ static enum step_result step_check_head(struct txn *txn)
         forwarded_client(head, worker->config, &txn->client);
     if (head->has_upgrade && !worker->config->allow_upgrade)
         return txn_answer(txn, 501, END_UPGRADE_REFUSED, SLICE("set allow_upgrade to permit it"));
-    if (worker->config->mode == RULES_OFF || worker->lease == NULL) {
+    if (worker->config->mode == RULES_OFF || worker->lease == NULL ||
+        probe_is_exempt(&txn->request, worker->shared->vdirs, worker->shared->n_vdirs)) {
+        txn->vdir = txn_raw_vdir(head->target);
         txn->decision.word = "pass";
         return txn_goto(txn, TXN_CONNECT);
     }
@@ -369,9 +389,12 @@ static enum step_result step_connect(struct txn *txn)
     if (conn->upstream != NULL && conn->upstream->is_open && upstream_is_stale(conn->upstream))
         upstream_close(conn->upstream, false);
     if (conn->upstream == NULL) {
+        size_t column = servers_column(conn->worker, txn->vdir);
+        if (!servers_any_up(conn->worker, column))
+            return all_are_down(txn);
         txn->connect_started_us = clock_now_us();
         conn_touch(conn);
-        if (upstream_open(conn) == NULL)
+        if (upstream_open(conn, column) == NULL)
             return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for a connection"));
         if (conn->upstream == NULL) /* the next address could not be tried: conn_fail was called */
             return STEP_WAIT;
@@ -382,6 +405,8 @@ static enum step_result step_connect(struct txn *txn)
         return STEP_WAIT;
     if (txn->connect_started_us != 0)
         txn->connect_us = clock_now_us() - txn->connect_started_us;
+    txn->upstream_url =
+        slice_str(config_server(conn->worker->config, conn->upstream->attempt.server)->url);
     return txn_goto(txn, TXN_RELAY);
 }
 
@@ -408,6 +433,7 @@ static enum step_result step_answer(struct txn *txn)
     const struct own_answer own = {
         .status = txn->status,
         .incident_id = slice_str(txn->incident),
+        .retry_after_s = txn->retry_after_s,
         .closes = conn->closes_after,
         .says_keep_alive = head->minor == 0,
         .is_head = is_head,

@@ -79,7 +79,9 @@ struct txn {
     uint64_t drain_until_ms; /* the response is complete, the request is not */
     uint64_t drained;
 
-    unsigned status; /* sent to the client; 0: none yet */
+    struct slice upstream_url; /* of the server that has the request */
+    unsigned retry_after_s;    /* told with an answer of our own; 0: not */
+    unsigned status;           /* sent to the client; 0: none yet */
     enum end_reason reason;
     struct slice detail;
     char incident[13]; /* empty: none */

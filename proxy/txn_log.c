@@ -42,7 +42,7 @@ void txn_log(struct txn *txn)
         .client = txn->client,
         .client_port = conn->port,
         .listener = slice_str(conn->listener->config->url),
-        .upstream = slice_str(txn->sent_request ? worker->config->upstream.url : NULL),
+        .upstream = txn->sent_request ? txn->upstream_url : slice_make(NULL, 0),
         .method = head->method,
         .host = head->host,
         .target = head->target,

@@ -1,9 +1,13 @@
 /* Opening, serving and letting go of upstream connections. */
 #include "upstream.h"
 
+#include "balance.h"
 #include "conn.h"
+#include "net/proxy_protocol.h"
+#include "txn.h"
 #include "worker.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,34 +43,77 @@ static void upstream_set_failure(struct upstream *upstream, enum stream_failure 
     (void)snprintf(upstream->failure_text, sizeof(upstream->failure_text), "%s", text);
 }
 
+/* Tell the server for whom this connection is, before anything else. */
+static bool upstream_send_proxy_header(struct upstream *upstream)
+{
+    const struct conn *conn = upstream->conn;
+    enum proxy_protocol_version version = upstream->worker->config->upstream.proxy_protocol;
+    struct proxy_protocol_ends ends = {.source = conn->address, .source_port = conn->port};
+    char header[PROXY_PROTOCOL_WRITE_BYTES];
+    if (version == PROXY_PROTOCOL_NONE)
+        return true;
+    ends.is_known = tcp_stream_local(&conn->tcp, ends.target.bytes, &ends.target_port);
+    size_t len = proxy_protocol_write(version == PROXY_PROTOCOL_V2, &ends, header);
+    return stream_send_copy(&upstream->tcp.stream, slice_make(header, len));
+}
+
 /* Put TCP, and TLS where configured, into the struct and start to connect. */
 static void upstream_connect(struct upstream *upstream)
 {
     struct worker *worker = upstream->worker;
-    const struct upstream_config *config = &worker->config->upstream;
+    struct upstream_attempt *attempt = &upstream->attempt;
+    size_t server = attempt->server;
     tcp_stream_init(&upstream->tcp, &worker->loop, &worker->hub, &upstream_events, upstream);
     upstream->stream = &upstream->tcp.stream;
-    bool ok = true;
-    if (worker->upstream_context != NULL) {
-        struct tls_peer peer = {.name = config->name != NULL ? config->name : config->host,
-                                .cache = &worker->upstream_sessions};
+    servers_begin(worker, server);
+    bool ok = upstream_send_proxy_header(upstream);
+    if (ok && config_server(worker->config, server)->tls) {
+        struct tls_peer peer = {.name = config_server_name(worker->config, server),
+                                .cache = &worker->upstream_sessions[server]};
         ok = tls_stream_init(&upstream->tls, &upstream->tcp.stream, worker->upstream_context, &peer,
                              &upstream_events, upstream);
         upstream->stream = &upstream->tls.stream;
     }
     if (!ok) {
-        upstream_set_failure(upstream, STREAM_MEMORY, "no memory for TLS");
+        upstream_set_failure(upstream, STREAM_MEMORY, "no memory for an upstream connection");
         return;
     }
-    const struct upstream_addresses *addresses = &worker->addresses;
-    size_t index = (worker->next_address + upstream->n_tried) % addresses->n;
-    upstream->n_tried++;
+    const struct upstream_addresses *addresses = &worker->table->states[server].addresses;
+    size_t index = (worker->next_address[server] + attempt->n_tried) % addresses->n;
+    attempt->n_tried++;
     counter_add(&worker->stats.upstream_connections, 1);
     tcp_stream_connect(&upstream->tcp, (const struct sockaddr *)&addresses->items[index]);
 }
 
-/* n_tried  addresses that refused this attempt already */
-static struct upstream *upstream_start(struct conn *conn, unsigned n_tried)
+static bool attempt_pick(struct conn *conn, struct upstream_attempt *attempt)
+{
+    struct server_query query = {
+        .client = conn->txn != NULL ? &conn->txn->client : &conn->address,
+        .column = attempt->column,
+        .tried = attempt->failed,
+        .wanted = conn->server,
+    };
+    int server = servers_pick(conn->worker, &query);
+    if (server == BALANCE_NONE)
+        return false;
+    attempt->server = (size_t)server;
+    attempt->n_tried = 0;
+    return true;
+}
+
+/* Move on: to the next address of the server where that may help, else to the next server. Only
+ * while no byte of a request was sent. */
+static bool attempt_next(struct conn *conn, struct upstream_attempt *attempt, bool tries_addresses)
+{
+    struct worker *worker = conn->worker;
+    if (tries_addresses && attempt->n_tried < worker->table->states[attempt->server].addresses.n)
+        return true;
+    servers_fail(worker, attempt->server);
+    attempt->failed |= UINT32_C(1) << attempt->server;
+    return attempt_pick(conn, attempt);
+}
+
+static struct upstream *upstream_start(struct conn *conn, const struct upstream_attempt *attempt)
 {
     struct worker *worker = conn->worker;
     struct upstream *upstream = calloc(1, sizeof(*upstream));
@@ -74,18 +121,35 @@ static struct upstream *upstream_start(struct conn *conn, unsigned n_tried)
         return NULL;
     upstream->conn = conn;
     upstream->worker = worker;
-    upstream->n_tried = n_tried;
+    upstream->attempt = *attempt;
     conn->upstream = upstream;
-    if (worker->addresses.n == 0)
+    while (worker->table->states[upstream->attempt.server].addresses.n == 0) {
+        if (attempt_next(conn, &upstream->attempt, false))
+            continue;
         upstream_set_failure(upstream, STREAM_UNREACHABLE, "the upstream's name does not resolve");
-    else
-        upstream_connect(upstream);
+        return upstream;
+    }
+    upstream_connect(upstream);
     return upstream;
 }
 
-struct upstream *upstream_open(struct conn *conn)
+struct upstream *upstream_open(struct conn *conn, size_t column)
 {
-    return upstream_start(conn, 0);
+    struct upstream_attempt attempt = {.column = column};
+    bool is_picked = attempt_pick(conn, &attempt);
+    assert(is_picked); /* the caller looked */
+    (void)is_picked;
+    return upstream_start(conn, &attempt);
+}
+
+bool upstream_try_next(struct conn *conn)
+{
+    struct upstream_attempt attempt = conn->upstream->attempt;
+    if (!attempt_next(conn, &attempt, !conn->upstream->tcp.is_open))
+        return false;
+    upstream_close(conn->upstream, true);
+    conn_touch(conn);
+    return upstream_start(conn, &attempt) != NULL;
 }
 
 static void upstream_free(struct upstream *upstream)
@@ -93,6 +157,8 @@ static void upstream_free(struct upstream *upstream)
     piece_queue_clear(&upstream->in);
     if (upstream->stream == &upstream->tls.stream)
         tls_stream_done(&upstream->tls);
+    if (upstream->stream != NULL)
+        servers_end(upstream->worker, upstream->attempt.server);
     free(upstream);
 }
 
@@ -120,8 +186,12 @@ void upstream_close(struct upstream *upstream, bool reset)
 static void on_upstream_open(struct stream *stream)
 {
     struct upstream *upstream = stream->owner;
+    const struct upstream_attempt *attempt = &upstream->attempt;
     upstream->is_open = true;
-    upstream->worker->next_address += upstream->n_tried - 1; /* begin with what works */
+    upstream->worker->next_address[attempt->server] += attempt->n_tried - 1; /* what works */
+    servers_reach(upstream->worker, attempt->server);
+    if (upstream->conn != NULL)
+        upstream->conn->server = (int)attempt->server;
     stream_read(upstream->stream, true);
     if (upstream->conn != NULL)
         conn_touch(upstream->conn);
@@ -158,14 +228,16 @@ static void on_upstream_failed(struct stream *stream, enum stream_failure failur
 {
     struct upstream *upstream = stream->owner;
     struct conn *conn = upstream->conn;
-    unsigned n_tried = upstream->n_tried;
-    bool may_try_next =
-        failure == STREAM_UNREACHABLE && conn != NULL && n_tried < upstream->worker->addresses.n;
+    struct upstream_attempt attempt = upstream->attempt;
+    bool may_try_next = conn != NULL && !upstream->is_open && failure != STREAM_MEMORY;
     upstream_set_failure(upstream, failure, text);
-    if (may_try_next) { /* the same attempt goes on with the next address */
+    if (may_try_next && attempt_next(conn, &attempt, failure == STREAM_UNREACHABLE)) {
         upstream_close(upstream, true);
-        if (upstream_start(conn, n_tried) == NULL)
+        conn_touch(conn);
+        if (upstream_start(conn, &attempt) == NULL)
             conn_fail(conn, END_NO_MEMORY, true);
+        else if (conn->upstream != NULL && conn->upstream->failure != STREAM_OK)
+            conn_run(conn);
         return;
     }
     upstream_run(upstream);

@@ -9,6 +9,14 @@
 struct conn;
 struct worker;
 
+/* Where an attempt to connect has come to. */
+struct upstream_attempt {
+    size_t column;    /* servers_column */
+    size_t server;    /* tried now */
+    unsigned n_tried; /* addresses of it */
+    uint32_t failed;  /* a bit for each server that was tried in vain */
+};
+
 struct upstream {
     struct tcp_stream tcp;
     struct tls_stream tls; /* in use when stream points to it */
@@ -16,16 +24,20 @@ struct upstream {
     struct conn *conn;     /* NULL: nobody waits for it any more */
     struct worker *worker;
     struct piece_queue in; /* bytes of responses, not yet read */
-    unsigned n_tried;      /* addresses */
-    unsigned n_responses;  /* complete ones; 0: new */
+    struct upstream_attempt attempt;
+    unsigned n_responses; /* complete ones; 0: new */
     bool is_open;
     bool has_ended; /* the upstream sends nothing more */
     enum stream_failure failure;
     char failure_text[128];
 };
 
-/* Start to connect; ends in a call of conn_run with is_open or failure set. NULL: no memory. */
-struct upstream *upstream_open(struct conn *conn);
+/* Start to connect to a server that is up in this column; there must be one. The client's former
+ * server comes first. Ends in a call of conn_run with is_open or failure set. NULL: no memory. */
+struct upstream *upstream_open(struct conn *conn, size_t column);
+/* It took too long: go on with the next address or server. False: there is none, and nothing was
+ * done; or no memory, and the upstream is gone. */
+bool upstream_try_next(struct conn *conn);
 /* Between two requests: it ended, failed, or spoke without being asked, so it serves no more. */
 bool upstream_is_stale(const struct upstream *upstream);
 /* Let go of it: it closes in its own time. reset: by RST, so that a cut message shows. */

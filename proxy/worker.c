@@ -227,7 +227,8 @@ static void worker_switch_tls(struct worker *worker, struct worker_tls *tls)
     worker->upstream_context = tls->upstream;
     tls->upstream = old;
     /* A resumed session would keep the verdict of the CA certificates before. */
-    tls_session_cache_done(&worker->upstream_sessions);
+    for (size_t i = 0; i < LIMIT_SERVERS; i++)
+        tls_session_cache_done(&worker->upstream_sessions[i]);
     worker_tls_free(tls);
 }
 
@@ -242,8 +243,10 @@ static void on_wake(uv_async_t *async)
         worker_switch_tls(worker, mail.tls);
     if (mail.lease != NULL)
         worker_switch_lease(worker, mail.lease);
-    if (mail.has_addresses)
-        worker->addresses = mail.addresses;
+    if (mail.table != NULL) {
+        free(worker->table);
+        worker->table = mail.table;
+    }
     if (mail.drains && !worker->is_draining)
         worker_drain(worker);
     if (mail.stops && !worker->is_stopping)
@@ -261,9 +264,9 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
     struct worker_tls *late = mail->tls != NULL ? worker->mail.tls : NULL;
     if (mail->tls != NULL)
         worker->mail.tls = mail->tls;
-    if (mail->has_addresses) {
-        worker->mail.has_addresses = true;
-        worker->mail.addresses = mail->addresses;
+    if (mail->table != NULL) {
+        free(worker->mail.table);
+        worker->mail.table = mail->table;
     }
     worker->mail.drains |= mail->drains;
     worker->mail.stops |= mail->stops;
@@ -291,7 +294,8 @@ bool worker_init(struct worker *worker, unsigned index, struct worker_shared *sh
                               .config = shared->config,
                               .log = parts->log,
                               .upstream_context = parts->upstream_context,
-                              .lease = parts->lease};
+                              .lease = parts->lease,
+                              .table = parts->table};
     TAILQ_INIT(&worker->conns);
     TAILQ_INIT(&worker->dead);
     stream_hub_init(&worker->hub);
@@ -373,7 +377,10 @@ void worker_done(struct worker *worker)
     free(worker->outbox.items);
     txn_memory_free(worker);
     stream_hub_done(&worker->hub);
-    tls_session_cache_done(&worker->upstream_sessions);
+    for (size_t i = 0; i < LIMIT_SERVERS; i++)
+        tls_session_cache_done(&worker->upstream_sessions[i]);
+    free(worker->table);
+    free(worker->mail.table);
     SSL_CTX_free(worker->upstream_context);
     worker_tls_free(worker->mail.tls);
     for (size_t i = 0; i < worker->n_listeners; i++)

@@ -10,6 +10,7 @@
 #include "http/parse.h"
 #include "log/log.h"
 #include "net/tls.h"
+#include "servers.h"
 #include "stats.h"
 
 #include "stopgap/err.h"
@@ -23,19 +24,11 @@ struct worker;
 
 TAILQ_HEAD(conn_list, conn);
 
-enum { UPSTREAM_MAX_ADDRESSES = 8 };
-
 /* Leases that are on their way out; grows as needed. */
 struct lease_list {
     struct lease **items;
     size_t n;
     size_t room;
-};
-
-/* Where the upstream's name leads; a worker's own copy. */
-struct upstream_addresses {
-    struct sockaddr_storage items[UPSTREAM_MAX_ADDRESSES];
-    size_t n;
 };
 
 /* TLS of one worker: a context a listener (NULL: no TLS) and one for the upstream. */
@@ -48,12 +41,11 @@ void worker_tls_free(struct worker_tls *tls);
 
 /* What control leaves for a worker; taken as a whole. */
 struct worker_mail {
-    struct worker_tls *tls; /* new certificates, or NULL; taken */
-    struct lease *lease;    /* a new rule set, or NULL */
-    bool has_addresses;
-    struct upstream_addresses addresses;
-    bool drains; /* finish what is running, take nothing new */
-    bool stops;  /* close everything now */
+    struct worker_tls *tls;     /* new certificates, or NULL; taken */
+    struct lease *lease;        /* a new rule set, or NULL */
+    struct server_table *table; /* what has become of the servers, or NULL; malloc'd, taken */
+    bool drains;                /* finish what is running, take nothing new */
+    bool stops;                 /* close everything now */
 };
 
 struct worker_listener {
@@ -71,7 +63,11 @@ struct worker_shared {
     struct http_limits response_limits;
     _Atomic unsigned n_connections; /* touched at accept and close only */
     _Atomic unsigned n_running;     /* workers whose loop has not ended */
-    void (*on_outbox)(void *ctx);   /* any worker's thread: something lies in an outbox */
+    struct server_counts servers[LIMIT_SERVERS];
+    uint64_t server_keys[LIMIT_SERVERS];    /* for the source hash */
+    struct slice vdirs[LIMIT_HEALTH_VDIRS]; /* the columns of a server table */
+    size_t n_vdirs;
+    void (*on_outbox)(void *ctx); /* any worker's thread: something lies in an outbox */
     void *on_outbox_ctx;
 };
 
@@ -92,9 +88,10 @@ struct worker {
     struct worker_listener *listeners;
     size_t n_listeners;
     SSL_CTX *upstream_context; /* NULL: no TLS to the upstream */
-    struct tls_session_cache upstream_sessions;
-    struct upstream_addresses addresses;
-    size_t next_address; /* where the next connection starts to try */
+    struct tls_session_cache upstream_sessions[LIMIT_SERVERS];
+    struct server_table *table;
+    size_t next_address[LIMIT_SERVERS]; /* where the next connection starts to try */
+    uint64_t server_turn;
 
     struct conn_list conns;
     struct conn_list dead; /* closed in this loop turn, freed at its end */
@@ -122,6 +119,7 @@ struct worker_parts {
     struct log_buffer *log;    /* NULL: no logs */
     SSL_CTX *upstream_context; /* NULL: no TLS to the upstream */
     struct lease *lease;
+    struct server_table *table; /* malloc'd */
 };
 
 /* Prepare everything that can fail, on the main thread. */

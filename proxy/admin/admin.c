@@ -14,6 +14,9 @@ enum { BACKLOG = 16 };
 
 void status_done(struct status *status)
 {
+    free(status->servers);
+    status->servers = NULL;
+    status->n_servers = 0;
     free(status->rules);
     free(status->mitigations);
     status->mitigations = NULL;

@@ -28,6 +28,24 @@ struct mitigation_status {
     uint32_t uid;
 };
 
+struct vdir_status { /* one virtual directory of one server, as its health checks see it */
+    char name[LIMIT_VDIR_BYTES];
+    const char *state; /* "unknown", "up" or "down" */
+    bool is_down;
+    uint64_t since_unix; /* in this state; 0: not checked yet */
+    uint64_t checks, failed;
+    char error[128]; /* of the last check that failed; may be empty */
+};
+
+struct server_status { /* one Exchange server */
+    const char *url;
+    uint64_t weight;
+    uint64_t connections_open;
+    uint64_t connections, failures; /* made, and those that could not be made */
+    struct vdir_status vdirs[LIMIT_HEALTH_VDIRS];
+    size_t n_vdirs; /* 0: no checks */
+};
+
 /* Everything that status and metrics show; filled by the backend at each request. */
 struct status {
     const char *version;
@@ -39,6 +57,8 @@ struct status {
     struct worker_stats totals;
     struct string_list listeners; /* borrowed, as all strings here */
     const char *upstream;
+    struct server_status *servers; /* malloc'd array, freed by status_done */
+    size_t n_servers;
     /* rules */
     const char *ruleset_name;
     const char *ruleset_hash;

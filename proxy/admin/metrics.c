@@ -164,8 +164,80 @@ static bool render_tls(const struct status *status, struct buf *out)
            render_number(out, status->tls_reloads_failed);
 }
 
+static bool render_server_numbers(const struct status *status, struct buf *out)
+{
+    static const struct {
+        const char *type, *name, *help;
+        size_t offset;
+    } rows[] = {
+        {"gauge", "server_connections", "Connections to a server that are open",
+         offsetof(struct server_status, connections_open)},
+        {"counter", "server_connections_total", "Connections begun to a server",
+         offsetof(struct server_status, connections)},
+        {"counter", "server_connect_failures_total",
+         "Connections that could not be made, so that the next server was tried",
+         offsetof(struct server_status, failures)},
+    };
+    bool ok = true;
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), PREFIX "%s{", rows[row].name);
+        ok = ok && render_family(out, rows[row].type, rows[row].name, rows[row].help);
+        for (size_t i = 0; i < status->n_servers; i++) {
+            const char *server = (const char *)&status->servers[i];
+            ok = ok && render_label(out, name, "server", status->servers[i].url) &&
+                 render_number(out, *(const uint64_t *)(server + rows[row].offset));
+        }
+    }
+    return ok;
+}
+
+/* One sample for each server and directory. */
+static bool render_vdirs(const struct status *status, struct buf *out, const char *name,
+                         uint64_t (*value)(const struct vdir_status *vdir))
+{
+    bool ok = true;
+    for (size_t i = 0; i < status->n_servers; i++)
+        for (size_t j = 0; j < status->servers[i].n_vdirs; j++)
+            ok = ok && render_label(out, name, "server", status->servers[i].url) &&
+                 render_label(out, ",", "vdir", status->servers[i].vdirs[j].name) &&
+                 render_number(out, value(&status->servers[i].vdirs[j]));
+    return ok;
+}
+
+static uint64_t vdir_up(const struct vdir_status *vdir)
+{
+    return !vdir->is_down;
+}
+
+static uint64_t vdir_checks(const struct vdir_status *vdir)
+{
+    return vdir->checks;
+}
+
+static uint64_t vdir_failed(const struct vdir_status *vdir)
+{
+    return vdir->failed;
+}
+
+static bool render_servers(const struct status *status, struct buf *out)
+{
+    bool ok = render_server_numbers(status, out);
+    if (status->n_servers == 0 || status->servers[0].n_vdirs == 0)
+        return ok;
+    return ok &&
+           render_family(out, "gauge", "server_up",
+                         "1 unless health checks took the directory of a server out") &&
+           render_vdirs(status, out, PREFIX "server_up{", vdir_up) &&
+           render_family(out, "counter", "server_checks_total", "Health checks that ended") &&
+           render_vdirs(status, out, PREFIX "server_checks_total{", vdir_checks) &&
+           render_family(out, "counter", "server_checks_failed_total", "Of these, bad ones") &&
+           render_vdirs(status, out, PREFIX "server_checks_failed_total{", vdir_failed);
+}
+
 bool metrics_render(const struct status *status, struct buf *out)
 {
     return render_program(status, out) && render_traffic(&status->totals, out) &&
-           render_tls(status, out) && render_rules(status, out) && render_mitigations(status, out);
+           render_servers(status, out) && render_tls(status, out) && render_rules(status, out) &&
+           render_mitigations(status, out);
 }

@@ -64,6 +64,39 @@ static bool add_program(json_t *root, const struct status *status)
            set_text(root, "upstream", status->upstream);
 }
 
+static bool add_vdirs(json_t *server, const struct server_status *status)
+{
+    json_t *vdirs = json_object();
+    bool ok = json_object_set_new(server, "vdirs", vdirs) == 0;
+    for (size_t i = 0; ok && i < status->n_vdirs; i++) {
+        const struct vdir_status *vdir = &status->vdirs[i];
+        json_t *object = json_object();
+        ok = json_object_set_new(vdirs, vdir->name, object) == 0 &&
+             set_text(object, "state", vdir->state) &&
+             set_number(object, "since_unix", vdir->since_unix) &&
+             set_number(object, "checks", vdir->checks) &&
+             set_number(object, "failed", vdir->failed) &&
+             set_text(object, "last_error", vdir->error[0] != '\0' ? vdir->error : NULL);
+    }
+    return ok;
+}
+
+static bool add_servers(json_t *root, const struct status *status)
+{
+    json_t *servers = json_array();
+    bool ok = json_object_set_new(root, "servers", servers) == 0;
+    for (size_t i = 0; ok && i < status->n_servers; i++) {
+        const struct server_status *server = &status->servers[i];
+        json_t *object = json_object();
+        ok = json_array_append_new(servers, object) == 0 && set_text(object, "url", server->url) &&
+             set_number(object, "weight", server->weight) &&
+             set_number(object, "connections_open", server->connections_open) &&
+             set_number(object, "connections", server->connections) &&
+             set_number(object, "connect_failures", server->failures) && add_vdirs(object, server);
+    }
+    return ok;
+}
+
 static bool add_ruleset(json_t *root, const struct status *status)
 {
     json_t *set = json_object();
@@ -190,9 +223,10 @@ static int append_json(const char *bytes, size_t len, void *ctx)
 bool status_render_json(const struct status *status, struct buf *out)
 {
     json_t *root = json_object();
-    bool ok = root != NULL && add_program(root, status) && add_ruleset(root, status) &&
-              add_reload(root, status) && add_tls(root, status) && add_rules(root, status) &&
-              add_mitigations(root, status) && add_counters(root, &status->totals) &&
+    bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
+              add_ruleset(root, status) && add_reload(root, status) && add_tls(root, status) &&
+              add_rules(root, status) && add_mitigations(root, status) &&
+              add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

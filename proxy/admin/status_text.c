@@ -99,6 +99,51 @@ static void print_program(const json_t *root, FILE *out)
                   get_number(root, "connections_open"));
 }
 
+/* What is up needs no line of its own. */
+static void print_sick_vdirs(json_t *vdirs, FILE *out)
+{
+    const char *name = NULL;
+    json_t *vdir = NULL;
+    json_object_foreach(vdirs, name, vdir)
+    {
+        if (strcmp(get_text(vdir, "state"), "down") != 0)
+            continue;
+        (void)fputs("  DOWN        ", out);
+        put_text(out, name);
+        (void)fputs(" since ", out);
+        put_time(out, get_number(vdir, "since_unix"));
+        (void)fprintf(out, ", %lld of %lld checks failed, last: ", get_number(vdir, "failed"),
+                      get_number(vdir, "checks"));
+        put_text(out, get_text(vdir, "last_error"));
+        (void)fputc('\n', out);
+    }
+}
+
+static void print_server(const json_t *server, FILE *out)
+{
+    json_t *vdirs = json_object_get(server, "vdirs");
+    size_t n_up = 0;
+    const char *name = NULL;
+    json_t *vdir = NULL;
+    json_object_foreach(vdirs, name, vdir) n_up += strcmp(get_text(vdir, "state"), "down") != 0;
+    (void)fprintf(out, "%-14s", "server");
+    put_text(out, get_text(server, "url"));
+    (void)fprintf(out, ": %lld connections open, %lld of %lld could not be made",
+                  get_number(server, "connections_open"), get_number(server, "connect_failures"),
+                  get_number(server, "connections"));
+    if (json_object_size(vdirs) != 0)
+        (void)fprintf(out, "; %zu of %zu directories up", n_up, json_object_size(vdirs));
+    (void)fputc('\n', out);
+    print_sick_vdirs(vdirs, out);
+}
+
+static void print_servers(const json_t *root, FILE *out)
+{
+    const json_t *servers = json_object_get(root, "servers");
+    for (size_t i = 0; i < json_array_size(servers); i++)
+        print_server(json_array_get(servers, i), out);
+}
+
 static void print_ruleset(const json_t *root, FILE *out)
 {
     const json_t *set = json_object_get(root, "ruleset");
@@ -225,6 +270,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
                        "of one version?");
     }
     print_program(root, out);
+    print_servers(root, out);
     print_ruleset(root, out);
     print_reload(root, out);
     print_tls(root, out);

@@ -15,7 +15,7 @@ static void print_notes(const struct config *config)
         (void)fputs("note: mode is off: nothing is inspected\n", stderr);
     else if (!has_rules)
         (void)fputs("note: there are no rules: nothing is blocked\n", stderr);
-    if (config->upstream.tls && !config->upstream.verify)
+    if (config_has_upstream_tls(config) && !config->upstream.verify)
         (void)fputs("note: the certificate of the upstream is not verified\n", stderr);
     for (size_t i = 0; i < config->n_listen; i++)
         if (config->listen[i].tls && config->listen[i].cert_path == NULL &&

@@ -19,6 +19,7 @@ enum {
     OPTION_CERT,
     OPTION_KEY,
     OPTION_ADMIN,
+    OPTION_UPSTREAM,
     OPTION_NO_VERIFY,
     OPTION_NO_BUILTIN,
     OPTION_PROXY_PROTOCOL,
@@ -26,6 +27,7 @@ enum {
     OPTION_LOG,
     OPTION_TIMEOUT,
     OPTION_LIMIT,
+    OPTION_HEALTH,
     OPTION_KEYS, /* and more: position in key_options */
 };
 
@@ -34,9 +36,10 @@ static const struct {
     const char *name;
     const char *path;
 } key_options[] = {
-    {"upstream", "upstream.url"},
     {"upstream-ca", "upstream.ca"},
     {"upstream-name", "upstream.name"},
+    {"balance", "upstream.balance"},
+    {"upstream-proxy-protocol", "upstream.proxy_protocol"},
     {"workers", "workers"},
     {"mode", "mode"},
     {"fail-mode", "fail_mode"},
@@ -60,12 +63,14 @@ static const struct option other_options[] = {
     {"cert", required_argument, NULL, OPTION_CERT},
     {"key", required_argument, NULL, OPTION_KEY},
     {"admin", required_argument, NULL, OPTION_ADMIN},
+    {"upstream", required_argument, NULL, OPTION_UPSTREAM},
     {"upstream-no-verify-certificate-dangerous", no_argument, NULL, OPTION_NO_VERIFY},
     {"no-builtin-rules", no_argument, NULL, OPTION_NO_BUILTIN},
     {"proxy-protocol", no_argument, NULL, OPTION_PROXY_PROTOCOL},
     {"allow-upgrade", no_argument, NULL, OPTION_ALLOW_UPGRADE},
     {"log", required_argument, NULL, OPTION_LOG},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"health", required_argument, NULL, OPTION_HEALTH},
     {"limit", required_argument, NULL, OPTION_LIMIT},
 };
 enum { N_OTHER_OPTIONS = sizeof(other_options) / sizeof(other_options[0]) };
@@ -78,6 +83,7 @@ struct parser {
     bool wants_print;
     bool has_listen; /* a --listen was seen; the file's listeners are gone */
     bool has_admin;
+    bool has_upstream;
     const char *cert; /* given before any --listen */
     const char *key;
     struct option table[N_KEY_OPTIONS + N_OTHER_OPTIONS + 1];
@@ -202,6 +208,14 @@ static bool add_admin(struct parser *parser, struct err *err)
     return config_add_admin(parser->config, optarg, err);
 }
 
+static bool add_upstream(struct parser *parser, struct err *err)
+{
+    if (!parser->has_upstream)
+        config_clear_upstream(parser->config);
+    parser->has_upstream = true;
+    return config_add_upstream(parser->config, optarg, err);
+}
+
 /* NAME=VALUE of a section. */
 static bool set_pair(struct parser *parser, const char *section, struct err *err)
 {
@@ -232,6 +246,8 @@ static bool apply_option(struct parser *parser, int code, struct err *err)
         return set_certificate(parser, "listen[].key", &parser->key, err);
     case OPTION_ADMIN:
         return add_admin(parser, err);
+    case OPTION_UPSTREAM:
+        return add_upstream(parser, err);
     case OPTION_NO_VERIFY:
         return config_set(config, "upstream.verify", "false", err);
     case OPTION_NO_BUILTIN:
@@ -244,6 +260,8 @@ static bool apply_option(struct parser *parser, int code, struct err *err)
         return set_logs(config, err);
     case OPTION_TIMEOUT:
         return set_pair(parser, "timeouts", err);
+    case OPTION_HEALTH:
+        return set_pair(parser, "health", err);
     case OPTION_LIMIT:
         return set_pair(parser, "limits", err);
     default:

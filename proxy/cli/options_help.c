@@ -9,7 +9,7 @@ static const char run_head[] =
     "Usage: stopgap run [-c FILE] [OPTION]...\n"
     "Run the proxy in the foreground. An option overrides the file; --rules,\n"
     "--disable-rule, --detect-rule and --trusted-proxy add to the file's lists,\n"
-    "--listen and --admin replace them.\n";
+    "--listen, --upstream and --admin replace them.\n";
 
 static const char check_head[] =
     "Usage: stopgap check [-c FILE] [OPTION]...\n"
@@ -36,9 +36,17 @@ static const char options[] =
     "  --workers N            threads, or auto for one per core (default)\n"
     "\n"
     "Upstream:\n"
-    "  --upstream URL         http[s]://HOST[:PORT] of the Exchange server\n"
+    "  --upstream URL         http[s]://HOST[:PORT] of the Exchange server; repeatable,\n"
+    "                         for several servers\n"
     "  --upstream-ca FILE     CA certificates (PEM); default: those of the system\n"
     "  --upstream-name NAME   expected in its certificate; default: its host\n"
+    "  --balance METHOD       least_connections (default) or source_hash\n"
+    "  --health NAME=VALUE    repeatable; enabled=auto (with several servers)\n"
+    "                         interval=10s timeout=5s rise=2 fall=3 status=200 are\n"
+    "                         the defaults\n"
+    "  --upstream-proxy-protocol VERSION\n"
+    "                         v1 or v2: tell the servers the client's address by the\n"
+    "                         PROXY protocol; none (default)\n"
     "  --upstream-no-verify-certificate-dangerous\n"
     "                         accept any certificate: whoever is between can read\n"
     "                         and change everything\n"

@@ -65,7 +65,7 @@ static void free_field(struct config *config, const struct config_key *key, size
     void *field = config_key_field(config, key, index);
     switch (key->kind) {
     case KEY_UPSTREAM_URL:
-        free(config->upstream.host);
+        free(((struct server_config *)field)->host);
         free(*(char **)field);
         break;
     case KEY_LISTEN_URL:
@@ -79,6 +79,7 @@ static void free_field(struct config *config, const struct config_key *key, size
     case KEY_PATHS:
     case KEY_NAMES:
     case KEY_RULE_IDS:
+    case KEY_VDIRS:
         string_list_done(field);
         break;
     case KEY_NETWORKS:
@@ -112,6 +113,14 @@ void config_clear_list(struct config *config, const struct config_list *list)
 void config_clear_listen(struct config *config)
 {
     config_clear_list(config, config_list_find("listen[]"));
+}
+
+void config_clear_upstream(struct config *config)
+{
+    free(config->upstream.one.url);
+    free(config->upstream.one.host);
+    config->upstream.one = (struct server_config){0};
+    config_clear_list(config, config_list_find("upstream.servers[]"));
 }
 
 void config_clear_admin(struct config *config)

@@ -26,15 +26,56 @@ struct listen_config {
     char *ocsp_path; /* response to staple, DER; or NULL */
 };
 
-struct upstream_config {
-    char *url;
+struct server_config { /* one Exchange server */
+    char *url;         /* first: config_set_upstream_url relies on it */
     char *host;
     uint16_t port;
     bool tls;
+    char *name;      /* expected in its certificate, sent as SNI; NULL: what the upstream says */
+    uint64_t weight; /* its share of connections, beside the others' */
+};
+
+enum balance_method {
+    BALANCE_LEAST_CONNECTIONS = 0,
+    BALANCE_SOURCE_HASH, /* the same client, the same server */
+};
+
+enum proxy_protocol_version { /* what goes out; what comes in is told apart by its bytes */
+                              PROXY_PROTOCOL_NONE = 0,
+                              PROXY_PROTOCOL_V1,
+                              PROXY_PROTOCOL_V2,
+};
+
+struct upstream_config {
+    struct server_config one;      /* .url NULL: there are several */
+    struct server_config *servers; /* several; see config_server */
+    size_t n_servers;
     bool verify;   /* CA and name; switching it off is explicit */
     char *ca_path; /* NULL: the system's store */
     char *build;   /* of Exchange, set by hand; NULL: learned from its responses */
-    char *name;    /* expected in the certificate, sent as SNI; NULL: host */
+    char *name;    /* of every server without its own; NULL: its host */
+    enum balance_method balance;
+    enum proxy_protocol_version proxy_protocol; /* sent to the servers */
+    uint64_t slow_start_ms; /* until a recovered server has its full weight; 0: at once */
+};
+
+enum health_mode {
+    HEALTH_AUTO = 0, /* checks, when there are several servers */
+    HEALTH_ON,
+    HEALTH_OFF,
+};
+
+struct string_list {
+    char **items;
+    size_t n;
+};
+
+struct health_config {
+    enum health_mode mode;
+    uint64_t interval_ms, timeout_ms; /* of each directory; of one check */
+    uint64_t rise, fall;              /* checks in a row that change the state */
+    uint64_t status;                  /* of HTTP that means healthy */
+    struct string_list vdirs;
 };
 
 struct admin_config {
@@ -47,11 +88,6 @@ struct admin_config {
 enum fail_mode {
     FAIL_CLOSED = 0, /* a matcher fault refuses the request */
     FAIL_OPEN,       /* a matcher fault lets the request pass, loudly */
-};
-
-struct string_list {
-    char **items;
-    size_t n;
 };
 
 struct timeouts_config { /* milliseconds; defaults in limits.h */
@@ -95,6 +131,7 @@ struct config {
     struct certificate_config *certificates;
     size_t n_certificates;
     struct upstream_config upstream;
+    struct health_config health;
     struct admin_config *admin;
     size_t n_admin;
     unsigned workers; /* 0: number of cores */
@@ -123,6 +160,17 @@ struct config {
     struct limits_config limits;
     char *source_path; /* the file it came from, or NULL */
 };
+
+/* The servers behind, whichever key they stand under; i below config_n_servers. */
+size_t config_n_servers(const struct config *config);
+const struct server_config *config_server(const struct config *config, size_t i);
+/* The name that the certificate of a server must have, and its Host where a client named none. */
+const char *config_server_name(const struct config *config, size_t i);
+/* Does at least one server speak TLS? */
+bool config_has_upstream_tls(const struct config *config);
+bool config_checks_health(const struct config *config);
+/* The virtual directories that are checked; borrowed. Returns how many, at most max. */
+size_t config_health_vdirs(const struct config *config, struct slice *ret_vdirs, size_t max);
 
 /* A config with every default set, no listener and no upstream. */
 void config_init(struct config *config);
@@ -153,6 +201,9 @@ bool config_parse_size(struct slice text, uint64_t *ret_bytes, struct err *err);
 bool config_parse_network(struct slice text, struct net_prefix *ret, struct err *err);
 bool config_add_listen(struct config *config, const char *url, struct err *err);
 bool config_set_upstream(struct config *config, const char *url, struct err *err);
+/* One more server: the only one stands under upstream.url, several under upstream.servers. */
+bool config_add_upstream(struct config *config, const char *url, struct err *err);
+void config_clear_upstream(struct config *config);
 bool config_add_admin(struct config *config, const char *url, struct err *err);
 bool config_add_string(struct string_list *list, const char *text, struct err *err);
 /* Is address inside one of the networks? */

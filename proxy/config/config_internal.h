@@ -19,9 +19,10 @@ enum key_kind {
     KEY_PATHS,        /* struct string_list */
     KEY_NAMES,        /* struct string_list of DNS names and patterns "*.example.com" */
     KEY_RULE_IDS,     /* struct string_list of rule ids */
+    KEY_VDIRS,        /* struct string_list of virtual directories; what is set replaces `words` */
     KEY_NETWORKS,     /* struct net_list */
     KEY_ADMIN_URLS,   /* admin */
-    KEY_UPSTREAM_URL, /* upstream.url and what follows from it */
+    KEY_UPSTREAM_URL, /* struct server_config: its url and what follows from that */
     KEY_LISTEN_URL,   /* listen[].url and what follows from it */
 };
 
@@ -44,7 +45,7 @@ struct config_key {
     const struct config_list *list; /* NULL: a key of the whole configuration */
     size_t offset;                  /* in struct config, or in an element of list */
     uint64_t min, max, standard;    /* of numbers, durations and sizes */
-    const char *words;              /* KEY_WORD: separated by one blank each */
+    const char *words;              /* separated by one blank each; KEY_VDIRS: the default */
     enum key_kind kind;
     bool is_zero_allowed; /* besides min to max */
 };
@@ -107,6 +108,8 @@ bool config_new_element(struct config *config, const struct config_list *list, s
 /* Free every element of a list. */
 void config_clear_list(struct config *config, const struct config_list *list);
 
+/* Fill the parts of server from url. */
+bool config_set_upstream_url(struct server_config *server, const char *url, struct err *err);
 /* Fill the parts of listener from url. */
 bool config_set_listen_url(struct listen_config *listen, const char *url, struct err *err);
 

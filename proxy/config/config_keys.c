@@ -17,6 +17,8 @@
 /* A key of an element of one of the lists below. */
 #define LISTEN(field)                                                                              \
     .list = &config_lists[LIST_LISTEN], .offset = offsetof(struct listen_config, field)
+#define SERVER(field)                                                                              \
+    .list = &config_lists[LIST_SERVERS], .offset = offsetof(struct server_config, field)
 #define DURATION(name, field, longest, normal)                                                     \
     {                                                                                              \
         .path = "timeouts." name, .kind = KEY_DURATION, .offset = AT(timeouts.field),              \
@@ -31,7 +33,7 @@
 #define CERTIFICATE(field)                                                                         \
     .list = &config_lists[LIST_CERTIFICATES], .offset = offsetof(struct certificate_config, field)
 
-enum { LIST_LISTEN = 0, LIST_CERTIFICATES };
+enum { LIST_LISTEN = 0, LIST_CERTIFICATES, LIST_SERVERS };
 
 const struct config_list config_lists[] = {
     [LIST_LISTEN] = {.path = "listen[]",
@@ -48,6 +50,14 @@ const struct config_list config_lists[] = {
                            .max = LIMIT_CERTIFICATES - 1, /* one may stand with the listener */
                            .required = "certificates[].cert",
                            .complaint = "this certificate has no cert: name the chain's file"},
+    [LIST_SERVERS] = {.path = "upstream.servers[]",
+                      .items_at = AT(upstream.servers),
+                      .n_at = AT(upstream.n_servers),
+                      .size = sizeof(struct server_config),
+                      .max = LIMIT_SERVERS,
+                      .required = "upstream.servers[].url",
+                      .complaint = "this server has no url: add one such as "
+                                   "https://exch01.example.com"},
 };
 
 const size_t config_n_lists = sizeof(config_lists) / sizeof(config_lists[0]);
@@ -62,11 +72,72 @@ const struct config_key config_keys[] = {
     {.path = "certificates[].key", .kind = KEY_TEXT, CERTIFICATE(key_path)},
     {.path = "certificates[].ocsp", .kind = KEY_TEXT, CERTIFICATE(ocsp_path)},
     {.path = "certificates[].names[]", .kind = KEY_NAMES, CERTIFICATE(names)},
-    {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.url)},
+    {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.one.url)},
+    {.path = "upstream.servers[].url", .kind = KEY_UPSTREAM_URL, SERVER(url)},
+    {.path = "upstream.servers[].name", .kind = KEY_TEXT, SERVER(name)},
+    {.path = "upstream.servers[].weight",
+     .kind = KEY_COUNT,
+     .min = 1,
+     .max = 100,
+     .standard = 10,
+     SERVER(weight)},
     {.path = "upstream.ca", .kind = KEY_TEXT, .offset = AT(upstream.ca_path)},
     {.path = "upstream.name", .kind = KEY_TEXT, .offset = AT(upstream.name)},
     {.path = "upstream.verify", .kind = KEY_BOOL, .offset = AT(upstream.verify), .standard = 1},
     {.path = "upstream.build", .kind = KEY_TEXT, .offset = AT(upstream.build)},
+    {.path = "upstream.balance",
+     .kind = KEY_WORD,
+     .offset = AT(upstream.balance),
+     .words = "least_connections source_hash"},
+    {.path = "upstream.proxy_protocol",
+     .kind = KEY_WORD,
+     .offset = AT(upstream.proxy_protocol),
+     .words = "none v1 v2"},
+    {.path = "upstream.slow_start",
+     .kind = KEY_DURATION,
+     .offset = AT(upstream.slow_start_ms),
+     .min = SHORTEST_MS,
+     .max = HOUR,
+     .standard = MINUTE,
+     .is_zero_allowed = true},
+    {.path = "health.enabled",
+     .kind = KEY_WORD,
+     .offset = AT(health.mode),
+     .words = "auto true false"},
+    {.path = "health.interval",
+     .kind = KEY_DURATION,
+     .offset = AT(health.interval_ms),
+     .min = SHORTEST_MS,
+     .max = HOUR,
+     .standard = 10 * SECOND},
+    {.path = "health.timeout",
+     .kind = KEY_DURATION,
+     .offset = AT(health.timeout_ms),
+     .min = SHORTEST_MS,
+     .max = 5 * MINUTE,
+     .standard = 5 * SECOND},
+    {.path = "health.rise",
+     .kind = KEY_COUNT,
+     .offset = AT(health.rise),
+     .min = 1,
+     .max = 100,
+     .standard = 2},
+    {.path = "health.fall",
+     .kind = KEY_COUNT,
+     .offset = AT(health.fall),
+     .min = 1,
+     .max = 100,
+     .standard = 3},
+    {.path = "health.status",
+     .kind = KEY_COUNT,
+     .offset = AT(health.status),
+     .min = 200,
+     .max = 599,
+     .standard = 200},
+    {.path = "health.vdirs[]",
+     .kind = KEY_VDIRS,
+     .offset = AT(health.vdirs),
+     .words = "owa ecp ews mapi rpc oab autodiscover Microsoft-Server-ActiveSync"},
     {.path = "workers", .kind = KEY_WORKERS, .offset = AT(workers), .max = LIMIT_WORKERS},
     {.path = "mode", .kind = KEY_WORD, .offset = AT(mode), .words = "block detect off"},
     {.path = "fail_mode", .kind = KEY_WORD, .offset = AT(fail_mode), .words = "closed open"},

@@ -77,6 +77,21 @@ static void print_strings(struct printer *printer, const struct string_list *lis
     emit_close(printer, true);
 }
 
+/* The names between the blanks of words, unless there are others. */
+static void print_vdirs(struct printer *printer, const struct string_list *list, const char *words)
+{
+    struct slice rest = slice_str(words);
+    struct slice word;
+    if (list->n != 0) {
+        print_strings(printer, list);
+        return;
+    }
+    emit_open(printer, true);
+    while (slice_next(&rest, ' ', &word))
+        emit_scalar(printer, word, YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+    emit_close(printer, true);
+}
+
 static void print_admin(struct printer *printer)
 {
     emit_open(printer, true);
@@ -151,6 +166,9 @@ static void print_value(struct printer *printer, const struct config_key *key, s
     case KEY_RULE_IDS:
         print_strings(printer, field);
         break;
+    case KEY_VDIRS:
+        print_vdirs(printer, field, key->words);
+        break;
     case KEY_NETWORKS:
         print_networks(printer, field);
         break;
@@ -163,6 +181,8 @@ static void print_value(struct printer *printer, const struct config_key *key, s
 /* A key that is not set has no line: there is no word for "nothing" but in logs. */
 static bool is_left_out(const struct config *config, const struct config_key *key, size_t index)
 {
+    if (key->list != NULL && config_list_length(config, key->list) == 0)
+        return true;
     bool is_text = key->kind == KEY_TEXT || key->kind == KEY_UPSTREAM_URL;
     return is_text && *(char *const *)config_key_value(config, key, index) == NULL;
 }
@@ -209,7 +229,7 @@ static void print_keys(struct printer *printer)
         const struct config_key *key = &config_keys[i];
         struct slice path = slice_str(key->path);
         bool is_next_of_list = key->list != NULL && key->list == printed;
-        if (is_next_of_list || (key->list == NULL && is_left_out(printer->config, key, 0)))
+        if (is_next_of_list || is_left_out(printer->config, key, 0))
             continue;
         struct slice word = slice_head(path, slice_find(path, '['));
         size_t dot = slice_find(word, '.');

@@ -57,6 +57,30 @@ static bool add_name(struct string_list *list, const char *text, struct err *err
     return config_add_string(list, text, err);
 }
 
+/* The name of a directory becomes part of a path and of a metric. */
+static bool add_vdir(struct string_list *list, const char *text, struct err *err)
+{
+    struct slice name = slice_str(text);
+    bool is_good = name.len < LIMIT_VDIR_BYTES;
+    for (size_t i = 0; i < name.len && is_good; i++) {
+        char c = ascii_lower(name.ptr[i]);
+        is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    }
+    if (!is_good)
+        return err_set(err, ERR_USAGE, NULL,
+                       "'%s' is not a virtual directory: write its name without slashes, such as "
+                       "owa",
+                       config_echo(name).text);
+    for (size_t i = 0; i < list->n; i++)
+        if (slice_equal_nocase(slice_str(list->items[i]), name))
+            return err_set(err, ERR_USAGE, NULL, "'%s' stands there twice: remove one",
+                           config_echo(name).text);
+    if (list->n >= LIMIT_HEALTH_VDIRS)
+        return err_set(err, ERR_LIMIT, NULL, "there are more than %d entries: remove some",
+                       LIMIT_HEALTH_VDIRS);
+    return config_add_string(list, text, err);
+}
+
 /* One of the words, separated by blanks; its position is the value. */
 static bool parse_word(struct slice text, const char *words, unsigned *ret_value, struct err *err)
 {
@@ -167,12 +191,14 @@ static bool set_key(struct config *config, const struct config_key *key, const c
         return add_name(field, value, err);
     case KEY_RULE_IDS:
         return add_rule_id(field, value, err);
+    case KEY_VDIRS:
+        return add_vdir(field, value, err);
     case KEY_NETWORKS:
         return add_network(field, value, err);
     case KEY_ADMIN_URLS:
         return config_add_admin(config, value, err);
     case KEY_UPSTREAM_URL:
-        return config_set_upstream(config, value, err);
+        return config_set_upstream_url(field, value, err);
     case KEY_LISTEN_URL:
         return config_set_listen_url(&config->listen[length - 1], value, err);
     }

@@ -148,15 +148,20 @@ bool config_set_listen_url(struct listen_config *listen, const char *url, struct
     return true;
 }
 
-bool config_set_upstream(struct config *config, const char *url, struct err *err)
+bool config_set_upstream_url(struct server_config *server, const char *url, struct err *err)
 {
     struct url_parts parts;
     if (!parse_url(slice_str(url), &parts, err) ||
-        !replace_url(&config->upstream.url, &config->upstream.host, url, parts.host, err))
+        !replace_url(&server->url, &server->host, url, parts.host, err))
         return false;
-    config->upstream.port = parts.port;
-    config->upstream.tls = parts.tls;
+    server->port = parts.port;
+    server->tls = parts.tls;
     return true;
+}
+
+bool config_set_upstream(struct config *config, const char *url, struct err *err)
+{
+    return config_set_upstream_url(&config->upstream.one, url, err);
 }
 
 static bool parse_admin_unix(struct slice url, struct slice *ret_path, struct err *err)

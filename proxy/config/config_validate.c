@@ -122,14 +122,46 @@ static void check_listeners(struct checker *checker)
     }
 }
 
+static bool is_same_place(const char *host_a, uint16_t port_a, const char *host_b, uint16_t port_b)
+{
+    return port_a == port_b && slice_equal_nocase(slice_str(host_a), slice_str(host_b));
+}
+
+static void check_server(struct checker *checker, size_t index)
+{
+    const struct config *config = checker->config;
+    const struct server_config *server = config_server(config, index);
+    if (server->url == NULL) /* refused already */
+        return;
+    for (size_t i = 0; i < config->n_listen; i++)
+        if (is_same_place(config->listen[i].host, config->listen[i].port, server->host,
+                          server->port))
+            complain(
+                checker,
+                "upstream: %.300s is a listener of this proxy: name the Exchange server instead",
+                server->url);
+    for (size_t i = 0; i < index; i++) {
+        const struct server_config *other = config_server(config, i);
+        if (other->url != NULL &&
+            is_same_place(other->host, other->port, server->host, server->port))
+            complain(checker,
+                     "upstream.servers: %.300s stands there twice: remove one, or give a "
+                     "weight",
+                     server->url);
+    }
+}
+
 static void check_upstream(struct checker *checker)
 {
     const struct upstream_config *upstream = &checker->config->upstream;
-    if (upstream->url == NULL) {
+    size_t n = config_n_servers(checker->config);
+    if (n == 0) {
         complain(checker, "there is no upstream: add 'upstream: url' or --upstream, such as "
                           "https://exchange.example.com");
         return;
     }
+    if (upstream->one.url != NULL && upstream->n_servers != 0)
+        complain(checker, "upstream has a url and servers: write the url as one of the servers");
     check_readable(checker, "upstream.ca", upstream->ca_path);
     struct build build;
     if (upstream->build != NULL && !build_parse(slice_str(upstream->build), &build))
@@ -137,14 +169,8 @@ static void check_upstream(struct checker *checker)
                  "upstream.build: '%s' is no build: write four numbers such as 15.1.2507.6, or "
                  "leave it out to have it learned",
                  config_echo(slice_str(upstream->build)).text);
-    for (size_t i = 0; i < checker->config->n_listen; i++)
-        if (checker->config->listen[i].port == upstream->port &&
-            slice_equal_nocase(slice_str(checker->config->listen[i].host),
-                               slice_str(upstream->host)))
-            complain(
-                checker,
-                "upstream: %.300s is a listener of this proxy: name the Exchange server instead",
-                upstream->url);
+    for (size_t i = 0; i < n; i++)
+        check_server(checker, i);
 }
 
 static void check_rules(struct checker *checker)

@@ -387,6 +387,11 @@ size_t http_write_answer(const struct own_answer *own, char *out_ptr, size_t max
                     "Content-Length: "));
     put_u64(&out, body);
     put(&out, SLICE("\r\n"));
+    if (own->retry_after_s != 0) {
+        put(&out, SLICE("Retry-After: "));
+        put_u64(&out, own->retry_after_s);
+        put(&out, SLICE("\r\n"));
+    }
     if (own->closes)
         put(&out, SLICE("Connection: close\r\n"));
     else if (own->says_keep_alive)

@@ -36,9 +36,10 @@ size_t http_write_response(const struct http_head *head, const struct response_r
 struct own_answer {
     unsigned status;
     struct slice incident_id;
-    bool closes;          /* say Connection: close */
-    bool says_keep_alive; /* an HTTP/1.0 client asked for it */
-    bool is_head;         /* the body is left out */
+    unsigned retry_after_s; /* 0: not told */
+    bool closes;            /* say Connection: close */
+    bool says_keep_alive;   /* an HTTP/1.0 client asked for it */
+    bool is_head;           /* the body is left out */
 };
 
 /* An answer of our own: short, conventional header case, no detail but the incident id.

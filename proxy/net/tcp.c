@@ -109,6 +109,22 @@ void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address)
         tcp_fail(tcp, STREAM_UNREACHABLE, status);
 }
 
+static void read_address(const struct sockaddr_storage *storage, unsigned char ret_address[16],
+                         uint16_t *ret_port)
+{
+    if (storage->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
+        memset(ret_address, 0, 10);
+        memset(ret_address + 10, 0xff, 2);
+        memcpy(ret_address + 12, &v4->sin_addr, 4);
+        *ret_port = ntohs(v4->sin_port);
+        return;
+    }
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+    memcpy(ret_address, &v6->sin6_addr, 16);
+    *ret_port = ntohs(v6->sin6_port);
+}
+
 bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16],
                      uint16_t *ret_port)
 {
@@ -116,17 +132,18 @@ bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16]
     int len = sizeof(storage);
     if (uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&storage, &len) != 0)
         return false;
-    if (storage.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&storage;
-        memset(ret_address, 0, 10);
-        memset(ret_address + 10, 0xff, 2);
-        memcpy(ret_address + 12, &v4->sin_addr, 4);
-        *ret_port = ntohs(v4->sin_port);
-        return true;
-    }
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&storage;
-    memcpy(ret_address, &v6->sin6_addr, 16);
-    *ret_port = ntohs(v6->sin6_port);
+    read_address(&storage, ret_address, ret_port);
+    return true;
+}
+
+bool tcp_stream_local(const struct tcp_stream *tcp, unsigned char ret_address[16],
+                      uint16_t *ret_port)
+{
+    struct sockaddr_storage storage;
+    int len = sizeof(storage);
+    if (uv_tcp_getsockname(&tcp->handle, (struct sockaddr *)&storage, &len) != 0)
+        return false;
+    read_address(&storage, ret_address, ret_port);
     return true;
 }
 

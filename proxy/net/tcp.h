@@ -39,6 +39,8 @@ MUST_USE bool tcp_stream_accept(struct tcp_stream *tcp, uv_stream_t *listener);
 /* Connect; ends in on_open or on_failed. */
 void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address);
 
-/* The peer's or our own address as IPv6 (IPv4 mapped) with port. False: not connected. */
+/* The peer's, or our own address as IPv6 (IPv4 mapped) with port. False: not connected. */
 bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16],
                      uint16_t *ret_port);
+bool tcp_stream_local(const struct tcp_stream *tcp, unsigned char ret_address[16],
+                      uint16_t *ret_port);

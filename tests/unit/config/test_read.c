@@ -338,7 +338,7 @@ static void check_complete(const struct config *config)
     assert_string_equal(config->listen[0].key_path, "/k");
     assert_int_equal(config->listen[1].port, 8080);
     assert_null(config->listen[1].cert_path);
-    assert_string_equal(config->upstream.url, "https://exch01");
+    assert_string_equal(config->upstream.one.url, "https://exch01");
     assert_string_equal(config->upstream.ca_path, "/ca");
     assert_string_equal(config->upstream.name, "mail");
     assert_false(config->upstream.verify);

@@ -73,9 +73,9 @@ static void test_urls_are_scheme_host_and_port(void **state)
             assert_string_equal(config.listen[0].host, urls[i].host);
             assert_int_equal(config.listen[0].port, urls[i].port);
             assert_int_equal(config.listen[0].tls, urls[i].tls);
-            assert_string_equal(config.upstream.host, urls[i].host);
-            assert_int_equal(config.upstream.port, urls[i].port);
-            assert_int_equal(config.upstream.tls, urls[i].tls);
+            assert_string_equal(config.upstream.one.host, urls[i].host);
+            assert_int_equal(config.upstream.one.port, urls[i].port);
+            assert_int_equal(config.upstream.one.tls, urls[i].tls);
         } else {
             assert_non_null(strstr(err.text, urls[i].complaint));
             assert_non_null(strstr(upstream_err.text, urls[i].complaint));

@@ -364,7 +364,7 @@ static void test_the_example_has_the_defaults(void **state)
     make_valid(&standard);
     /* What the example sets, and says so. */
     assert_string_equal(config.listen[0].url, "https://0.0.0.0:443");
-    assert_string_equal(config.upstream.url, "https://exchange.example.com");
+    assert_string_equal(config.upstream.one.url, "https://exchange.example.com");
     set(&standard, "listen[].cert", "/etc/stopgap/cert.pem");
     set(&standard, "listen[].key", "/etc/stopgap/key.pem");
     set(&standard, "upstream.url", "https://exchange.example.com");

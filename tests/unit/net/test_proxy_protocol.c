@@ -116,9 +116,88 @@ static void test_the_beginning_of_a_good_header_asks_for_more(void **state)
         }
 }
 
+static struct net_address address(const char *text)
+{
+    struct net_address out;
+    assert_int_equal(inet_pton(AF_INET6, text, out.bytes), 1);
+    return out;
+}
+
+/* What is written here is what the document prints, and what the reader takes. */
+static void test_what_is_written_is_read_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *target;
+        struct slice v1, v2;
+    } pairs[] = {
+        {"::ffff:192.0.2.1", "::ffff:198.51.100.2",
+         SLICE_INIT("PROXY TCP4 192.0.2.1 198.51.100.2 12345 443\r\n"),
+         SLICE_INIT(SIGNATURE "\x21\x11\x00\x0c" ADDRESSES4)},
+        {"::ffff:192.0.2.1", "::1", SLICE_INIT("PROXY TCP6 ::ffff:192.0.2.1 ::1 12345 443\r\n"),
+         SLICE_INIT(SIGNATURE "\x21\x21\x00\x24"
+                              "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\x00\x02\x01"
+                              "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x30\x39\x01\xbb")},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        char out[PROXY_PROTOCOL_WRITE_BYTES];
+        bool is_v2 = i % 2 != 0;
+        struct slice wanted = is_v2 ? pairs[i / 2].v2 : pairs[i / 2].v1;
+        struct proxy_protocol_ends ends = {.source = address(pairs[i / 2].source),
+                                           .target = address(pairs[i / 2].target),
+                                           .source_port = 12345,
+                                           .target_port = 443,
+                                           .is_known = true};
+        struct slice written = slice_make(out, proxy_protocol_write(is_v2, &ends, out));
+        struct net_address read;
+        uint16_t port = 0;
+        size_t used = 0;
+        assert_int_equal(written.len, wanted.len);
+        assert_memory_equal(written.ptr, wanted.ptr, wanted.len);
+        assert_int_equal(proxy_protocol_parse(written, &read, &port, &used),
+                         PROXY_PROTOCOL_ADDRESS);
+        assert_int_equal(used, written.len);
+        assert_int_equal(port, 12345);
+        assert_memory_equal(read.bytes, ends.source.bytes, 16);
+    }
+}
+
+static void test_a_health_check_speaks_for_itself(void **state)
+{
+    (void)state;
+    const struct proxy_protocol_ends ends = {.is_known = false};
+    for (unsigned is_v2 = 0; is_v2 < 2; is_v2++) {
+        char out[PROXY_PROTOCOL_WRITE_BYTES];
+        struct net_address read;
+        uint16_t port = 0;
+        size_t used = 0;
+        struct slice written = slice_make(out, proxy_protocol_write(is_v2 != 0, &ends, out));
+        assert_int_equal(proxy_protocol_parse(written, &read, &port, &used), PROXY_PROTOCOL_LOCAL);
+        assert_int_equal(used, written.len);
+    }
+}
+
+static void test_the_longest_line_has_room(void **state)
+{
+    (void)state;
+    const char *longest = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff";
+    struct proxy_protocol_ends ends = {.source = address(longest),
+                                       .target = address(longest),
+                                       .source_port = 65535,
+                                       .target_port = 65535,
+                                       .is_known = true};
+    char out[PROXY_PROTOCOL_WRITE_BYTES];
+    size_t len = proxy_protocol_write(false, &ends, out);
+    assert_true(len < sizeof(out));
+    assert_memory_equal(out + len - 2, "\r\n", 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_written_is_read_again),
+        cmocka_unit_test(test_a_health_check_speaks_for_itself),
+        cmocka_unit_test(test_the_longest_line_has_room),
         cmocka_unit_test(test_headers_are_read_to_the_byte),
         cmocka_unit_test(test_the_beginning_of_a_good_header_asks_for_more),
     };

@@ -65,16 +65,19 @@ static inline void rig_start(struct rig *rig)
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(front.sin_port));
     assert_true(config_add_listen(&rig->config, url, &err));
     rig->config.mode = RULES_OFF;
+    struct worker_parts parts = {.table = calloc(1, sizeof(*parts.table))};
+    assert_non_null(parts.table);
     struct http_limits limits = {LIMIT_TARGET_BYTES, LIMIT_FIELD_BYTES, LIMIT_HEAD_BYTES,
                                  LIMIT_FIELDS, 0};
     rig->shared = (struct worker_shared){
         .config = &rig->config, .http_limits = limits, .response_limits = limits};
     if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &fd, 1, &err) ||
-        !worker_init(&rig->worker, 0, &rig->shared, &(struct worker_parts){0}, &err) ||
+        !worker_init(&rig->worker, 0, &rig->shared, &parts, &err) ||
         !worker_add_listener(&rig->worker, fd, &rig->config.listen[0], NULL, &err))
         fail_msg("%s", err.text);
-    memcpy(&rig->worker.addresses.items[0], &upstream, sizeof(upstream));
-    rig->worker.addresses.n = 1;
+    struct upstream_addresses *addresses = &rig->worker.table->states[0].addresses;
+    memcpy(&addresses->items[0], &upstream, sizeof(upstream));
+    addresses->n = 1;
     rig->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     assert_int_equal(setsockopt(rig->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
