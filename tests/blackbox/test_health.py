@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from harness.certs import Authority
 from harness.exchange import Connection
 from harness.http import request, response
 from harness.wait import wait_for
@@ -254,6 +255,20 @@ def test_checks_verify_the_certificate_like_traffic(farm, proxy, exchange, autho
     wait_state(one, wrong, "owa", "down")
     wait_state(one, good, "owa", "up")
     assert wrong.checks == []
+
+
+def test_a_reload_renews_the_authority_of_the_checks(proxy, exchange, authority, tmp_path):
+    trusted = tmp_path / "ca.pem"
+    stranger = Authority(tmp_path / "stranger")
+    trusted.write_bytes(open(stranger.cert, "rb").read())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.leaf())
+    server = Server(exchange, "a", tls=context)
+    one = proxy(server, "--upstream-ca", trusted, "--health", "enabled=true", *FAST)
+    wait_state(one, server, "owa", "down")
+    trusted.write_bytes(open(authority.cert, "rb").read())
+    assert one.command("reload").returncode == 0
+    wait_state(one, server, "owa", "up")
 
 
 def test_checks_send_the_proxy_protocol_for_themselves(proxy, exchange):

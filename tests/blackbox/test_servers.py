@@ -9,6 +9,7 @@ import pytest
 
 from harness.exchange import answer_all, serve
 from harness.http import request, response
+from harness.wait import wait_for
 
 GET = "/owa/auth/logon.aspx"
 MAPI = "/mapi/emsmdb"
@@ -153,6 +154,21 @@ def test_the_access_log_names_the_server(proxy, exchange, client):
     for i in range(2):
         name = client(one).ask(GET + "?%d" % i).body
         assert one.wait_access(target=GET + "?%d" % i)["upstream"] == servers[name == b"b"].url
+
+
+def test_each_address_of_a_name_is_tried(proxy, exchange, client):
+    """localhost may lead to ::1 first, where nobody listens."""
+    server = exchange(named("a"))
+    one = several(proxy, ["http://localhost:%d" % server.port], "--health", "enabled=true", "--health", "interval=100ms")
+    assert client(one).ask(GET).body == b"a"
+    assert one.metrics()['stopgap_server_connect_failures_total{server="%s"}' % one.servers[0]] == 0
+    wait_for(lambda: one.status()["servers"][0]["vdirs"]["owa"]["state"] == "up", "a good check")
+
+
+def test_a_name_that_does_not_resolve_costs_its_server_only(proxy, exchange, client):
+    one = several(proxy, ["http://nowhere.invalid", exchange(named("b"))])
+    one.wait_event("nowhere.invalid does not resolve")
+    assert names_of([client(one) for _ in range(4)]) == [b"b"] * 4
 
 
 def test_a_server_that_breaks_in_the_middle_is_not_replaced(proxy, exchange, client):

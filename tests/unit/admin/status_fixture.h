@@ -34,8 +34,25 @@ static inline struct status fixture_status(void)
     status.totals.ended[END_OK] = 12000;
     status.totals.ended[END_RULE_BLOCK] = 17;
     status.rules = calloc(2, sizeof(*status.rules));
-    if (status.rules == NULL)
+    status.servers = calloc(1, sizeof(*status.servers));
+    if (status.rules == NULL || status.servers == NULL)
         abort();
+    status.n_servers = 1;
+    status.servers[0] = (struct server_status){
+        .url = "https://exch01",
+        .weight = 10,
+        .connections_open = 3,
+        .connections = 9,
+        .failures = 2,
+        .vdirs = {{.name = "owa", .state = "up", .since_unix = 1767225661, .checks = 6},
+                  {.name = "mapi",
+                   .state = "down",
+                   .is_down = true,
+                   .since_unix = 1767225662,
+                   .checks = 6,
+                   .failed = 4,
+                   .error = "\x1b[2J status 503 instead of 200"}},
+        .n_vdirs = 2};
     status.rules[0] = (struct rule_status){.info = {.id = "SG-1",
                                                     .title = "first rule",
                                                     .cve = "CVE-2021-26855",

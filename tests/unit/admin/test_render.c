@@ -44,6 +44,11 @@ static void test_metrics_show_what_the_status_says(void **state)
         "stopgap_build_info{version=\"1.0.0\"} 1\n",
         "\nstopgap_mode_info{mode=\"block\"} 1\n",
         "\nstopgap_ready 1\n",
+        "\nstopgap_server_connections{server=\"https://exch01\"} 3\n",
+        "\nstopgap_server_connect_failures_total{server=\"https://exch01\"} 2\n",
+        "\nstopgap_server_up{server=\"https://exch01\",vdir=\"owa\"} 1\n",
+        "\nstopgap_server_up{server=\"https://exch01\",vdir=\"mapi\"} 0\n",
+        "\nstopgap_server_checks_failed_total{server=\"https://exch01\",vdir=\"mapi\"} 4\n",
         "\nstopgap_last_reload_successful 1\n",
     };
     struct status status = fixture_status();
@@ -192,6 +197,10 @@ static void test_the_page_tells_a_person_the_state(void **state)
     (void)state;
     static const char *const parts[] = {
         "state         ready\n",
+        "server        https://exch01: 3 connections open, 2 of 9 could not be made; 1 of 2 "
+        "directories up\n",
+        "  DOWN        mapi since 2026-01-01 00:01:02 UTC, 4 of 6 checks failed, last: ?[2J status "
+        "503 instead of 200\n",
         "mode          block: rules do what they say\n",
         "since         2026-01-01 00:00:00 UTC\n",
         "listens       https://0.0.0.0:443\n",
