@@ -239,5 +239,8 @@ void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *
         values->anomalies |= BODY_XML_INVALID;
     while (reader.depth != 0 && !values->is_out_of_memory)
         close_element(&reader, true);
+    /* libxml2 makes a document of its own for entities that are declared, SAX or not. */
+    xmlFreeDoc(reader.parser->myDoc);
+    reader.parser->myDoc = NULL;
     xmlFreeParserCtxt(reader.parser);
 }
