@@ -135,5 +135,10 @@ struct admin_response {
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
                    struct admin_response *response, struct err *err);
 /* The same with a body; at most LIMIT_ADMIN_KEPT_BYTES are looked at. */
-bool admin_request_body(const char *url, const char *method, const char *path, struct slice body,
-                        unsigned timeout_ms, struct admin_response *response, struct err *err);
+struct admin_question {
+    const char *url, *method, *path;
+    struct slice body;
+    unsigned timeout_ms;
+};
+bool admin_ask(const struct admin_question *question, struct admin_response *response,
+               struct err *err);

@@ -195,26 +195,29 @@ static bool client_receive(struct client *client, unsigned *ret_status)
 bool admin_request(const char *url, const char *method, const char *path, unsigned timeout_ms,
                    struct admin_response *response, struct err *err)
 {
-    return admin_request_body(url, method, path, slice_make(NULL, 0), timeout_ms, response, err);
+    struct admin_question question = {
+        .url = url, .method = method, .path = path, .timeout_ms = timeout_ms};
+    return admin_ask(&question, response, err);
 }
 
-bool admin_request_body(const char *url, const char *method, const char *path, struct slice body,
-                        unsigned timeout_ms, struct admin_response *response, struct err *err)
+bool admin_ask(const struct admin_question *question, struct admin_response *response,
+               struct err *err)
 {
-    struct client client = {.url = url,
+    struct client client = {.url = question->url,
                             .fd = -1,
-                            .deadline_ms = clock_ms() + timeout_ms,
+                            .deadline_ms = clock_ms() + question->timeout_ms,
                             .body = &response->body,
                             .err = err};
     union address address = {0};
     socklen_t len = 0;
     char request[REQUEST_BYTES];
-    if (!parse_url(url, &address, &len, err))
+    if (!parse_url(question->url, &address, &len, err))
         return false;
-    int n = snprintf(request, sizeof(request),
-                     "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n"
-                     "Connection: close\r\n\r\n" SLICE_FMT,
-                     method, path, body.len, SLICE_ARG(body));
+    int n =
+        snprintf(request, sizeof(request),
+                 "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n"
+                 "Connection: close\r\n\r\n" SLICE_FMT,
+                 question->method, question->path, question->body.len, SLICE_ARG(question->body));
     if (n < 0 || (size_t)n >= sizeof(request))
         return err_set(err, ERR_USAGE, "", "the request is too long");
     bool ok = client_connect(&client, &address, len) &&

@@ -91,8 +91,13 @@ static int ask(const struct call *call, const char *method, const char *path, st
     struct err err = {0};
     bool is_change = body.len != 0;
     buf_init(&response->body, LIMIT_ADMIN_RESPONSE_BYTES);
-    if (!admin_request_body(call->url, method, path, body,
-                            is_change ? CHANGE_TIMEOUT_MS : LIST_TIMEOUT_MS, response, &err)) {
+    struct admin_question question = {.url = call->url,
+                                      .method = method,
+                                      .path = path,
+                                      .body = body,
+                                      .timeout_ms =
+                                          is_change ? CHANGE_TIMEOUT_MS : LIST_TIMEOUT_MS};
+    if (!admin_ask(&question, response, &err)) {
         (void)cli_error(&err);
         return err.kind == ERR_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
     }

@@ -59,22 +59,28 @@ static void string_list_done(struct string_list *list)
     *list = (struct string_list){0};
 }
 
+static void free_text(char **text)
+{
+    free(*text);
+    *text = NULL;
+}
+
 /* Free what the field of a key holds; kinds that keep more than one field free the rest. */
 static void free_field(struct config *config, const struct config_key *key, size_t index)
 {
     void *field = config_key_field(config, key, index);
     switch (key->kind) {
     case KEY_UPSTREAM_URL:
-        free(((struct server_config *)field)->host);
-        free(*(char **)field);
+        free_text(&((struct server_config *)field)->host);
+        free_text(field);
         break;
     case KEY_LISTEN_URL:
-        free(config->listen[index].host);
-        free(*(char **)field);
+        free_text(&config->listen[index].host);
+        free_text(field);
         break;
     case KEY_TEXT:
     case KEY_LOG:
-        free(*(char **)field);
+        free_text(field);
         break;
     case KEY_PATHS:
     case KEY_NAMES:
@@ -84,6 +90,7 @@ static void free_field(struct config *config, const struct config_key *key, size
         break;
     case KEY_NETWORKS:
         free(((struct net_list *)field)->items);
+        *(struct net_list *)field = (struct net_list){0};
         break;
     case KEY_ADMIN_URLS:
         config_clear_admin(config);
