@@ -135,7 +135,7 @@ class Exchange:
         with self.lock:
             return b"".join(c.reader.seen for c in self.connections)
 
-    def last(self, seconds=5):
+    def last(self, seconds=20):
         """The newest request; waits for the first one."""
         wait_for(lambda: self.requests, "a request at the upstream", seconds)
         return self.requests[-1]

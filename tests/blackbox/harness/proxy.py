@@ -146,11 +146,11 @@ class Proxy:
     def decisions(self):
         return [r for r in self.records() if "rules" in r]
 
-    def wait_access(self, seconds=5, **wanted):
+    def wait_access(self, seconds=20, **wanted):
         """The first access record with these values."""
         return self.wait_record(self.access, wanted, seconds)
 
-    def wait_decision(self, seconds=5, **wanted):
+    def wait_decision(self, seconds=20, **wanted):
         return self.wait_record(self.decisions, wanted, seconds)
 
     def wait_record(self, source, wanted, seconds):
@@ -208,7 +208,7 @@ class Proxy:
         lines = [line.rsplit(" ", 1) for line in body.splitlines() if line and not line.startswith("#")]
         return {name: float(value) for name, value in lines}
 
-    def wait_metric(self, name, value, seconds=5):
+    def wait_metric(self, name, value, seconds=20):
         wait_for(lambda: self.metrics().get(name) == value, lambda: "%s = %s in %r" % (name, value, self.metrics()), seconds)
 
     def command(self, *args):

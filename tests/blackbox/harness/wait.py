@@ -10,7 +10,7 @@ import time
 POLL_SECONDS = 0.01
 
 
-def wait_for(predicate, what, seconds=5.0):
+def wait_for(predicate, what, seconds=20):
     """Poll until predicate() is truthy and return its value; fail with `what` at the deadline."""
     end = time.monotonic() + seconds
     while True:
