@@ -191,11 +191,14 @@ def test_sessions_with_the_upstream_are_resumed(proxy, exchange, client, authori
     context.load_cert_chain(*authority.leaf())
     upstream = exchange(tls=context)
     one = proxy(upstream, "--upstream-ca", authority.cert)
-    for _ in range(2):
+    for _ in range(5):
         connection = client(one)
         assert connection.ask(GET).status == 200
         connection.close()
-    assert [bool(c.sock.session_reused) for c in upstream.connections if c.requests] == [False, True]
+    reused = [bool(c.sock.session_reused) for c in upstream.connections if c.requests]
+    assert len(reused) == 5 and not reused[0]
+    # On a busy machine a ticket can come behind the answer, when its connection is closing already.
+    assert any(reused[1:])
 
 
 def test_a_client_cannot_renegotiate(proxy, exchange, authority):
