@@ -29,26 +29,9 @@ struct txn_memory {
 };
 
 static enum step_result step_read_head(struct txn *txn);
-/* The first segment as it stands there, where no rule set looked at it. */
-static struct slice txn_raw_vdir(struct slice target)
-{
-    struct slice path = slice_head(target, slice_find(target, '?'));
-    struct slice rest = path.len != 0 && path.ptr[0] == '/' ? slice_from(path, 1) : path;
-    return slice_head(rest, slice_find(rest, '/'));
-}
-
 static enum step_result step_check_head(struct txn *txn);
 static enum step_result step_read_body(struct txn *txn);
 static enum step_result step_check_body(struct txn *txn);
-/* Sending the request on would only move the wait to a server that cannot help. A server that
- * recovers now is seen when so many checks were good. */
-static enum step_result all_are_down(struct txn *txn)
-{
-    const struct health_config *health = &txn->conn->worker->config->health;
-    txn->retry_after_s = (unsigned)((health->interval_ms * health->rise + 999) / 1000);
-    return txn_answer(txn, 503, END_UPSTREAM_DOWN, slice_make(NULL, 0));
-}
-
 static enum step_result step_connect(struct txn *txn);
 static enum step_result step_relay(struct txn *txn);
 static enum step_result step_answer(struct txn *txn);
@@ -282,6 +265,14 @@ static struct request_head txn_request_head(const struct txn *txn)
     };
 }
 
+/* The first segment as it stands there, where no rule set looked at it. */
+static struct slice txn_raw_vdir(struct slice target)
+{
+    struct slice path = slice_head(target, slice_find(target, '?'));
+    struct slice rest = path.len != 0 && path.ptr[0] == '/' ? slice_from(path, 1) : path;
+    return slice_head(rest, slice_find(rest, '/'));
+}
+
 static enum step_result step_check_head(struct txn *txn)
 {
     struct worker *worker = txn->conn->worker;
@@ -381,6 +372,15 @@ static enum step_result connect_failed(struct txn *txn)
     struct slice detail = arena_copy(&txn->arena, slice_str(upstream->failure_text));
     upstream_close(upstream, true);
     return txn_answer(txn, answers[failure].status, answers[failure].reason, detail);
+}
+
+/* Sending the request on would only move the wait to a server that cannot help. A server that
+ * recovers now is seen when so many checks were good. */
+static enum step_result all_are_down(struct txn *txn)
+{
+    const struct health_config *health = &txn->conn->worker->config->health;
+    txn->retry_after_s = (unsigned)((health->interval_ms * health->rise + 999) / 1000);
+    return txn_answer(txn, 503, END_UPSTREAM_DOWN, slice_make(NULL, 0));
 }
 
 static enum step_result step_connect(struct txn *txn)

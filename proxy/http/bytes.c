@@ -70,12 +70,18 @@ static unsigned token_bits(__m128i bytes)
            (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(-1)));
 }
 
+#endif
+
+/* ---- both: steps while there are sixteen bytes, then byte by byte */
+
 size_t bytes_count_control(struct slice text)
 {
     size_t n = 0;
     size_t at = 0;
+#ifdef __SSE4_2__
     for (; text.len - at >= STEP; at += STEP)
         n += (size_t)__builtin_popcount(control_bits(load(text.ptr + at)));
+#endif
     for (; at < text.len; at++)
         n += is_control((unsigned char)text.ptr[at]);
     return n;
@@ -84,6 +90,7 @@ size_t bytes_count_control(struct slice text)
 bool bytes_are_token(struct slice text, const char *end)
 {
     size_t at = 0;
+#ifdef __SSE4_2__
     while (at < text.len && end - (text.ptr + at) >= STEP) {
         size_t n = text.len - at < STEP ? text.len - at : STEP;
         unsigned wanted = (1u << n) - 1;
@@ -91,6 +98,9 @@ bool bytes_are_token(struct slice text, const char *end)
             return false;
         at += n;
     }
+#else
+    (void)end;
+#endif
     for (; at < text.len; at++)
         if (!is_token_byte((unsigned char)text.ptr[at]))
             return false;
@@ -100,40 +110,13 @@ bool bytes_are_token(struct slice text, const char *end)
 bool bytes_are_target(struct slice text)
 {
     size_t at = 0;
+#ifdef __SSE4_2__
     for (; text.len - at >= STEP; at += STEP)
         if (target_bits(load(text.ptr + at)) != 0xffff)
             return false;
+#endif
     for (; at < text.len; at++)
         if (!is_target_byte((unsigned char)text.ptr[at]))
             return false;
     return text.len != 0;
 }
-
-#else
-
-size_t bytes_count_control(struct slice text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++)
-        n += is_control((unsigned char)text.ptr[i]);
-    return n;
-}
-
-bool bytes_are_token(struct slice text, const char *end)
-{
-    (void)end;
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_token_byte((unsigned char)text.ptr[i]))
-            return false;
-    return text.len != 0;
-}
-
-bool bytes_are_target(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (!is_target_byte((unsigned char)text.ptr[i]))
-            return false;
-    return text.len != 0;
-}
-
-#endif
