@@ -168,7 +168,8 @@ def main():
     if shutil.which("valgrind") is None:
         print("valgrind is missing: apt-get install valgrind", file=sys.stderr)
         return 3
-    keep = options.keep or (tempfile.mktemp() if options.profile else None)
+    folder = tempfile.TemporaryDirectory()
+    keep = options.keep or (folder.name + "/out" if options.profile else None)
     try:
         figure = count(options.bin, options.requests // CONNECTIONS * CONNECTIONS, keep)
     except Failed as problem:
@@ -177,8 +178,6 @@ def main():
     print(f"{figure:.0f} user-space instructions a request")
     if options.profile:
         show_profile(keep, options.profile)
-        if not options.keep:
-            os.unlink(keep)
     if not options.check:
         return 0
     ceiling = int(open(CEILING).read().split()[0])
