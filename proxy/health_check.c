@@ -27,6 +27,8 @@ struct health_check {
     struct stream *stream; /* the upper one */
     size_t n_tried;        /* addresses */
     bool tries_next;       /* when this one has closed */
+    unsigned status;       /* the result, told when the last connection has closed */
+    char error[128];
     struct http_parser parser;
     struct arena arena;
     _Alignas(16) char memory[2048]; /* the begin of the arena; an ordinary head needs no more */
@@ -56,14 +58,13 @@ static void check_free(struct health_check *check)
     free(check);
 }
 
-/* Say how it ended, then close. */
+/* Note how it ended and close. To connect can fail at once, while the caller of health_check_start
+ * does not know this check yet; so nobody is told before the loop has closed the connection. */
 static void check_finish(struct health_check *check, unsigned status, const char *error)
 {
-    health_check_cb done = check->question.done;
-    check->question.done = NULL;
+    check->status = status;
+    (void)snprintf(check->error, sizeof(check->error), "%s", error);
     stream_close(check->stream, true);
-    if (done != NULL)
-        done(check->question.ctx, status, error);
 }
 
 /* We speak for ourselves: no client is behind this connection. */
@@ -184,7 +185,9 @@ static void on_check_closed(struct stream *stream)
     if (check->tries_next) {
         check->tries_next = false;
         check_connect(check);
-    } else {
-        check_free(check);
+        return;
     }
+    if (check->question.done != NULL)
+        check->question.done(check->question.ctx, check->status, check->error);
+    check_free(check);
 }

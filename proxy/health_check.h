@@ -10,7 +10,8 @@
 
 struct health_check;
 
-/* status is 0, with an error for people, when there is no answer. Called once, from the loop. */
+/* status is 0, with an error for people, when there is no answer. Called once, from the loop and
+ * never within health_check_start; the check is gone after it. */
 typedef void (*health_check_cb)(void *ctx, unsigned status, const char *error);
 
 struct health_question {

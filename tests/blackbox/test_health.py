@@ -211,6 +211,20 @@ def test_a_server_that_is_gone_is_down_and_comes_back(farm, client, exchange):
     assert b"a" in bodies(one, client, OWA)
 
 
+def test_a_name_that_does_not_resolve_is_down_for_that_reason(proxy, exchange, client):
+    """A check that fails before it has begun ends like any other, each time."""
+    well = Server(exchange, "b")
+    one = proxy(None, "--upstream", "http://nowhere.invalid", "--upstream", well.url, *FAST)
+
+    def vdirs():
+        return next(s for s in one.status()["servers"] if "nowhere" in s["url"])["vdirs"].values()
+
+    for checks in range(1, 30):
+        wait_for(lambda n=checks: all(v["checks"] >= n for v in vdirs()), "%d checks" % checks)
+        assert {(v["state"], v["last_error"]) for v in vdirs()} == {("down", "its name does not resolve")}
+    assert bodies(one, client, OWA) == [b"b"] * 6
+
+
 def test_a_change_is_an_event_once(farm):
     one = farm("ab")
     wait_all_up(one)
