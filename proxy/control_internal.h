@@ -28,7 +28,7 @@ struct tls_load {
     struct err err;
 };
 
-/* One rule-set load on the pool: its own copy of the request, then its result. */
+/* One load on the pool: its own copy of the request, then its result. */
 struct load_job {
     uv_work_t work;
     struct control *control;
@@ -38,8 +38,9 @@ struct load_job {
     struct lease **leases; /* one a worker */
     struct err err;
     bool had_error;
-    struct tls_load tls; /* certificates come with the rules: one command renews both */
-    size_t n_waiting;    /* who asked before it began; later ones wait for the next load */
+    bool reads_tls; /* certificates, too: one command renews both */
+    struct tls_load tls;
+    size_t n_waiting; /* who asked before it began; later ones wait for the next load */
 };
 
 /* One server's name, looked up again now and then. */
@@ -83,6 +84,7 @@ struct control {
     void *totals;              /* tree of struct rule_total, see tsearch(3) */
     struct load_job *job;      /* the load under way */
     bool wants_another;        /* asked for while one was under way */
+    bool wants_tls;            /* the next load reads certificates */
     admin_reload_cb reload_done[LIMIT_ADMIN_CONNECTIONS]; /* who waits for it */
     void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
     size_t n_waiting;
@@ -108,7 +110,10 @@ struct ruleset *control_load(struct control *control, const struct string_list *
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);
 struct lease *control_new_lease(struct control *control, struct err *err);
+/* Load everything that comes from files again; done is called once, when that is over. */
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
+/* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
+void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
 void control_watch_start(struct control *control);
 void control_retire_leases(struct control *control);
 /* Since the program started. */

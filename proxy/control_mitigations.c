@@ -136,7 +136,7 @@ static void on_tick(uv_timer_t *timer)
                    memcmp(builds, mitigations->loaded, n * sizeof(builds[0])) == 0;
     if (!is_same && control->config->mitigations.applicability == APPLICABILITY_ON &&
         control->job == NULL && !control->is_stopping)
-        control_reload(control, NULL, NULL);
+        control_reload_rules(control, NULL, NULL);
 }
 
 /* ---- what an admin asks for */
@@ -227,7 +227,7 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
         if (asked->id[0] == '\0')
             events_emit(control->events, EVENT_MITIGATIONS_SWITCHED, "", "%sd by uid %lu: %s",
                         asked->what, (unsigned long)asked->uid, asked->reason);
-        control_reload(control, done, done_ctx);
+        control_reload_rules(control, done, done_ctx);
     } else {
         char line[1100];
         err_format(&err, line, sizeof(line));

@@ -273,7 +273,8 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reloads_failed++;
         note_refusal(control, &job->err);
     }
-    ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
+    if (job->reads_tls)
+        ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
     tell_waiting(control, job->n_waiting, ok, text);
 }
 
@@ -283,7 +284,8 @@ static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
     struct control *control = job->control;
-    (void)control_tls_load(control, &job->tls, control->n_workers);
+    if (job->reads_tls)
+        (void)control_tls_load(control, &job->tls, control->n_workers);
     job->set = control_load(control, &job->bundles, job->policy, &job->err);
     job->had_error = job->set == NULL;
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
@@ -306,7 +308,7 @@ static void on_loaded(uv_work_t *work, int status)
     notify_state("READY=1");
     if (control->wants_another && !control->is_stopping) {
         control->wants_another = false;
-        control_reload(control, NULL, NULL);
+        control_reload_rules(control, NULL, NULL); /* wants_tls remembers the rest */
     }
 }
 
@@ -319,6 +321,12 @@ static void notify_reloading(void)
 }
 
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx)
+{
+    control->wants_tls = true;
+    control_reload_rules(control, done, done_ctx);
+}
+
+void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx)
 {
     if (done != NULL && control->n_waiting < LIMIT_ADMIN_CONNECTIONS) {
         control->reload_done[control->n_waiting] = done;
@@ -342,12 +350,15 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
         notify_reloading();
         control->job = job;
         job->n_waiting = control->n_waiting;
+        job->reads_tls = control->wants_tls;
+        control->wants_tls = false;
         (void)uv_queue_work(&control->loop, &job->work, on_load,
                             on_loaded); /* with a callback it cannot fail */
         return;
     }
     if (job != NULL)
         job_free(job);
+    control->wants_tls = false; /* who asked is told no */
     control->reloads_failed++;
     note_refusal(control, &err);
     tell_waiting(control, control->n_waiting, false, err.text);
@@ -357,8 +368,9 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
 
 static void on_watch_settled(uv_timer_t *timer)
 {
-    control_reload((struct control *)((char *)timer - offsetof(struct control, watch_timer)), NULL,
-                   NULL);
+    struct control *control =
+        (struct control *)((char *)timer - offsetof(struct control, watch_timer));
+    control_reload_rules(control, NULL, NULL);
 }
 
 static void on_watch(uv_fs_event_t *watch, const char *file, int events, int status)

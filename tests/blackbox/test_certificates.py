@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 
+from harness.bundles import block_rule
 from harness.certs import RSA_KEY, openssl
 from harness.client import tls_context
 from harness.exchange import serve
@@ -114,6 +115,26 @@ def test_a_key_that_does_not_fit_is_refused_and_the_old_certificate_stays(proxy,
     copied(good, tmp_path)
     one.signal(signal.SIGHUP)
     one.wait_metric("stopgap_last_certificates_successful", 1)
+
+
+def test_a_renewal_that_is_half_done_does_not_disturb_the_rules(proxy, exchange, stopgap, publisher, authority, tmp_path):
+    good, new = authority.leaf("mail.example.test"), authority.leaf("mail.example.test", is_new=True)
+    cert, key = copied(good, tmp_path)
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    one = proxy(exchange(), "--cert", cert, "--key", key, "--rules-watch", incoming, "--trust", publisher.root_path,
+                schemes=("https",))
+    shutil.copy(new[0], cert)
+    done = stopgap("mitigations", "block", "M1", "--reason", "x", "--admin", "unix:" + one.admin_path)
+    assert done.returncode == 0, done.stderr
+    publisher.bundle(tmp_path / "a.sgb", [block_rule()])
+    os.rename(tmp_path / "a.sgb", incoming / "a.sgb")
+    wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe(), 20)
+    assert one.metrics()["stopgap_last_certificates_successful"] == 1
+    assert shown(one.port, "mail.example.test")[0] == digest(good[0])
+    shutil.copy(new[1], key)
+    assert one.command("reload").returncode == 0
+    assert shown(one.port, "mail.example.test")[0] == digest(new[0])
 
 
 def test_a_new_ca_of_the_upstream_is_taken_over(proxy, exchange, client, authority, tmp_path):
