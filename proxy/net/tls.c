@@ -360,6 +360,16 @@ static bool tls_expect(SSL *ssl, const char *name)
                     (void *)(uintptr_t)name) == 1;
 }
 
+static void tls_use_cache(SSL *ssl, const SSL_CTX *context, struct tls_session_cache *cache)
+{
+    if (cache->context != context)
+        tls_session_cache_done(cache);
+    cache->context = context;
+    (void)SSL_set_app_data(ssl, cache);
+    if (cache->session != NULL)
+        (void)SSL_set_session(ssl, cache->session); /* else a full handshake */
+}
+
 bool tls_stream_init(struct tls_stream *tls, struct stream *under, SSL_CTX *context,
                      const struct tls_peer *peer, const struct stream_events *events, void *owner)
 {
@@ -381,9 +391,8 @@ bool tls_stream_init(struct tls_stream *tls, struct stream *under, SSL_CTX *cont
         return true;
     }
     SSL_set_connect_state(tls->ssl);
-    (void)SSL_set_app_data(tls->ssl, peer->cache);
-    if (peer->cache != NULL && peer->cache->session != NULL)
-        (void)SSL_set_session(tls->ssl, peer->cache->session); /* else a full handshake */
+    if (peer->cache != NULL)
+        tls_use_cache(tls->ssl, context, peer->cache);
     return tls_expect(tls->ssl, peer->name);
 }
 

@@ -19,10 +19,13 @@ SSL_CTX *tls_server_context(const struct tls_material *material, struct err *err
 /* ca_path NULL: the system's store. verify false: any certificate will do. */
 SSL_CTX *tls_client_context(const char *ca_path, bool verify, struct err *err);
 
-/* Keeps the newest session with the upstream, so that the next handshake is short. */
+/* Keeps the newest session with the upstream, so that the next handshake is short. A session has
+ * the verdict of the context that judged its certificate, so it serves this one only. */
 struct tls_session_cache {
     SSL_SESSION *session;
+    const SSL_CTX *context; /* of the newest connection; only compared */
 };
+/* Forget the session; connections that are under way add none. */
 void tls_session_cache_done(struct tls_session_cache *cache);
 
 struct tls_stream {

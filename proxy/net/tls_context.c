@@ -95,7 +95,7 @@ SSL_CTX *tls_context_serve(const struct tls_material *material, struct tls_bank 
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_session_cache *cache = SSL_get_app_data(ssl);
-    if (cache == NULL)
+    if (cache == NULL || cache->context != SSL_get_SSL_CTX(ssl))
         return 0;
     SSL_SESSION_free(cache->session);
     cache->session = session;
@@ -126,5 +126,5 @@ SSL_CTX *tls_client_context(const char *ca_path, bool verify, struct err *err)
 void tls_session_cache_done(struct tls_session_cache *cache)
 {
     SSL_SESSION_free(cache->session);
-    cache->session = NULL;
+    *cache = (struct tls_session_cache){0};
 }

@@ -118,15 +118,11 @@ static bool certificate_load(struct tls_certificate *one, const struct tls_sourc
 static bool material_init(struct tls_material *material, size_t n, struct err *err)
 {
     *material = (struct tls_material){.items = calloc(n, sizeof(*material->items)), .n = n};
-    if (material->items != NULL && tls_material_new_tickets(material))
+    if (material->items != NULL &&
+        RAND_bytes(material->ticket_keys, sizeof(material->ticket_keys)) == 1)
         return true;
     tls_material_done(material);
     return tls_err(err, "E_MEMORY", "no memory or no random numbers for certificates", NULL);
-}
-
-bool tls_material_new_tickets(struct tls_material *material)
-{
-    return RAND_bytes(material->ticket_keys, sizeof(material->ticket_keys)) == 1;
 }
 
 bool tls_material_load(struct tls_material *material, const struct tls_source *sources, size_t n,

@@ -59,8 +59,6 @@ void tls_material_done(struct tls_material *material);
 /* Keep sessions alive over a reload, but only when every certificate is still the same: a resumed
  * session would go on under the old one, which channel binding (RFC 5929) does not survive. */
 void tls_material_keep_tickets(struct tls_material *material, const struct tls_material *before);
-/* New ticket keys, so that none is in use for long. */
-bool tls_material_new_tickets(struct tls_material *material);
 
 /* Add a name in lower case; what cannot be a DNS name or pattern is left out. False: no memory,
  * or over the limit. */

@@ -206,6 +206,29 @@ static void test_a_session_is_resumed_in_both_versions(void **state)
     world_set_version(world, 0);
 }
 
+/* The server may send a ticket at any time, so also after a reload that no longer trusts it. */
+static void test_an_old_connection_adds_no_session_behind_a_reload(void **state)
+{
+    struct tls_world *world = *state;
+    struct tls_session_cache cache = {0};
+    struct tls_peer peer = {.name = good_peer.name, .cache = &cache};
+    struct tls_pair pair;
+    world_set_version(world, TLS1_3_VERSION);
+    pair_init(&pair, world->client, world->server, &peer, SPLIT_RANDOM, 1);
+    fake_link_run(&pair.link);
+    end_send(&pair.server, SLICE("x"));
+    fake_link_run(&pair.link);
+    assert_non_null(cache.session);
+    tls_session_cache_done(&cache);
+    assert_int_equal(SSL_new_session_ticket(pair.server.tls.ssl), 1);
+    end_send(&pair.server, SLICE("y"));
+    fake_link_run(&pair.link);
+    assert_int_equal(pair.client.got.len, 2);
+    assert_null(cache.session);
+    pair_done(&pair);
+    world_set_version(world, 0);
+}
+
 static void test_certificates_are_judged(void **state)
 {
     struct tls_world *world = *state;
@@ -258,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_a_cut_is_no_end),
         cmocka_unit_test(test_a_reset_is_passed_on),
         cmocka_unit_test(test_a_session_is_resumed_in_both_versions),
+        cmocka_unit_test(test_an_old_connection_adds_no_session_behind_a_reload),
         cmocka_unit_test(test_certificates_are_judged),
         cmocka_unit_test(test_no_other_protocol_is_ever_agreed_on),
     };
