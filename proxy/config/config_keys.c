@@ -19,19 +19,17 @@
     .list = &config_lists[LIST_LISTEN], .offset = offsetof(struct listen_config, field)
 #define SERVER(field)                                                                              \
     .list = &config_lists[LIST_SERVERS], .offset = offsetof(struct server_config, field)
-#define DURATION(name, field, longest, normal)                                                     \
-    {                                                                                              \
-        .path = "timeouts." name, .kind = KEY_DURATION, .offset = AT(timeouts.field),              \
-        .min = SHORTEST_MS, .max = (longest), .standard = (normal)                                 \
-    }
-#define SIZE(name, field, least, most, normal)                                                     \
-    {                                                                                              \
-        .path = "limits." name, .kind = KEY_SIZE, .offset = AT(limits.field), .min = (least),      \
-        .max = (most), .standard = (normal)                                                        \
-    }
-
 #define CERTIFICATE(field)                                                                         \
     .list = &config_lists[LIST_CERTIFICATES], .offset = offsetof(struct certificate_config, field)
+#define NUMBER(of_kind, name, field, least, most, normal)                                          \
+    {                                                                                              \
+        .path = (name), .kind = (of_kind), .offset = AT(field), .min = (least), .max = (most),     \
+        .standard = (normal)                                                                       \
+    }
+#define COUNT(name, field, least, most, normal) NUMBER(KEY_COUNT, name, field, least, most, normal)
+#define SIZE(name, field, least, most, normal) NUMBER(KEY_SIZE, name, field, least, most, normal)
+#define DURATION(name, field, longest, normal)                                                     \
+    NUMBER(KEY_DURATION, name, field, SHORTEST_MS, longest, normal)
 
 enum { LIST_LISTEN = 0, LIST_CERTIFICATES, LIST_SERVERS };
 
@@ -104,36 +102,11 @@ const struct config_key config_keys[] = {
      .kind = KEY_WORD,
      .offset = AT(health.mode),
      .words = "auto true false"},
-    {.path = "health.interval",
-     .kind = KEY_DURATION,
-     .offset = AT(health.interval_ms),
-     .min = SHORTEST_MS,
-     .max = HOUR,
-     .standard = 10 * SECOND},
-    {.path = "health.timeout",
-     .kind = KEY_DURATION,
-     .offset = AT(health.timeout_ms),
-     .min = SHORTEST_MS,
-     .max = 5 * MINUTE,
-     .standard = 5 * SECOND},
-    {.path = "health.rise",
-     .kind = KEY_COUNT,
-     .offset = AT(health.rise),
-     .min = 1,
-     .max = 100,
-     .standard = 2},
-    {.path = "health.fall",
-     .kind = KEY_COUNT,
-     .offset = AT(health.fall),
-     .min = 1,
-     .max = 100,
-     .standard = 3},
-    {.path = "health.status",
-     .kind = KEY_COUNT,
-     .offset = AT(health.status),
-     .min = 200,
-     .max = 599,
-     .standard = 200},
+    DURATION("health.interval", health.interval_ms, HOUR, 10 * SECOND),
+    DURATION("health.timeout", health.timeout_ms, 5 * MINUTE, 5 * SECOND),
+    COUNT("health.rise", health.rise, 1, 100, 2),
+    COUNT("health.fall", health.fall, 1, 100, 3),
+    COUNT("health.status", health.status, 200, 599, 200),
     {.path = "health.vdirs[]",
      .kind = KEY_VDIRS,
      .offset = AT(health.vdirs),
@@ -160,18 +133,9 @@ const struct config_key config_keys[] = {
      .kind = KEY_WORD,
      .offset = AT(mitigations.applicability),
      .words = "on off"},
-    {.path = "mitigations.settle",
-     .kind = KEY_DURATION,
-     .offset = AT(mitigations.settle_ms),
-     .min = SHORTEST_MS,
-     .max = 24 * HOUR,
-     .standard = MITIGATIONS_SETTLE_MS},
-    {.path = "mitigations.forget",
-     .kind = KEY_DURATION,
-     .offset = AT(mitigations.forget_ms),
-     .min = MINUTE,
-     .max = 720 * HOUR,
-     .standard = MITIGATIONS_FORGET_MS},
+    DURATION("mitigations.settle", mitigations.settle_ms, 24 * HOUR, MITIGATIONS_SETTLE_MS),
+    NUMBER(KEY_DURATION, "mitigations.forget", mitigations.forget_ms, MINUTE, 720 * HOUR,
+           MITIGATIONS_FORGET_MS),
     {.path = "events.command[]", .kind = KEY_PATHS, .offset = AT(events_command)},
     {.path = "state", .kind = KEY_TEXT, .offset = AT(state_dir)},
     {.path = "log.access", .kind = KEY_LOG, .offset = AT(access_log)},
@@ -182,38 +146,28 @@ const struct config_key config_keys[] = {
     {.path = "allow_upgrade", .kind = KEY_BOOL, .offset = AT(allow_upgrade)},
     {.path = "proxy_protocol", .kind = KEY_BOOL, .offset = AT(proxy_protocol)},
 
-    DURATION("header", header_ms, 10 * MINUTE, TIMEOUT_HEADER_MS),
-    DURATION("keepalive", keepalive_ms, 24 * HOUR, TIMEOUT_KEEPALIVE_MS),
-    DURATION("connect", connect_ms, 5 * MINUTE, TIMEOUT_CONNECT_MS),
-    DURATION("handshake", handshake_ms, 5 * MINUTE, TIMEOUT_HANDSHAKE_MS),
-    DURATION("relay", relay_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
-    DURATION("body", body_ms, HOUR, TIMEOUT_BODY_MS),
-    DURATION("write", write_ms, HOUR, TIMEOUT_WRITE_MS),
-    DURATION("upstream", upstream_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
-    DURATION("drain", drain_ms, HOUR, TIMEOUT_DRAIN_MS),
+    DURATION("timeouts.header", timeouts.header_ms, 10 * MINUTE, TIMEOUT_HEADER_MS),
+    DURATION("timeouts.keepalive", timeouts.keepalive_ms, 24 * HOUR, TIMEOUT_KEEPALIVE_MS),
+    DURATION("timeouts.connect", timeouts.connect_ms, 5 * MINUTE, TIMEOUT_CONNECT_MS),
+    DURATION("timeouts.handshake", timeouts.handshake_ms, 5 * MINUTE, TIMEOUT_HANDSHAKE_MS),
+    DURATION("timeouts.relay", timeouts.relay_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
+    DURATION("timeouts.body", timeouts.body_ms, HOUR, TIMEOUT_BODY_MS),
+    DURATION("timeouts.write", timeouts.write_ms, HOUR, TIMEOUT_WRITE_MS),
+    DURATION("timeouts.upstream", timeouts.upstream_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
+    DURATION("timeouts.drain", timeouts.drain_ms, HOUR, TIMEOUT_DRAIN_MS),
 
     /* A head and all its views must fit into the memory of a transaction (LIMIT_ARENA_BYTES). */
-    SIZE("field", field_bytes, KIB, 128 * KIB, LIMIT_FIELD_BYTES),
-    SIZE("head", head_bytes, 4 * KIB, 256 * KIB, LIMIT_HEAD_BYTES),
-    {.path = "limits.fields",
-     .kind = KEY_COUNT,
-     .offset = AT(limits.fields),
-     .min = 16,
-     .max = 1000,
-     .standard = LIMIT_FIELDS},
-    SIZE("target", target_bytes, 256, 64 * KIB, LIMIT_TARGET_BYTES),
+    SIZE("limits.field", limits.field_bytes, KIB, 128 * KIB, LIMIT_FIELD_BYTES),
+    SIZE("limits.head", limits.head_bytes, 4 * KIB, 256 * KIB, LIMIT_HEAD_BYTES),
+    COUNT("limits.fields", limits.fields, 16, 1000, LIMIT_FIELDS),
+    SIZE("limits.target", limits.target_bytes, 256, 64 * KIB, LIMIT_TARGET_BYTES),
     {.path = "limits.body",
      .kind = KEY_SIZE,
      .offset = AT(limits.body_bytes),
      .min = 64 * KIB,
      .max = INT64_MAX,
      .is_zero_allowed = true},
-    {.path = "limits.connections",
-     .kind = KEY_COUNT,
-     .offset = AT(limits.connections),
-     .min = 1,
-     .max = 1000000,
-     .standard = LIMIT_CONNECTIONS},
+    COUNT("limits.connections", limits.connections, 1, 1000000, LIMIT_CONNECTIONS),
 };
 
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);

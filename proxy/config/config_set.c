@@ -21,17 +21,22 @@ static bool add_network(struct net_list *list, const char *text, struct err *err
     return true;
 }
 
+/* Letters, digits and these others. */
+static bool has_only(struct slice text, const char *others)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = ascii_lower(text.ptr[i]);
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && strchr(others, c) == NULL)
+            return false;
+    }
+    return true;
+}
+
 static bool add_rule_id(struct string_list *list, const char *text, struct err *err)
 {
     enum { MAX = 63 }; /* as the rule language has it */
     struct slice id = slice_str(text);
-    bool is_good = id.len <= MAX;
-    for (size_t i = 0; i < id.len && is_good; i++) {
-        char c = ascii_lower(id.ptr[i]);
-        is_good =
-            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    }
-    if (!is_good)
+    if (id.len > MAX || !has_only(id, "._-"))
         return err_set(err, ERR_USAGE, NULL,
                        "'%s' is not a rule id: 'stopgap rules list' shows them",
                        config_echo(id).text);
@@ -44,13 +49,7 @@ static bool add_name(struct string_list *list, const char *text, struct err *err
     struct slice name = slice_str(text);
     if (slice_starts_with(name, SLICE("*.")))
         name = slice_from(name, 2);
-    bool is_good = name.len != 0 && name.len < 254 && name.ptr[0] != '.';
-    for (size_t i = 0; i < name.len && is_good; i++) {
-        char c = ascii_lower(name.ptr[i]);
-        is_good =
-            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    }
-    if (!is_good)
+    if (name.len == 0 || name.len >= 254 || name.ptr[0] == '.' || !has_only(name, "._-"))
         return err_set(err, ERR_USAGE, NULL,
                        "'%s' is not a name: write one such as mail.example.com or *.example.com",
                        config_echo(slice_str(text)).text);
@@ -61,12 +60,7 @@ static bool add_name(struct string_list *list, const char *text, struct err *err
 static bool add_vdir(struct string_list *list, const char *text, struct err *err)
 {
     struct slice name = slice_str(text);
-    bool is_good = name.len < LIMIT_VDIR_BYTES;
-    for (size_t i = 0; i < name.len && is_good; i++) {
-        char c = ascii_lower(name.ptr[i]);
-        is_good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    }
-    if (!is_good)
+    if (name.len >= LIMIT_VDIR_BYTES || !has_only(name, "_-"))
         return err_set(err, ERR_USAGE, NULL,
                        "'%s' is not a virtual directory: write its name without slashes, such as "
                        "owa",
