@@ -180,6 +180,28 @@ def test_a_server_that_breaks_in_the_middle_is_not_replaced(proxy, exchange, cli
     assert client(one).ask(MAPI, "POST", body=b"x").status == 502
 
 
+@pytest.mark.parametrize("method, status", [("GET", 200), ("POST", 502)])
+def test_only_a_safe_request_that_met_the_end_of_an_idle_connection_goes_elsewhere(proxy, exchange, client, method, status):
+    def dies(conn):
+        conn.request()
+        conn.answer(body=b"dies")
+        conn.request()
+        dying.close()
+        conn.reset()
+
+    dying, living = exchange(dies), exchange(named("lives"))
+    one = several(proxy, [dying, living], "--balance", "source_hash")
+    found = None
+    for source in ("127.0.0.%d" % i for i in range(2, 40)):
+        found = client(one, source=source)
+        if found.ask(GET).body == b"dies":
+            break
+    seen = len(living.requests)
+    answer = found.ask(MAPI, method)
+    assert answer.status == status and len(living.requests) == seen + (status == 200)
+    assert len(dying.requests) == 2
+
+
 # ---- the PROXY protocol towards the servers
 
 def read_v1(conn):
