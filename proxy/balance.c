@@ -30,10 +30,8 @@ uint64_t balance_key(struct slice url)
  * (RFC 8981), and the client would move with it. */
 static uint64_t client_key(const struct net_address *client)
 {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    bool is_ipv4 = memcmp(client->bytes, mapped, sizeof(mapped)) == 0;
     uint64_t key = 0;
-    memcpy(&key, client->bytes + (is_ipv4 ? 8 : 0), sizeof(key));
+    memcpy(&key, client->bytes + (net_address_is_ipv4(client) ? 8 : 0), sizeof(key));
     return mix(key + 0x9e3779b97f4a7c15u);
 }
 

@@ -298,7 +298,7 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
     counter_add(&worker->stats.connections_open, 1);
     conn_touch(conn);
     bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&listener->handle) &&
-              tcp_stream_peer(&conn->tcp, conn->address.bytes, &conn->port);
+              tcp_stream_peer(&conn->tcp, &conn->address, &conn->port);
     if (!ok || is_over) {
         counter_add(&worker->stats.connections_refused, is_over);
         conn_close(conn, is_over ? END_CONNECTION_LIMIT : END_CLIENT_CLOSED, true);

@@ -27,9 +27,7 @@ bool forwarded_parse_address(struct slice text, struct net_address *ret_address)
         *colon = '\0';
     if (inet_pton(AF_INET, buffer, &v4) != 1)
         return false;
-    memset(ret_address->bytes, 0, 10);
-    memset(ret_address->bytes + 10, 0xff, 2);
-    memcpy(ret_address->bytes + 12, &v4, 4);
+    *ret_address = net_address_from_ipv4(&v4);
     return true;
 }
 

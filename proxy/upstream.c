@@ -52,7 +52,7 @@ static bool upstream_send_proxy_header(struct upstream *upstream)
     char header[PROXY_PROTOCOL_WRITE_BYTES];
     if (version == PROXY_PROTOCOL_NONE)
         return true;
-    ends.is_known = tcp_stream_local(&conn->tcp, ends.target.bytes, &ends.target_port);
+    ends.is_known = tcp_stream_local(&conn->tcp, &ends.target, &ends.target_port);
     size_t len = proxy_protocol_write(version == PROXY_PROTOCOL_V2, &ends, header);
     return stream_send_copy(&upstream->tcp.stream, slice_make(header, len));
 }

@@ -8,6 +8,21 @@ struct net_address {
     unsigned char bytes[16];
 };
 
+enum { NET_IPV4_AT = 12 }; /* where its four bytes stand */
+
+static inline struct net_address net_address_from_ipv4(const void *four_bytes)
+{
+    struct net_address address = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    memcpy(address.bytes + NET_IPV4_AT, four_bytes, 4);
+    return address;
+}
+
+static inline bool net_address_is_ipv4(const struct net_address *address)
+{
+    static const unsigned char mapped[NET_IPV4_AT] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
+}
+
 struct header_field {
     struct slice name;  /* case as received */
     struct slice value; /* without surrounding OWS */

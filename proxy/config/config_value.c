@@ -105,8 +105,6 @@ bool config_parse_bool(struct slice text, bool *ret_value, struct err *err)
                    config_echo(text).text);
 }
 
-static const unsigned char mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 /* Reads an address without its prefix length. */
 static bool parse_address(struct slice text, struct net_address *ret, bool *ret_is_ipv4)
 {
@@ -118,9 +116,11 @@ static bool parse_address(struct slice text, struct net_address *ret, bool *ret_
         *ret_is_ipv4 = false;
         return true;
     }
-    memcpy(ret->bytes, mapped_prefix, sizeof(mapped_prefix));
+    unsigned char four_bytes[4] = {0};
+    bool is_good = inet_pton(AF_INET, copy, four_bytes) == 1;
+    *ret = net_address_from_ipv4(four_bytes);
     *ret_is_ipv4 = true;
-    return inet_pton(AF_INET, copy, ret->bytes + sizeof(mapped_prefix)) == 1;
+    return is_good;
 }
 
 /* Clear the bits behind the prefix; true when one was set. */
@@ -203,9 +203,8 @@ struct config_text config_format_network(const struct net_prefix *network)
 {
     struct config_text out = {{0}};
     char address[INET6_ADDRSTRLEN] = "?";
-    bool is_ipv4 = network->bits >= 96 &&
-                   memcmp(network->address.bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
-    const unsigned char *bytes = network->address.bytes + (is_ipv4 ? sizeof(mapped_prefix) : 0);
+    bool is_ipv4 = network->bits >= 96 && net_address_is_ipv4(&network->address);
+    const unsigned char *bytes = network->address.bytes + (is_ipv4 ? NET_IPV4_AT : 0);
     (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, bytes, address, sizeof(address));
     (void)snprintf(out.text, sizeof(out.text), "%s/%u", address,
                    is_ipv4 ? network->bits - 96 : network->bits);

@@ -79,11 +79,9 @@ static size_t format_ipv6(const unsigned char *bytes, char *out)
 
 size_t net_address_format(const struct net_address *address, char *out, size_t size)
 {
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     char text[ADDRESS_BYTES];
-    size_t len = memcmp(address->bytes, mapped, sizeof(mapped)) == 0
-                     ? format_ipv4(address->bytes + sizeof(mapped), text)
-                     : format_ipv6(address->bytes, text);
+    size_t len = net_address_is_ipv4(address) ? format_ipv4(address->bytes + NET_IPV4_AT, text)
+                                              : format_ipv6(address->bytes, text);
     if (len >= size) {
         if (size != 0)
             out[0] = '\0';

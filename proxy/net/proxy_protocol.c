@@ -14,13 +14,6 @@ enum {
     V2_IPV6_BYTES = 36,
 };
 
-static void address_from_v4(const void *four_bytes, struct net_address *ret_address)
-{
-    memset(ret_address->bytes, 0, 10);
-    memset(ret_address->bytes + 10, 0xff, 2);
-    memcpy(ret_address->bytes + 12, four_bytes, 4);
-}
-
 /* Is text the beginning of whole, or the other way round? */
 static bool is_prefix(struct slice bytes, const char *whole, size_t len)
 {
@@ -40,7 +33,7 @@ static bool address_from_text(struct slice text, int family, struct net_address 
     if (inet_pton(family, buffer, bytes) != 1)
         return false;
     if (family == AF_INET)
-        address_from_v4(bytes, ret_address);
+        *ret_address = net_address_from_ipv4(bytes);
     else
         memcpy(ret_address->bytes, bytes, 16);
     return true;
@@ -114,7 +107,7 @@ static enum proxy_protocol_result parse_v2(struct slice bytes, struct net_addres
     const unsigned char *body = head + V2_HEAD_BYTES;
     size_t ports;
     if (family == 0x11 && len >= V2_IPV4_BYTES) {
-        address_from_v4(body, ret_address);
+        *ret_address = net_address_from_ipv4(body);
         ports = 8;
     } else if (family == 0x21 && len >= V2_IPV6_BYTES) {
         memcpy(ret_address->bytes, body, 16);

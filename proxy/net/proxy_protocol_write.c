@@ -6,18 +6,12 @@
 
 #include "stopgap/banned.h"
 
-static bool is_ipv4(const struct net_address *address)
-{
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
-}
-
 static size_t write_v1(const struct proxy_protocol_ends *ends, bool as_ipv4, char *out)
 {
     char source[INET6_ADDRSTRLEN] = "";
     char target[INET6_ADDRSTRLEN] = "";
     int family = as_ipv4 ? AF_INET : AF_INET6;
-    size_t skip = as_ipv4 ? 12 : 0;
+    size_t skip = as_ipv4 ? NET_IPV4_AT : 0;
     int len = 0;
     if (!ends->is_known) {
         len = snprintf(out, PROXY_PROTOCOL_WRITE_BYTES, "PROXY UNKNOWN\r\n");
@@ -41,7 +35,7 @@ static size_t write_v2(const struct proxy_protocol_ends *ends, bool as_ipv4, cha
 {
     static const char signature[12] = {'\r', '\n', '\r', '\n', 0,   '\r',
                                        '\n', 'Q',  'U',  'I',  'T', '\n'};
-    size_t skip = as_ipv4 ? 12 : 0;
+    size_t skip = as_ipv4 ? NET_IPV4_AT : 0;
     size_t width = 16 - skip;
     size_t len = sizeof(signature);
     memcpy(out, signature, sizeof(signature));
@@ -63,6 +57,6 @@ size_t proxy_protocol_write(bool is_v2, const struct proxy_protocol_ends *ends,
                             char out[static PROXY_PROTOCOL_WRITE_BYTES])
 {
     /* One header has one family; a pair of both is written as IPv6. */
-    bool as_ipv4 = is_ipv4(&ends->source) && is_ipv4(&ends->target);
+    bool as_ipv4 = net_address_is_ipv4(&ends->source) && net_address_is_ipv4(&ends->target);
     return is_v2 ? write_v2(ends, as_ipv4, out) : write_v1(ends, as_ipv4, out);
 }

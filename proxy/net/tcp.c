@@ -109,23 +109,21 @@ void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address)
         tcp_fail(tcp, STREAM_UNREACHABLE, status);
 }
 
-static void read_address(const struct sockaddr_storage *storage, unsigned char ret_address[16],
+static void read_address(const struct sockaddr_storage *storage, struct net_address *ret_address,
                          uint16_t *ret_port)
 {
     if (storage->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-        memset(ret_address, 0, 10);
-        memset(ret_address + 10, 0xff, 2);
-        memcpy(ret_address + 12, &v4->sin_addr, 4);
+        *ret_address = net_address_from_ipv4(&v4->sin_addr);
         *ret_port = ntohs(v4->sin_port);
         return;
     }
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
-    memcpy(ret_address, &v6->sin6_addr, 16);
+    memcpy(ret_address->bytes, &v6->sin6_addr, 16);
     *ret_port = ntohs(v6->sin6_port);
 }
 
-bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16],
+bool tcp_stream_peer(const struct tcp_stream *tcp, struct net_address *ret_address,
                      uint16_t *ret_port)
 {
     struct sockaddr_storage storage;
@@ -136,7 +134,7 @@ bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16]
     return true;
 }
 
-bool tcp_stream_local(const struct tcp_stream *tcp, unsigned char ret_address[16],
+bool tcp_stream_local(const struct tcp_stream *tcp, struct net_address *ret_address,
                       uint16_t *ret_port)
 {
     struct sockaddr_storage storage;

@@ -3,6 +3,8 @@
 
 #include "net/stream.h"
 
+#include "stopgap/request.h"
+
 #include <sys/socket.h>
 
 #include <uv.h>
@@ -40,7 +42,7 @@ MUST_USE bool tcp_stream_accept(struct tcp_stream *tcp, uv_stream_t *listener);
 void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address);
 
 /* The peer's, or our own address as IPv6 (IPv4 mapped) with port. False: not connected. */
-bool tcp_stream_peer(const struct tcp_stream *tcp, unsigned char ret_address[16],
+bool tcp_stream_peer(const struct tcp_stream *tcp, struct net_address *ret_address,
                      uint16_t *ret_port);
-bool tcp_stream_local(const struct tcp_stream *tcp, unsigned char ret_address[16],
+bool tcp_stream_local(const struct tcp_stream *tcp, struct net_address *ret_address,
                       uint16_t *ret_port);
