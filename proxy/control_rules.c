@@ -286,8 +286,10 @@ static void on_load(uv_work_t *work)
     struct control *control = job->control;
     if (job->reads_tls)
         (void)control_tls_load(control, &job->tls, control->n_workers);
-    job->set = control_load(control, &job->bundles, job->policy, &job->err);
-    job->had_error = job->set == NULL;
+    if (!job->had_error) {
+        job->set = control_load(control, &job->bundles, job->policy, &job->err);
+        job->had_error = job->set == NULL;
+    }
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
         job->leases[i] = lease_new(job->set, &job->err);
         job->had_error = job->leases[i] == NULL;
@@ -346,7 +348,9 @@ void control_reload_rules(struct control *control, admin_reload_cb done, void *d
     }
     if (job == NULL || job->leases == NULL || job->policy == NULL) {
         (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
-    } else if (all_bundles(control->config, &job->bundles, &err)) {
+    } else {
+        /* A directory that cannot be read refuses the rules, not the certificates. */
+        job->had_error = !all_bundles(control->config, &job->bundles, &job->err);
         notify_reloading();
         control->job = job;
         job->n_waiting = control->n_waiting;

@@ -137,6 +137,20 @@ def test_a_renewal_that_is_half_done_does_not_disturb_the_rules(proxy, exchange,
     assert shown(one.port, "mail.example.test")[0] == digest(new[0])
 
 
+def test_rules_that_cannot_be_read_do_not_keep_a_renewal_away(proxy, exchange, publisher, authority, tmp_path):
+    cert, key = copied(authority.leaf("mail.example.test"), tmp_path)
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    one = proxy(exchange(), "--cert", cert, "--key", key, "--rules-watch", incoming, "--trust", publisher.root_path,
+                schemes=("https",))
+    incoming.rmdir()
+    copied(authority.leaf("mail.example.test", is_new=True), tmp_path)
+    done = one.command("reload")
+    assert done.returncode == 1 and "cannot read rule directory" in done.stderr
+    assert shown(one.port, "mail.example.test")[0] == digest(cert)
+    assert one.status()["reload"]["error"]["code"] == "E_RULES_DIR"
+
+
 def test_a_new_ca_of_the_upstream_is_taken_over(proxy, exchange, client, authority, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.leaf())
