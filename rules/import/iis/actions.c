@@ -87,14 +87,6 @@ static bool add_header_group(const struct rewrite_file *file, struct translated 
     return true;
 }
 
-static bool is_field_text(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
-            return false;
-    return true;
-}
-
 /* Text in single quotes of YAML. */
 static const char *quoted(const struct rewrite_file *file, struct slice text)
 {
@@ -162,7 +154,7 @@ static void translate_edit(const struct rewrite_file *file, struct translated *t
     const char *value = translated->rule->value;
     if (value[0] == '\0') {
         translated->action = rewrite_text(file->arena, "{type: remove_header, header: %s}", header);
-    } else if (!is_field_text(value) || strlen(value) > IIS_VALUE_BYTES) {
+    } else if (!input_is_plain(value) || strlen(value) > IIS_VALUE_BYTES) {
         refuse(translated, "the new value of the header is longer than a rule can hold, or has "
                            "characters beyond ASCII");
         return;

@@ -210,9 +210,6 @@ static bool translate_token(struct translation *t)
 {
     char c = peek(t, 0);
     bool is_good = true;
-    if ((unsigned char)c > 0x7e || (unsigned char)c < 0x20)
-        return refuse(t, "the pattern has control characters or ones beyond ASCII, which are "
-                         "several bytes here");
     if (c == '\\') {
         char next = peek(t, 1);
         is_good = translate_escape(t, false);
@@ -241,9 +238,6 @@ static bool translate_wildcard(struct translation *t, bool is_exact)
 {
     for (; t->at < t->in.len; t->at++) {
         char c = t->in.ptr[t->at];
-        if ((unsigned char)c > 0x7e || (unsigned char)c < 0x20)
-            return refuse(t, "the pattern has control characters or ones beyond ASCII, which are "
-                             "several bytes here");
         bool is_good =
             is_exact || (c != '*' && c != '?') ? put_literal(t, c) : put(t, c == '*' ? ".*" : ".");
         if (!is_good)
@@ -258,6 +252,10 @@ static bool translate_body(struct translation *t, const struct ecma *ecma, const
     *t = (struct translation){
         .in = slice_str(ecma->text), .caret = caret, .has_line_ends = ecma->has_line_ends};
     buf_init(&t->out, LIMIT_PATTERN_BYTES);
+    for (size_t i = 0; i < t->in.len; i++)
+        if ((unsigned char)t->in.ptr[i] > 0x7e || (unsigned char)t->in.ptr[i] < 0x20)
+            return refuse(t, "the pattern has control characters or ones beyond ASCII, which are "
+                             "several bytes here");
     if (ecma->syntax != SYNTAX_ECMASCRIPT)
         return translate_wildcard(t, ecma->syntax == SYNTAX_EXACT);
     while (t->at < t->in.len)

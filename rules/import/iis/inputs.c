@@ -15,6 +15,29 @@ static const char *find(const char *text, const char *word)
     return NULL;
 }
 
+bool input_is_plain(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return *text == '\0';
+}
+
+const char *input_header_name(struct arena *arena, struct slice variable)
+{
+    char *name = arena_alloc(arena, variable.len + 1);
+    if (name == NULL || variable.len == 0)
+        return NULL;
+    for (size_t i = 0; i < variable.len; i++) {
+        char c = variable.ptr[i];
+        bool is_plain = (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+        if (!is_plain && c != '_' && c != '-')
+            return NULL;
+        name[i] = (char)(c == '_' ? '-' : c);
+    }
+    name[variable.len] = '\0';
+    return name;
+}
+
 bool input_names(const char *text, const char *variable)
 {
     size_t len = strlen(variable);
@@ -131,8 +154,8 @@ const struct rewrite_map *input_map(const struct rewrite_file *file, const char 
 
 const char *input_problem(const struct rewrite_file *file, const char *text)
 {
-    const char *reason = NULL;
-    if (iis_input_parse(slice_str(text), file->arena, &reason) != NULL)
+    const char *reason = "it has control characters or ones beyond ASCII";
+    if (input_is_plain(text) && iis_input_parse(slice_str(text), file->arena, &reason) != NULL)
         return NULL;
     return rewrite_text(file->arena, "input '%.120s': %s", text, reason);
 }

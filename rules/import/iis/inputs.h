@@ -3,6 +3,13 @@
 
 #include "import/iis/rewrite.h"
 
+/* Only printable ASCII, which stands in a rule file as it is? */
+bool input_is_plain(const char *text);
+
+/* The header that a server variable stands for, without its HTTP_ or RESPONSE_: "X_BACKEND" names
+ * "X-BACKEND". NULL: no field can have this name, or memory is out. */
+const char *input_header_name(struct arena *arena, struct slice variable);
+
 /* Does text name {variable}, alone or as the argument of a function? Case is ignored. */
 bool input_names(const char *text, const char *variable);
 

@@ -267,16 +267,6 @@ static const char *target_of(struct plan *plan, unsigned layout)
                     : path;
 }
 
-static bool is_plain(const char *text)
-{
-    if (text == NULL)
-        return true;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
-            return false;
-    return true;
-}
-
 static char *duplicate(struct arena *arena, const char *text)
 {
     char *copy = text != NULL ? arena_alloc(arena, strlen(text) + 1) : NULL;
@@ -287,12 +277,13 @@ static char *duplicate(struct arena *arena, const char *text)
 
 static bool fill_sample(const struct plan *plan, const char *target, struct sample *ret_sample)
 {
-    bool is_good =
-        is_plain(target) && is_plain(plan->method) && strlen(target) < IIS_TEXT_BYTES - 1;
+    bool is_good = input_is_plain(target) &&
+                   (plan->method == NULL || input_is_plain(plan->method)) &&
+                   strlen(target) < IIS_TEXT_BYTES - 1;
     for (size_t i = 0; i < plan->n_headers; i++)
-        is_good = is_good && is_plain(plan->headers[i]);
+        is_good = is_good && input_is_plain(plan->headers[i]);
     for (size_t i = 0; i < plan->n_response_headers; i++)
-        is_good = is_good && is_plain(plan->response_headers[i]);
+        is_good = is_good && input_is_plain(plan->response_headers[i]);
     char **headers = arena_alloc(plan->arena, sizeof(plan->headers));
     char **response = arena_alloc(plan->arena, sizeof(plan->response_headers));
     if (!is_good || headers == NULL || response == NULL)

@@ -50,22 +50,12 @@ static bool has_letter(const char *text)
     return false;
 }
 
-/* The name of the header behind {RESPONSE_X_Y}; NULL for another input. */
-static const char *response_header(const struct rewrite_file *file, const char *input)
+/* Is it {RESPONSE_X_Y} and nothing else? */
+static bool is_of_response(const char *input)
 {
     size_t len = strlen(input);
-    if (len < 12 || !slice_starts_with_nocase(slice_str(input), SLICE("{RESPONSE_")) ||
-        input[len - 1] != '}' || strchr(input + 1, '{') != NULL)
-        return NULL;
-    struct slice name = arena_copy(file->arena, slice_make(input + 10, len - 10));
-    if (name.ptr == NULL)
-        return NULL;
-    char *text = arena_alloc(file->arena, name.len);
-    for (size_t i = 0; text != NULL && i < name.len; i++)
-        text[i] = (char)(name.ptr[i] == '_' ? '-' : name.ptr[i]);
-    if (text != NULL)
-        text[name.len - 1] = '\0';
-    return text;
+    return len >= 12 && slice_starts_with_nocase(slice_str(input), SLICE("{RESPONSE_")) &&
+           input[len - 1] == '}' && strchr(input + 1, '{') == NULL;
 }
 
 static const char *add_value(const struct rewrite_file *file, struct test *test, const char *value)
@@ -102,9 +92,8 @@ static const char *translate_map(const struct rewrite_file *file, const struct r
     test->input = key;
     for (size_t i = 0; i < map->n && problem == NULL; i++) {
         bool is_fit = ecma_matches(test->regex, test->is_sensitive, slice_str(map->values[i]));
-        for (const char *c = map->keys[i]; *c != '\0'; c++)
-            if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-                problem = "a rewrite map has keys beyond ASCII";
+        if (!input_is_plain(map->keys[i]))
+            problem = "a rewrite map has keys beyond ASCII";
         if (is_fit != is_default_fit && problem == NULL)
             problem = add_value(file, test, map->keys[i]);
     }
@@ -147,8 +136,13 @@ const char *translate_test(const struct rewrite_file *file, enum rewrite_syntax 
     if (ret_test->regex == NULL)
         return rewrite_text(file->arena, "pattern '%.120s': %s", condition->pattern, reason);
     ret_test->fits_empty = ecma_matches(ret_test->regex, ret_test->is_sensitive, SLICE(""));
-    const char *header = response_header(file, input);
-    *ret_is_response = header != NULL;
+    const char *header = NULL;
+    *ret_is_response = is_of_response(input);
+    if (*ret_is_response) {
+        header = input_header_name(file->arena, slice_make(input + 10, strlen(input) - 11));
+        if (header == NULL)
+            return rewrite_text(file->arena, "input '%.120s' names no header", input);
+    }
     if (map != NULL)
         reason = translate_map(file, map, key, ret_test);
     else if (header != NULL && slice_equal_nocase(slice_str(header), SLICE("STATUS")))
