@@ -72,7 +72,7 @@ bool ecma_is_always(struct arena *arena, const struct ecma *ecma)
 {
     bool is_bounded;
     if (ecma->syntax == SYNTAX_WILDCARD)
-        return strspn(ecma->text, "*") == strlen(ecma->text);
+        return ecma->text[0] != '\0' && strspn(ecma->text, "*") == strlen(ecma->text);
     if (ecma->syntax == SYNTAX_EXACT)
         return false;
     struct slice inner = core(ecma->text, &is_bounded);
@@ -107,8 +107,10 @@ struct example {
     struct slice regex;
     size_t at;
     struct buf out;
+    struct buf late;  /* what lookaheads ask for, when it goes to the end */
     unsigned variant; /* which alternative groups take */
     unsigned depth;
+    bool is_late;
     bool is_lost;
 };
 
@@ -189,11 +191,18 @@ static void write_group(struct example *e)
     size_t start = e->out.len;
     bool is_special = at_offset(e, 1) == '?';
     bool is_silent = is_special && (at_offset(e, 2) == '!' || at_offset(e, 2) == '<');
+    bool is_late = e->is_late && is_special && at_offset(e, 2) == '=';
+    size_t late = e->late.len;
     e->at += !is_special ? 1 : at_offset(e, 2) == '<' ? 4 : 3;
     write_alternatives(e);
     if (at_offset(e, 0) == ')')
         e->at++;
+    size_t len = e->out.len - start;
     if (is_silent)
+        e->late.len = late;
+    else if (is_late && len != 0 && !buf_append(&e->late, slice_make(e->out.ptr + start, len)))
+        e->is_lost = true;
+    if (is_silent || is_late)
         e->out.len = start;
 }
 
@@ -248,14 +257,19 @@ static void write_alternatives(struct example *e)
 {
     struct buf *out = &e->out;
     size_t start = out->len;
+    size_t late = e->late.len;
+    size_t kept_late = late;
     size_t kept = 0;
     char chosen[IIS_EXAMPLE_BYTES];
     if (++e->depth > IIS_GROUP_DEPTH + 2)
         e->is_lost = true;
     for (unsigned i = 0; !e->is_lost; i++) {
         out->len = start;
+        if (i <= e->variant)
+            e->late.len = late;
         write_sequence(e);
         if (i <= e->variant) {
+            kept_late = e->late.len;
             kept = out->len - start;
             if (kept != 0)
                 memcpy(chosen, out->ptr + start, kept);
@@ -265,21 +279,35 @@ static void write_alternatives(struct example *e)
         e->at++;
     }
     out->len = start;
+    e->late.len = kept_late;
     if (kept != 0 && !e->is_lost && !buf_append(out, slice_make(chosen, kept)))
         e->is_lost = true;
     e->depth--;
 }
 
-const char *ecma_example(struct arena *arena, const char *regex, unsigned variant)
+static const char *write_example(struct arena *arena, const char *regex, unsigned variant,
+                                 bool is_late)
 {
-    struct example e = {.regex = slice_str(regex), .variant = variant};
+    struct example e = {.regex = slice_str(regex), .variant = variant, .is_late = is_late};
     buf_init(&e.out, IIS_EXAMPLE_BYTES);
+    buf_init(&e.late, IIS_EXAMPLE_BYTES);
     write_alternatives(&e);
     const char *text = "";
-    if (!e.is_lost && buf_append(&e.out, slice_make("", 1))) {
+    if (!e.is_lost && buf_append(&e.out, buf_slice(&e.late)) &&
+        buf_append(&e.out, slice_make("", 1))) {
         struct slice copy = arena_copy(arena, buf_slice(&e.out));
         text = copy.ptr != NULL ? copy.ptr : "";
     }
     buf_done(&e.out);
+    buf_done(&e.late);
     return text;
+}
+
+const char *ecma_example(struct arena *arena, const char *regex, unsigned variant)
+{
+    const char *text = write_example(arena, regex, variant, false);
+    /* What a lookahead asks for may stand in the way of what follows it. */
+    bool is_in_the_way =
+        strstr(regex, "(?=") != NULL && !ecma_matches(regex, false, slice_str(text));
+    return is_in_the_way ? write_example(arena, regex, variant, true) : text;
 }

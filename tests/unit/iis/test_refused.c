@@ -52,6 +52,8 @@ static const struct {
     {ON(MATCH, COND("input='{No:{URL}}' pattern='x'"), IIS_ABORT), IIS_REFUSED, "{No:"},
     {ON(MATCH, COND("input='{URL}' pattern='x' negate='perhaps'"), IIS_ABORT), IIS_REFUSED,
      "perhaps"},
+    {ON(MATCH, COND("input='{QUERY_STRING}' pattern='^a(?=.*evil|x)b(|c(?=.*d))'"), IIS_ABORT),
+     IIS_TRANSLATED, ""},
     {ON(MATCH, "<unknown/>", IIS_ABORT), IIS_REFUSED, "<unknown>"},
     {IIS_RULES_FILE("<rule name='r' enabled='False'>" MATCH IIS_ABORT "</rule>"), IIS_IDLE,
      "disabled"},
