@@ -143,7 +143,10 @@ LEFT_OUT = {
     "pattern that an absent header fits": (config("X1", inbound("^(|none)$", "{HTTP_X_A}")),
                                            "E_EOCS_CONVERT"),
     "back reference": (config("X1", inbound("(\\2a)(b)?evil")), "E_EOCS_CONVERT"),
-    "escape that PCRE2 knows otherwise": (config("X1", inbound("evil\\v")), "E_EOCS_CONVERT"),
+    "class that PCRE2 knows otherwise": (config("X1", inbound("[]evil]")), "E_EOCS_CONVERT"),
+    "class with letters of several bytes": (config("X1", inbound("evil[ä]")), "E_EOCS_CONVERT"),
+    "part of the old value of a header": (SHELL_POLICY.replace("M2.1.0", "X1").replace(
+        "(.*)", ".*"), "E_EOCS_CONVERT"),
     "pattern that matches nothing": (config("X1", inbound("a(?!)b")), "E_EOCS_SAMPLE"),
     "pattern that refuses ordinary mail": (config("X1", inbound("^/ews")), "E_EOCS_SAMPLE"),
 }
@@ -181,6 +184,7 @@ TAKEN_OVER = {
                                                 '<conditions logicalGrouping="MatchAny">').replace(
         "</conditions>", '<add input="{HTTP_X_EVIL}" pattern="^yes$"/></conditions>')),
     "case": config("Y1", inbound("EviL", condition='ignoreCase="false"')),
+    "lookahead in the middle": config("Y1", inbound("/x(?=.*evil)y")),
     "two rules": config("Y1", inbound("evil1") + inbound("evil2")),
 }
 
@@ -194,6 +198,14 @@ def test_forms_of_rules_that_are_taken_over(tmp_path, name):
     expected = ["EOCS-Y1-R1.yaml", "EOCS-Y1-R2.yaml"] if name == "two rules" else ["EOCS-Y1.yaml"]
     assert sorted(p.name for p in out.iterdir()) == expected
     assert rules_test(out).returncode == 0
+
+
+def test_an_escape_that_pcre2_knows_otherwise_keeps_its_meaning(tmp_path):
+    feed = Feed(tmp_path, doc=config("Y1", inbound("evil\\v")))
+    out = tmp_path / "rules"
+    assert feed.run("import", "doc", "--out", out).returncode == 0
+    text = (out / "EOCS-Y1.yaml").read_text()
+    assert "evil\\x0b" in text and "evil%0B" in text
 
 
 def test_text_of_the_document_cannot_steer_a_terminal(tmp_path):

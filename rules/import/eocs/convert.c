@@ -113,7 +113,7 @@ static void write_action(struct yaml_text *yaml, const struct plan *plan)
 static void write_target(struct yaml_text *yaml, struct slice target)
 {
     struct buf out;
-    buf_init(&out, SAMPLE_MAX_BYTES * 3UL);
+    buf_init(&out, PROOF_MAX_BYTES * 3UL);
     for (size_t i = 0; i < target.len; i++) {
         unsigned char c = (unsigned char)target.ptr[i];
         bool is_plain = isalnum(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@/?", c) != NULL);
@@ -135,7 +135,7 @@ static void write_headers(struct yaml_text *yaml, const char *key,
     yaml_open_list(yaml, true);
     for (size_t i = 0; i < n; i++) {
         struct buf line;
-        buf_init(&line, SAMPLE_MAX_BYTES * 2UL);
+        buf_init(&line, PROOF_MAX_BYTES * 2UL);
         if (!buf_printf(&line, "%s: " SLICE_FMT, headers[i].name,
                         SLICE_ARG(buf_slice(&headers[i].value))))
             yaml->is_failed = true;
@@ -241,7 +241,7 @@ static bool convert_rule(const struct job *job, struct eocs_file *file, struct e
                        "mitigation %s: %s; look at it with 'stopgap eocs show' and write the rule "
                        "by hand",
                        job->mitigation->id, problem);
-    } else if ((problem = proof_make(plan, proof)) != NULL) {
+    } else if ((problem = proof_make(&arena, plan, proof)) != NULL) {
         done = err_set(err, ERR_TEST, "E_EOCS_SAMPLE",
                        "mitigation %s: %s; write the rule and its samples by hand",
                        job->mitigation->id, problem);

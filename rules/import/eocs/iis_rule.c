@@ -68,16 +68,16 @@ static bool read_flag(struct reader *reader, const xmlNode *node, const char *na
 }
 
 /* "Regular Expressions" is what the vendor's own scripts wrote for years. */
-static bool read_syntax(struct reader *reader, const xmlNode *node, enum iis_syntax *ret_syntax)
+static bool read_syntax(struct reader *reader, const xmlNode *node, enum rewrite_syntax *ret_syntax)
 {
     const char *text = attribute(reader, node, "patternSyntax");
     if (*text == '\0' || strcmp(text, "ECMAScript") == 0 ||
         strcmp(text, "Regular Expressions") == 0)
-        *ret_syntax = IIS_ECMASCRIPT;
+        *ret_syntax = SYNTAX_ECMASCRIPT;
     else if (strcmp(text, "Wildcard") == 0)
-        *ret_syntax = IIS_WILDCARD;
+        *ret_syntax = SYNTAX_WILDCARD;
     else if (strcmp(text, "ExactMatch") == 0)
-        *ret_syntax = IIS_EXACT;
+        *ret_syntax = SYNTAX_EXACT;
     else
         return fail(reader, "the pattern syntax %.40s is not known", text);
     return true;

@@ -3,11 +3,7 @@
 
 #include "xml.h"
 
-enum iis_syntax {
-    IIS_ECMASCRIPT,
-    IIS_WILDCARD,
-    IIS_EXACT,
-};
+#include "import/iis/rewrite.h"
 
 struct iis_test {
     const char *input; /* "{UrlDecode:{REQUEST_URI}}"; "" for the url of a match */
@@ -17,7 +13,7 @@ struct iis_test {
 };
 
 struct iis_tests {
-    enum iis_syntax syntax;
+    enum rewrite_syntax syntax;
     bool is_any; /* MatchAny */
     struct iis_test *items;
     size_t n;
@@ -25,7 +21,7 @@ struct iis_tests {
 
 struct iis_rule {
     const char *name;
-    enum iis_syntax syntax;
+    enum rewrite_syntax syntax;
     bool is_outbound;
     struct iis_test match; /* of an outbound rule: input is the server variable */
     struct iis_tests conditions;

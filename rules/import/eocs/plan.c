@@ -2,40 +2,40 @@
  */
 #include "plan.h"
 
-#include "sample.h"
+#include "iis_place.h"
+
+#include "import/iis/ecma.h"
 
 #include "stopgap/banned.h"
 
-static const char *add_pattern(struct arena *arena, enum iis_syntax syntax,
+static const char *add_pattern(struct arena *arena, const struct ecma *ecma,
                                const struct iis_test *from, struct plan_test *test)
 {
-    const char *problem =
-        iis_pattern_translate(arena, syntax, from->pattern, &test->op, &test->text);
-    if (problem != NULL)
-        return problem;
+    const char *problem = NULL;
+    bool is_equal = ecma->syntax == SYNTAX_EXACT && ecma->base == NULL;
+    test->op = is_equal ? "equals" : "regex";
     test->is_sensitive = from->is_sensitive;
     test->is_negated = from->is_negated;
+    if (ecma->text[0] == '\0')
+        return "a pattern is empty";
+    test->text = is_equal ? ecma->text : ecma_translate(arena, ecma, &problem);
     /* IIS sees a missing header as empty; our language has no test that is true for nothing. */
-    if (strcmp(test->op, "regex") == 0 &&
-        sample_matches(test->text, test->is_sensitive, slice_make("", 0)))
-        return "a pattern matches the empty text";
-    return NULL;
+    if (problem == NULL && !is_equal && ecma_matches(test->text, test->is_sensitive, SLICE("")))
+        problem = "a pattern matches the empty text";
+    return problem;
 }
 
 /* What the path is relative to is known only for rules of the whole server. */
 static const char *plan_url(struct arena *arena, const struct iis_rule *rule, const char *scope,
                             struct plan *plan)
 {
+    const struct ecma ecma = {.syntax = rule->syntax, .text = rule->match.pattern, .base = ""};
     struct plan_test test = {.field = "path"};
-    if (iis_pattern_is_always(rule->syntax, rule->match.pattern))
+    if (ecma_is_always(arena, &ecma))
         return rule->match.is_negated ? "a rule can never match" : NULL;
     if (*scope != '\0' && strcmp(scope, "Server") != 0)
         return "the address is relative to a place that the document does not say";
-    struct iis_test match = rule->match;
-    match.pattern = iis_url_pattern(arena, rule->syntax, match.pattern);
-    if (match.pattern == NULL)
-        return "the address has an anchor that cannot be moved";
-    const char *problem = add_pattern(arena, rule->syntax, &match, &test);
+    const char *problem = add_pattern(arena, &ecma, &rule->match, &test);
     if (problem == NULL)
         plan->request[0].items[plan->request[0].n++] = test;
     return problem;
@@ -53,13 +53,14 @@ static const char *plan_tests(struct arena *arena, const struct iis_tests *tests
         const char *problem = iis_place_find(arena, from->input, &place);
         if (problem != NULL)
             return problem;
-        if (iis_pattern_is_always(tests->syntax, from->pattern)) {
+        const struct ecma ecma = {.syntax = tests->syntax, .text = from->pattern};
+        if (ecma_is_always(arena, &ecma)) {
             if (tests->is_any || from->is_negated)
                 return "a condition says nothing";
             continue;
         }
         struct plan_test test = {.field = place.field, .name = place.name};
-        problem = add_pattern(arena, tests->syntax, from, &test);
+        problem = add_pattern(arena, &ecma, from, &test);
         if (problem != NULL)
             return problem;
         struct plan_group *to = place.is_response ? response : request;
@@ -89,8 +90,10 @@ static const char *plan_inbound(const struct iis_rule *rule, struct plan *plan)
 }
 
 /* "{R:1}; more": what was there, a separator, and what is added. */
-static const char *plan_append(struct plan *plan, const char *value)
+static const char *plan_append(struct plan *plan, const struct ecma *match, const char *value)
 {
+    if (!ecma_captures_all(match, (unsigned)(value[3] - '0')))
+        return "the new value of the header is made of a part of the old one";
     plan->action = "append_header";
     plan->separator = value[5] == ';' ? "; " : ", ";
     if (strncmp(value + 5, plan->separator, 2) != 0 || value[7] == '\0' ||
@@ -104,14 +107,15 @@ static const char *plan_outbound(struct arena *arena, const struct iis_rule *rul
                                  struct plan *plan)
 {
     const char *value = rule->value;
+    const struct ecma match = {.syntax = rule->syntax, .text = rule->match.pattern};
     plan->header = iis_response_header(arena, rule->match.input);
     if (plan->header == NULL)
         return "an outbound rule changes something else than a response header";
     if (strcmp(rule->action, "Rewrite") != 0 || rule->match.is_negated ||
-        !iis_pattern_is_always(rule->syntax, rule->match.pattern))
+        !ecma_is_always(arena, &match))
         return "an outbound rule does something else than rewriting a whole header";
     if (strncmp(value, "{R:1}", 5) == 0 || strncmp(value, "{R:0}", 5) == 0)
-        return plan_append(plan, value);
+        return plan_append(plan, &match, value);
     if (strchr(value, '{') != NULL)
         return "the new value of the header is put together in an unknown way";
     plan->action = *value == '\0' ? "remove_header" : "set_header";

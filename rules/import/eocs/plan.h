@@ -1,7 +1,7 @@
 /* One URL Rewrite rule in the terms of our language, before it is written down. */
 #pragma once
 
-#include "iis_pattern.h"
+#include "iis_rule.h"
 
 #include "eocs_limits.h"
 

@@ -1,6 +1,8 @@
 /* Samples are built from the patterns, put together to a request and then judged as a whole. */
 #include "proof.h"
 
+#include "import/iis/ecma.h"
+
 #include "stopgap/banned.h"
 
 /* What Exchange's clients ask for all day. A rule that matches one of these refuses mail. */
@@ -64,7 +66,7 @@ static bool test_holds(const struct plan_test *test, const struct proof_request 
         holds = test->is_sensitive ? slice_equal(subject, slice_str(test->text))
                                    : slice_equal_nocase(subject, slice_str(test->text));
     else if (is_found)
-        holds = sample_matches(test->text, test->is_sensitive, subject);
+        holds = ecma_matches(test->text, test->is_sensitive, subject);
     return holds != test->is_negated;
 }
 
@@ -88,6 +90,7 @@ static bool plan_holds(const struct plan *plan, const struct proof_request *requ
 
 /* Parts of a request in the making. */
 struct draft {
+    struct arena *arena;
     struct proof_request *request;
     unsigned variant;
     struct buf path, query, target;
@@ -103,7 +106,7 @@ static bool append_header(struct proof_header *headers, size_t *n, const char *n
         return false;
     if (i == *n) {
         headers[(*n)++].name = name;
-        buf_init(&headers[i].value, SAMPLE_MAX_BYTES);
+        buf_init(&headers[i].value, PROOF_MAX_BYTES);
     } else if (!buf_append(&headers[i].value, SLICE("; "))) {
         return false;
     }
@@ -131,16 +134,12 @@ static bool place_text(struct draft *draft, const struct plan_test *test, struct
 
 static bool draft_test(struct draft *draft, const struct plan_test *test)
 {
-    struct buf text;
-    buf_init(&text, SAMPLE_MAX_BYTES);
-    bool done = test->is_negated;
-    if (!done)
-        done = (strcmp(test->op, "equals") == 0
-                    ? buf_append(&text, slice_str(test->text))
-                    : sample_of_regex(test->text, draft->variant, &text)) &&
-               place_text(draft, test, buf_slice(&text));
-    buf_done(&text);
-    return done;
+    if (test->is_negated)
+        return true;
+    const char *text = strcmp(test->op, "equals") == 0
+                           ? test->text
+                           : ecma_example(draft->arena, test->text, draft->variant);
+    return *text != '\0' && place_text(draft, test, slice_str(text));
 }
 
 static bool draft_group(struct draft *draft, const struct plan_group *group)
@@ -179,7 +178,7 @@ static void request_init(struct proof_request *request, const char *method)
 {
     *request = (struct proof_request){0};
     (void)snprintf(request->method, sizeof(request->method), "%s", method);
-    buf_init(&request->target, SAMPLE_MAX_BYTES);
+    buf_init(&request->target, PROOF_MAX_BYTES);
 }
 
 static void request_done(struct proof_request *request)
@@ -192,12 +191,13 @@ static void request_done(struct proof_request *request)
     request->n_headers = request->n_response = 0;
 }
 
-static bool draft_request(const struct plan *plan, unsigned variant, struct proof_request *request)
+static bool draft_request(struct arena *arena, const struct plan *plan, unsigned variant,
+                          struct proof_request *request)
 {
-    struct draft draft = {.request = request, .variant = variant};
-    buf_init(&draft.path, SAMPLE_MAX_BYTES);
-    buf_init(&draft.query, SAMPLE_MAX_BYTES);
-    buf_init(&draft.target, SAMPLE_MAX_BYTES);
+    struct draft draft = {.arena = arena, .request = request, .variant = variant};
+    buf_init(&draft.path, PROOF_MAX_BYTES);
+    buf_init(&draft.query, PROOF_MAX_BYTES);
+    buf_init(&draft.target, PROOF_MAX_BYTES);
     request_init(request, "GET");
     bool done = true;
     for (size_t i = 0; i < PLAN_GROUPS && done; i++)
@@ -237,12 +237,12 @@ static const char *add_ordinary(const struct plan *plan, struct proof *proof)
     return proof->n_must_pass != 0 ? NULL : "it would change every response";
 }
 
-const char *proof_make(const struct plan *plan, struct proof *ret_proof)
+const char *proof_make(struct arena *arena, const struct plan *plan, struct proof *ret_proof)
 {
     *ret_proof = (struct proof){0};
-    for (unsigned variant = 0; variant < SAMPLE_VARIANTS; variant++) {
+    for (unsigned variant = 0; variant < PROOF_VARIANTS; variant++) {
         struct proof_request *request = &ret_proof->must_block[ret_proof->n_must_block];
-        if (!draft_request(plan, variant, request))
+        if (!draft_request(arena, plan, variant, request))
             continue;
         if (is_new(ret_proof, request))
             ret_proof->n_must_block++;
