@@ -3,9 +3,9 @@
 
 #include "admin/admin.h"
 
+#include "trust/utc.h"
 #include <getopt.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "stopgap/banned.h"
 
@@ -28,6 +28,32 @@ int cli_usage_error(const char *verb, const char *format, ...)
     return EXIT_USAGE;
 }
 
+int cli_option_error(const char *verb, int option, char **argv)
+{
+    return cli_usage_error(verb, option == ':' ? "%s needs a value" : "unknown option %s",
+                           argv[optind - 1]);
+}
+
+bool cli_option_time(const char *verb, const char *option, const char *text, int64_t *ret_seconds)
+{
+    if (utc_parse_time(slice_str(text), ret_seconds) ||
+        utc_parse_date(slice_str(text), ret_seconds))
+        return true;
+    (void)cli_usage_error(verb, "%s wants a time like 2026-11-24T02:00:00Z or 2026-11-24, not '%s'",
+                          option, text);
+    return false;
+}
+
+void cli_put_clean(FILE *to, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    for (; *at != '\0'; at++) {
+        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        (void)fputc(*at < 0x20 || *at == 0x7f || is_c1 ? '?' : *at, to);
+        at += is_c1;
+    }
+}
+
 int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
                       bool *ret_as_json)
 {
@@ -46,10 +72,8 @@ int cli_admin_options(int argc, char **argv, void (*print_help)(void), const cha
         } else if (option == 'h') {
             print_help();
             return EXIT_FINE;
-        } else if (option == ':') {
-            return cli_usage_error(argv[0], "%s needs a value", argv[optind - 1]);
         } else {
-            return cli_usage_error(argv[0], "unknown option %s", argv[optind - 1]);
+            return cli_option_error(argv[0], option, argv);
         }
     }
     return optind == argc ? -1 : cli_usage_error(argv[0], "unexpected argument '%s'", argv[optind]);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "stopgap/err.h"
 
 enum exit_code {
@@ -30,6 +32,14 @@ int cli_error(const struct err *err);
 /* Usage error: text, then "Try 'stopgap VERB --help'."; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int cli_usage_error(const char *verb, const char *format,
                                                           ...);
+
+/* What getopt_long has answered to a wrong option (opterr 0, ":" first); returns EXIT_USAGE. */
+int cli_option_error(const char *verb, int option, char **argv);
+/* "2026-11-24T02:00:00Z" or "2026-11-24"; a usage error is printed on false. */
+MUST_USE bool cli_option_time(const char *verb, const char *option, const char *text,
+                              int64_t *ret_seconds);
+/* Text of a stranger to a terminal: control characters become question marks. */
+void cli_put_clean(FILE *to, const char *text);
 
 /* What the verbs that talk to a running proxy share: --admin URL, --help and, where as_json is not
  * NULL, --json. Returns -1 to go on, else the exit code (help was printed, or a usage error). */

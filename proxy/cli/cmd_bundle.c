@@ -5,7 +5,6 @@
 #include <getopt.h>
 
 #include "trust/file.h"
-#include "trust/utc.h"
 
 #include "stopgap/banned.h"
 
@@ -104,17 +103,6 @@ void bundle_parts_count(const struct bundle_parts *parts, enum role role,
     const struct signature_request request = {
         .role = role, .message = message, .archive = &parts->archive, .prefix = prefix};
     signature_count(parts->root, &request, ret_tally);
-}
-
-bool bundle_option_time(const char *verb, const char *option, const char *text,
-                        int64_t *ret_seconds)
-{
-    if (utc_parse_time(slice_str(text), ret_seconds) ||
-        utc_parse_date(slice_str(text), ret_seconds))
-        return true;
-    (void)cli_usage_error(verb, "%s wants a time like 2026-11-24T02:00:00Z or 2026-11-24, not '%s'",
-                          option, text);
-    return false;
 }
 
 bool bundle_option_number(const char *verb, const char *option, const char *text, uint64_t max,

@@ -36,9 +36,6 @@ void bundle_parts_done(struct bundle_parts *parts);
 void bundle_parts_count(const struct bundle_parts *parts, enum role role,
                         struct signature_tally *ret_tally);
 
-/* "2026-11-24T02:00:00Z" or "2026-11-24"; a usage error is printed on false. */
-MUST_USE bool bundle_option_time(const char *verb, const char *option, const char *text,
-                                 int64_t *ret_seconds);
 /* 1..max; a usage error is printed on false. */
 MUST_USE bool bundle_option_number(const char *verb, const char *option, const char *text,
                                    uint64_t max, uint64_t *ret_number);

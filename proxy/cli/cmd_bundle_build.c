@@ -205,10 +205,10 @@ static int read_option(struct build *build, int option)
     case 'u':
         return read_word("--urgency", "normal", "critical", &facts->is_critical);
     case 'c':
-        done = bundle_option_time(verb, "--created", optarg, &facts->created);
+        done = cli_option_time(verb, "--created", optarg, &facts->created);
         break;
     case 'e':
-        done = bundle_option_time(verb, "--expires", optarg, &facts->expires);
+        done = cli_option_time(verb, "--expires", optarg, &facts->expires);
         break;
     case 'm':
         facts->min_engine = slice_str(optarg);

@@ -128,10 +128,10 @@ static int read_root_option(struct root_options *options, int option)
         done = bundle_option_number(root_verb, "--epoch", optarg, TEXT_NUMBER_MAX, &draft->epoch);
         break;
     case 'c':
-        done = bundle_option_time(root_verb, "--created", optarg, &draft->created);
+        done = cli_option_time(root_verb, "--created", optarg, &draft->created);
         break;
     case 'e':
-        done = bundle_option_time(root_verb, "--expires", optarg, &draft->expires);
+        done = cli_option_time(root_verb, "--expires", optarg, &draft->expires);
         break;
     case 'o':
         options->out = optarg;

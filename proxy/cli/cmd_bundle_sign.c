@@ -6,7 +6,6 @@
 
 #include "stopgap/bundle.h"
 #include "trust/file.h"
-#include "trust/utc.h"
 
 #include "stopgap/banned.h"
 
@@ -163,7 +162,7 @@ int bundle_verify(int argc, char **argv)
             trust.allow_test_root = true;
         else if (option != 'a')
             return bundle_option_end(option, verify_verb, bundle_verify_help);
-        else if (!bundle_option_time(verify_verb, "--at", optarg, &trust.now))
+        else if (!cli_option_time(verify_verb, "--at", optarg, &trust.now))
             return EXIT_USAGE;
     }
     if (optind + 1 != argc)

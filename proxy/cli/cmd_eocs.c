@@ -45,13 +45,6 @@ static const char help[] =
     "  stopgap eocs import eocs.xml --out eocs-rules --state /var/lib/stopgap\n"
     "  stopgap rules test eocs-rules\n";
 
-static int parse_time(const char *text, int64_t *ret_at)
-{
-    if (utc_parse_time(slice_str(text), ret_at) || utc_parse_date(slice_str(text), ret_at))
-        return EXIT_FINE;
-    return cli_usage_error("eocs", "--at wants a time like 2026-11-24T02:00:00Z, not '%s'", text);
-}
-
 static int call_parse(int argc, char **argv, struct eocs_call *call, bool *ret_help)
 {
     static const struct option options[] = {{"sign-anchors", required_argument, NULL, 's'},
@@ -79,7 +72,7 @@ static int call_parse(int argc, char **argv, struct eocs_call *call, bool *ret_h
             call->trust.deny = optarg;
             break;
         case 'a':
-            if (parse_time(optarg, &call->at) != EXIT_FINE)
+            if (!cli_option_time("eocs", "--at", optarg, &call->at))
                 return EXIT_USAGE;
             break;
         case 'S':
@@ -97,26 +90,14 @@ static int call_parse(int argc, char **argv, struct eocs_call *call, bool *ret_h
         case 'h':
             *ret_help = true;
             break;
-        case ':':
-            return cli_usage_error("eocs", "%s needs a value", argv[optind - 1]);
         default:
-            return cli_usage_error("eocs", "unknown option %s", argv[optind - 1]);
+            return cli_option_error("eocs", option, argv);
         }
     }
     if (!*ret_help && optind + 1 != argc)
         return cli_usage_error("eocs", "give one document");
     call->file = argv[optind];
     return EXIT_FINE;
-}
-
-void eocs_print_clean(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    for (; *at != '\0'; at++) {
-        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-        (void)putchar(*at < 0x20 || *at == 0x7f || is_c1 ? '?' : *at);
-        at += is_c1;
-    }
 }
 
 struct eocs_document *eocs_call_open(const struct eocs_call *call, struct err *err)
@@ -152,7 +133,7 @@ static int verify_or_show(const char *verb, const struct eocs_call *call)
         char when[UTC_TIME_CHARS + 1];
         utc_format_time(document->signed_at, when);
         (void)printf("%s: good, version ", call->file);
-        eocs_print_clean(document->version);
+        cli_put_clean(stdout, document->version);
         (void)printf(", %zu mitigations, signed by %s, %s%s\n", document->n_mitigations,
                      document->signer, document->signed_at != 0 ? "stamped " : "no time stamp",
                      document->signed_at != 0 ? when : "");

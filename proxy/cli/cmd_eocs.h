@@ -22,6 +22,3 @@ struct eocs_document *eocs_call_open(const struct eocs_call *call, struct err *e
 int eocs_print_text(const struct eocs_document *document);
 int eocs_print_json(const struct eocs_document *document);
 int eocs_import(const struct eocs_call *call);
-
-/* Text of a stranger to a terminal: control characters become question marks. */
-void eocs_print_clean(const char *text);

@@ -95,7 +95,7 @@ static int import_all(const struct eocs_call *call, const struct eocs_document *
         const char *known = eocs_known_rule(mitigation->id);
         n_refused++;
         (void)printf("ALARM    not imported: %s: ", err.code);
-        eocs_print_clean(err.text);
+        cli_put_clean(stdout, err.text);
         (void)printf("%s%s\n", known != NULL ? "; shipped rules do its work: " : "",
                      known != NULL ? known : "");
     }

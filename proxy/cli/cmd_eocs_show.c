@@ -12,16 +12,16 @@ static void print_field(const char *name, const char *text)
     if (*text == '\0')
         return;
     (void)printf("%s", name);
-    eocs_print_clean(text);
+    cli_put_clean(stdout, text);
     (void)putchar('\n');
 }
 
 static void print_action(const struct eocs_action *action)
 {
     (void)printf("  %s, type ", eocs_kind_name(action->kind));
-    eocs_print_clean(action->type);
+    cli_put_clean(stdout, action->type);
     (void)fputs(", scope ", stdout);
-    eocs_print_clean(action->scope);
+    cli_put_clean(stdout, action->scope);
     (void)putchar('\n');
     print_field("    says    ", action->desc);
     print_field("    value   ", action->value);
@@ -34,16 +34,16 @@ static void print_mitigation(const struct eocs_mitigation *mitigation)
     struct err err = {0};
     struct eocs_files files;
     const char *known = eocs_known_rule(mitigation->id);
-    eocs_print_clean(mitigation->id);
+    cli_put_clean(stdout, mitigation->id);
     (void)fputs("  ", stdout);
-    eocs_print_clean(mitigation->desc);
+    cli_put_clean(stdout, mitigation->desc);
     (void)putchar('\n');
     print_field("  applies   ", mitigation->applicability);
     for (size_t i = 0; i < mitigation->n_actions; i++)
         print_action(&mitigation->actions[i]);
     if (!eocs_convert(mitigation, false, &files, &err)) {
         (void)printf("  ALARM     %s: ", err.code);
-        eocs_print_clean(err.text);
+        cli_put_clean(stdout, err.text);
         (void)putchar('\n');
         if (known != NULL)
             (void)printf("  shipped rules do its work: %s\n", known);

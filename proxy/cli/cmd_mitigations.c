@@ -68,9 +68,7 @@ static int parse(int argc, char **argv, struct call *call)
             print_help();
             return EXIT_FINE;
         } else {
-            return cli_usage_error(argv[0],
-                                   option == ':' ? "%s needs a value" : "unknown option %s",
-                                   argv[optind - 1]);
+            return cli_option_error(argv[0], option, argv);
         }
     }
     if (optind == argc)
@@ -115,22 +113,17 @@ static const char *text_of(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
-/* Another process's text on a terminal or in a spreadsheet: no control byte. */
-static void put_plain(const char *text, char quote)
-{
-    for (; *text != '\0'; text++) {
-        if (quote != '\0' && *text == quote)
-            (void)putchar(quote);
-        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    }
-}
-
+/* Another process's text in a spreadsheet: no control byte. */
 static void put_cell(const char *text, bool is_last)
 {
     /* A spreadsheet takes these for the beginning of a formula. */
     bool is_formula = text[0] != '\0' && strchr("=+-@", text[0]) != NULL;
     (void)fputs(is_formula ? "\"'" : "\"", stdout);
-    put_plain(text, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            (void)putchar('"');
+        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    }
     (void)fputs(is_last ? "\"\r\n" : "\",", stdout);
 }
 
@@ -159,14 +152,14 @@ static void print_list(const json_t *list)
                        (long long)json_integer_value(json_object_get(one, "rules_in_force")),
                        (long long)json_integer_value(json_object_get(one, "rules")));
         (void)printf("%-32.63s %-14.20s %-6s ", text_of(one, "id"), text_of(one, "state"), rules);
-        put_plain(text_of(one, "title"), '\0');
+        cli_put_clean(stdout, text_of(one, "title"));
         if (text_of(one, "origin")[0] != '\0') {
             (void)printf(" [blocked as %.63s by %.20s", text_of(one, "blocked_by"),
                          text_of(one, "origin"));
             if (text_of(one, "reason")[0] != '\0') {
                 (void)printf(", uid %lld: ",
                              (long long)json_integer_value(json_object_get(one, "uid")));
-                put_plain(text_of(one, "reason"), '\0');
+                cli_put_clean(stdout, text_of(one, "reason"));
             }
             (void)putchar(']');
         }

@@ -56,7 +56,8 @@ static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     int option;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 't')
             call->trust = optarg;
         else if (option == 'j')
@@ -64,7 +65,7 @@ static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_
         else if (option == 'h')
             *ret_help = true;
         else
-            return cli_usage_error("rules", "unknown option");
+            return cli_option_error("rules", option, argv);
     }
     for (; optind < argc; optind++) {
         if (call->n_bundles + call->n_directories == MAX_PATHS)

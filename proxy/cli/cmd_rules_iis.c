@@ -3,11 +3,11 @@
 
 #include "stopgap/iis.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 
-#include "stopgap/buf.h"
+#include "trust/file.h"
 
 #include "stopgap/banned.h"
 
@@ -71,10 +71,8 @@ static int call_parse(int argc, char **argv, struct iis_call *call, bool *ret_he
             call->is_partial_allowed = true;
         else if (option == 'h')
             *ret_help = true;
-        else if (option == ':')
-            return cli_usage_error("rules import-iis", "%s needs a value", argv[optind - 1]);
         else if (option != 'a')
-            return cli_usage_error("rules import-iis", "unknown option %s", argv[optind - 1]);
+            return cli_option_error("rules import-iis", option, argv);
         else if (set_base(call, optarg) != EXIT_FINE)
             return EXIT_USAGE;
     }
@@ -91,27 +89,6 @@ static int call_parse(int argc, char **argv, struct iis_call *call, bool *ret_he
     return EXIT_FINE;
 }
 
-static bool read_file(const char *path, struct buf *text, struct err *err)
-{
-    char piece[16384];
-    size_t n = 0;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        (void)err_set(err, ERR_IO, "E_IO", "cannot be read: %s", strerror(errno));
-        return err_at(err, path, 0, 0);
-    }
-    bool fits = true;
-    while (fits && (n = fread(piece, 1, sizeof(piece), file)) > 0)
-        fits = buf_append(text, slice_make(piece, n));
-    bool is_read = ferror(file) == 0;
-    (void)fclose(file);
-    if (fits && is_read)
-        return true;
-    (void)err_set(err, ERR_IO, "E_IO", fits ? "cannot be read" : "is larger than %d bytes",
-                  MAX_FILE_BYTES);
-    return err_at(err, path, 0, 0);
-}
-
 static void print_outcomes(const struct iis_call *call, const struct iis_import *import)
 {
     for (size_t i = 0; i < iis_import_n_outcomes(import); i++) {
@@ -121,10 +98,12 @@ static void print_outcomes(const struct iis_call *call, const struct iis_import 
                                             [IIS_IDLE] = "left out",
                                             [IIS_REFUSED] = "refused"};
         FILE *to = outcome->fate == IIS_REFUSED ? stderr : stdout;
-        (void)fprintf(to, "%s:%u: %s: %s%s%s%s%s\n", call->options.file, outcome->line,
+        (void)fprintf(to, "%s:%u: %s: %s%s%s%s", call->options.file, outcome->line,
                       words[outcome->fate], outcome->name, outcome->file != NULL ? " -> " : "",
                       outcome->file != NULL ? outcome->file : "",
-                      outcome->text[0] != '\0' ? ": " : "", outcome->text);
+                      outcome->text[0] != '\0' ? ": " : "");
+        cli_put_clean(to, outcome->text);
+        (void)fputc('\n', to);
     }
 }
 
@@ -153,6 +132,7 @@ static int finish(const struct iis_call *call, const struct iis_import *import)
 
 int cmd_rules_import_iis(int argc, char **argv)
 {
+    static const struct file_codes codes = {.read = "E_IO", .size = "E_IO"};
     struct iis_call call = {.out = NULL};
     struct err err = {0};
     bool wants_help = false;
@@ -166,7 +146,7 @@ int cmd_rules_import_iis(int argc, char **argv)
     struct buf text;
     buf_init(&text, MAX_FILE_BYTES);
     struct iis_import *import = NULL;
-    if (read_file(call.options.file, &text, &err))
+    if (file_read(AT_FDCWD, call.options.file, &codes, &text, &err))
         import = iis_import_read(buf_slice(&text), &call.options, &err);
     buf_done(&text);
     exit_code = import != NULL ? finish(&call, import) : cli_error(&err);

@@ -1,4 +1,5 @@
 """stopgap rules import-iis: a web.config goes in, rule files that prove themselves come out."""
+import os
 
 import pytest
 
@@ -101,4 +102,17 @@ def test_help_has_a_runnable_example(stopgap):
 
 def test_a_file_that_is_not_there_is_named(stopgap, tmp_path):
     done = stopgap("rules", "import-iis", str(tmp_path / "none"), "--out", str(tmp_path / "out"))
-    assert done.returncode == 1 and "none: E_IO: cannot be read" in done.stderr
+    assert done.returncode == 1 and "none: E_IO: cannot open" in done.stderr
+
+
+def test_what_is_no_file_is_not_waited_for(stopgap, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    done = stopgap("rules", "import-iis", str(tmp_path / "fifo"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 1 and "not a regular file" in done.stderr
+
+
+def test_text_of_the_file_cannot_steer_a_terminal(importer):
+    rule = M1_1.replace("(?=", "&#x9b;31m&#10;stopgap: fine (?=")
+    done, _ = importer(HEAD + rule + TAIL)
+    assert done.returncode == 1 and "refused" in done.stderr
+    assert "\x9b" not in done.stderr and "\nstopgap: fine" not in done.stderr
