@@ -96,13 +96,15 @@ struct eocs_files {
     size_t n;
 };
 
-/* Make the rule files of one mitigation: the same input gives the same bytes.
+/* Make the rule files of one mitigation and prove them by their samples: the same input gives the
+ * same bytes.
  *
  * is_enforced  the rules act; else they only report (mode: detect)
  * ret_files    none for a heartbeat; free with eocs_files_free
  * False with err: E_EOCS_UNKNOWN (an action is not understood), E_EOCS_ADMIN (service or
  * application pool: to be done by hand), E_EOCS_CONVERT (no equal rule can be written),
- * E_EOCS_SAMPLE (no request could be built that the pattern matches). All of it or nothing. */
+ * E_EOCS_SAMPLE (no request could be built that the pattern matches), or what a rule set is refused
+ * with. All of it or nothing. */
 MUST_USE bool eocs_convert(const struct eocs_mitigation *mitigation, bool is_enforced,
                            struct eocs_files *ret_files, struct err *err);
 void eocs_files_free(struct eocs_files *files);

@@ -4,16 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stopgap/ruleset.h"
 #include "trust/file.h"
 
 #include "stopgap/banned.h"
-
-enum { PATH_BYTES = 4096 };
 
 static bool fail_folder(const char *path, struct err *err)
 {
@@ -35,35 +31,6 @@ static bool write_files(const char *folder, const struct eocs_files *files, stru
     return done;
 }
 
-static void remove_files(const char *folder, const struct eocs_files *files)
-{
-    for (size_t i = 0; i < files->n; i++) {
-        char path[PATH_BYTES + 100];
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, files->items[i].name);
-        (void)unlink(path);
-    }
-    (void)rmdir(folder);
-}
-
-/* Loads the rules as the proxy would, from a folder of their own that goes away again. */
-static bool prove(const char *out, const struct eocs_files *files, struct err *err)
-{
-    char folder[PATH_BYTES];
-    int len = snprintf(folder, sizeof(folder), "%s.XXXXXX", out);
-    if (len < 0 || (size_t)len >= sizeof(folder) || mkdtemp(folder) == NULL)
-        return fail_folder(out, err);
-    bool done = write_files(folder, files, err);
-    if (done) {
-        const char *const folders[] = {folder};
-        const struct rules_source source = {.directories = folders, .n_directories = 1};
-        struct ruleset *set = rules_load(&source, err);
-        done = set != NULL;
-        ruleset_unref(set);
-    }
-    remove_files(folder, files);
-    return done;
-}
-
 static bool import_one(const struct eocs_call *call, const struct eocs_mitigation *mitigation,
                        size_t *ret_n_files, struct err *err)
 {
@@ -71,8 +38,7 @@ static bool import_one(const struct eocs_call *call, const struct eocs_mitigatio
     *ret_n_files = 0;
     if (!eocs_convert(mitigation, call->enforce, &files, err))
         return false;
-    bool done =
-        files.n == 0 || (prove(call->out, &files, err) && write_files(call->out, &files, err));
+    bool done = files.n == 0 || write_files(call->out, &files, err);
     *ret_n_files = done ? files.n : 0;
     for (size_t i = 0; i < files.n && done; i++)
         (void)printf("written  %s/%s\n", call->out, files.items[i].name);

@@ -147,6 +147,9 @@ LEFT_OUT = {
     "class with letters of several bytes": (config("X1", inbound("evil[ä]")), "E_EOCS_CONVERT"),
     "part of the old value of a header": (SHELL_POLICY.replace("M2.1.0", "X1").replace(
         "(.*)", ".*"), "E_EOCS_CONVERT"),
+    "header that no rule may change": (
+        SHELL_POLICY.replace("M2.1.0", "X1").replace("Content_Security_Policy", "Content_Length")
+        .replace("{R:1}; script-src-attr 'none'", "1"), "E_LINT"),
     "pattern that matches nothing": (config("X1", inbound("a(?!)b")), "E_EOCS_SAMPLE"),
     "pattern that refuses ordinary mail": (config("X1", inbound("^/ews")), "E_EOCS_SAMPLE"),
 }
@@ -161,6 +164,7 @@ def test_a_mitigation_is_taken_over_whole_or_not_at_all(tmp_path, name):
     assert result.returncode == 1
     assert code in result.stdout and "ALARM" in result.stdout, result.stdout
     assert [p.name for p in out.iterdir()] == ["EOCS-M1.1.yaml"]  # the good neighbour
+    assert not list(tmp_path.glob("rules.*"))
     shown = feed.run("show", "doc", "--json")
     first = json.loads(shown.stdout)["mitigations"][0]
     assert first["converted"] is False and first["code"] == code and first["reason"]

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "import/iis/prove.h"
 #include "stopgap/eocs.h"
 #include "stopgap/limits.h"
 
@@ -289,6 +290,24 @@ static void name_rule(const struct eocs_mitigation *mitigation, size_t index, si
         (void)snprintf(id, size, "EOCS-%.40s-R%zu", mitigation->id, index + 1);
 }
 
+/* The rules as the proxy would load them, with every sample. */
+static bool prove(const struct eocs_files *files, struct err *err)
+{
+    struct slice *texts = calloc(files->n + 1, sizeof(*texts));
+    const char **names = calloc(files->n + 1, sizeof(*names));
+    bool done = texts != NULL && names != NULL;
+    if (!done)
+        (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    for (size_t i = 0; i < files->n && done; i++) {
+        texts[i] = buf_slice(&files->items[i].text);
+        names[i] = files->items[i].name;
+    }
+    done = done && (files->n == 0 || prove_texts(texts, names, files->n, err));
+    free(texts);
+    free(names);
+    return done;
+}
+
 bool eocs_convert(const struct eocs_mitigation *mitigation, bool is_enforced,
                   struct eocs_files *ret_files, struct err *err)
 {
@@ -313,6 +332,7 @@ bool eocs_convert(const struct eocs_mitigation *mitigation, bool is_enforced,
             done = convert_rule(&job, file, err);
         }
     }
+    done = done && prove(ret_files, err);
     if (!done)
         eocs_files_free(ret_files);
     return done;
