@@ -21,6 +21,7 @@ struct event {
 
 struct events {
     const struct config *config;
+    char **argv; /* of the command, its texts belong to config */
     uv_loop_t *loop;
     STAILQ_HEAD(event_queue, event) queue;
     size_t n_queued;
@@ -99,39 +100,40 @@ static void on_written(uv_write_t *write, int status)
     close_input(write->data);
 }
 
-static void on_hang(uv_timer_t *timer)
+/* With all that it started, for a script waits for its children. Once the process has been reaped
+ * its number is somebody else's. */
+static void kill_command(const struct events *events)
 {
-    struct events *events = timer->data;
-    (void)uv_process_kill(&events->process, SIGKILL);
+    if (uv_is_active((const uv_handle_t *)&events->process))
+        (void)kill(-uv_process_get_pid(&events->process), SIGKILL);
 }
 
-/* argv without a shell, an environment without our own settings, nothing open but three files. */
+static void on_hang(uv_timer_t *timer)
+{
+    kill_command(timer->data);
+}
+
+/* Without a shell, an environment without our own settings, nothing open but three files, and in a
+ * process group of its own. */
 static int spawn(struct events *events)
 {
     static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
     static char locale[] = "LANG=C.UTF-8";
     char *environment[] = {path, locale, NULL};
-    const struct string_list *command = &events->config->events_command;
-    char **argv = calloc(command->n + 1, sizeof(*argv));
-    if (argv == NULL)
-        return UV_ENOMEM;
-    for (size_t i = 0; i < command->n; i++)
-        argv[i] = command->items[i];
     uv_stdio_container_t files[3] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&events->input},
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = 2},
     };
-    uv_process_options_t options = {.file = argv[0],
-                                    .args = argv,
+    uv_process_options_t options = {.file = events->argv[0],
+                                    .args = events->argv,
                                     .env = environment,
                                     .exit_cb = on_exit_command,
                                     .stdio = files,
                                     .stdio_count = 3,
-                                    .cwd = "/"};
-    int status = uv_spawn(events->loop, &events->process, &options);
-    free(argv);
-    return status;
+                                    .cwd = "/",
+                                    .flags = UV_PROCESS_DETACHED};
+    return uv_spawn(events->loop, &events->process, &options);
 }
 
 static void next_command(struct events *events)
@@ -191,6 +193,15 @@ static void enqueue(struct events *events, enum event_id id, const char *subject
     next_command(events);
 }
 
+/* File names and titles are in there: syslog wants one line, and JSON nothing but
+ * UTF-8, which a cut may have broken. */
+static void make_plain(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text < 0x20 || *text > 0x7e)
+            *text = '?';
+}
+
 void events_emit(struct events *events, enum event_id id, const char *subject, const char *format,
                  ...)
 {
@@ -201,6 +212,7 @@ void events_emit(struct events *events, enum event_id id, const char *subject, c
     va_end(args);
     const char *level = kinds[id].level;
     log_event(level, kinds[id].word, "id=%u %s", kinds[id].number, text);
+    make_plain(text);
     if (events->config->log_syslog)
         syslog(LOG_DAEMON | (level[0] == 'e'   ? LOG_ERR
                              : level[0] == 'w' ? LOG_WARNING
@@ -219,9 +231,17 @@ uint64_t events_lost(const struct events *events)
 
 struct events *events_start(uv_loop_t *loop, const struct config *config)
 {
+    const struct string_list *command = &config->events_command;
     struct events *events = calloc(1, sizeof(*events));
     if (events == NULL)
         return NULL;
+    events->argv = calloc(command->n + 1, sizeof(*events->argv));
+    if (events->argv == NULL) {
+        free(events);
+        return NULL;
+    }
+    for (size_t i = 0; i < command->n; i++)
+        events->argv[i] = command->items[i];
     events->config = config;
     events->loop = loop;
     STAILQ_INIT(&events->queue);
@@ -234,13 +254,13 @@ struct events *events_start(uv_loop_t *loop, const struct config *config)
 
 void events_stop(struct events *events)
 {
-    if (events->is_stopping)
+    if (events == NULL || events->is_stopping)
         return;
     events->is_stopping = true;
     uv_close((uv_handle_t *)&events->timer, NULL);
     if (events->current == NULL)
         return;
-    (void)uv_process_kill(&events->process, SIGKILL);
+    kill_command(events);
     close_input(events);
     if (!uv_is_closing((uv_handle_t *)&events->process))
         uv_close((uv_handle_t *)&events->process, on_closed);
@@ -257,5 +277,6 @@ void events_free(struct events *events)
     }
     if (events->config->log_syslog)
         closelog();
+    free(events->argv);
     free(events);
 }

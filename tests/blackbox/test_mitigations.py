@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -155,6 +156,70 @@ def test_the_command_is_told_of_each_change_as_json(proxy, exchange, stopgap, tm
     wait_for(lambda: any(e["id"] == 1006 and e["subject"] == "M2.1" for e in events()), "event 1006", 10)
     wait_for(lambda: any(e["id"] == 1020 for e in events()), "event 1020", 10)
     assert "SECRET_OF_OURS" not in (tmp_path / "told.env").read_text()
+
+
+def test_the_command_has_three_files_open_and_nothing_of_ours(proxy, exchange, stopgap, client, tmp_path):
+    open_files, script = tmp_path / "open", tmp_path / "hook"
+    script.write_text("#!/bin/sh\nls -l /proc/$$/fd > %s.new && mv %s.new %s\n" % ((open_files,) * 3))
+    script.chmod(0o755)
+    one = proxy(exchange(), config="events: {command: [%s]}\n" % script)
+    assert client(one).ask("/owa/").status == 200  # the connections stay open
+    assert Admin(stopgap, one)("block", "M2", "--reason", "r").returncode == 0
+    wait_for(open_files.exists, "the hook", 10)
+    links = [line.split(" -> ") for line in open_files.read_text().splitlines() if " -> " in line]
+    opened = {left.split()[-1]: right for left, right in links}
+    assert {"0", "1", "2"} <= set(opened)
+    # The shell itself keeps its script, and where its output went before.
+    assert {opened[fd] for fd in set(opened) - {"0", "1", "2"}} <= {str(script), "/dev/null"}
+
+
+def is_alive(pid):
+    try:
+        return (Path("/proc") / pid / "stat").read_text().rsplit(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_command_that_hangs_is_killed_with_its_children_and_the_next_one_runs(proxy, exchange, stopgap, tmp_path):
+    pids, script = tmp_path / "pids", tmp_path / "hook"
+    script.write_text("#!/bin/sh\nsleep 600 &\necho $$ $! >> %s\nwait\n" % pids)
+    script.chmod(0o755)
+    one = proxy(exchange(), config="events: {command: [%s]}\n" % script)
+    assert Admin(stopgap, one)("block", "M2", "--reason", "r").returncode == 0
+
+    def started():
+        return pids.read_text().splitlines() if pids.exists() else []
+
+    wait_for(started, "the first command", 10)
+    first = started()[0].split()
+    assert all(is_alive(pid) for pid in first)
+    one.wait_event("events_command.*signal 9", 20)
+    wait_for(lambda: len(started()) == 2, "the second command", 10)
+    wait_for(lambda: not any(is_alive(pid) for pid in first), "the end of the first and of its child", 5)
+    assert not (Path("/proc") / first[0]).exists()  # no zombie
+    assert one.status()["events_lost"] == 1
+    second = started()[1].split()
+    one.terminate()
+    wait_for(lambda: not any(is_alive(pid) for pid in second), "the end of the second with the proxy", 10)
+
+
+def test_a_file_name_that_is_no_utf_8_does_not_hide_the_event(proxy, exchange, publisher, tmp_path):
+    folder, told, script = tmp_path / "rules", tmp_path / "told", tmp_path / "hook"
+    folder.mkdir()
+    script.write_text("#!/bin/sh\ncat >> %s\necho >> %s\n" % (told, told))
+    script.chmod(0o755)
+    one = proxy(exchange(), "--trust", publisher.root_path,
+                config="rules: {watch: %s}\nevents: {command: [%s]}\n" % (folder, script))
+    with open(bytes(folder) + b"/umlaut-\xe4.sgb", "wb") as bundle:
+        bundle.write(b"no bundle")
+    one.wait_event("rules_refused", 10)
+
+    def refused():
+        lines = told.read_text().splitlines() if told.exists() else []
+        return [json.loads(line) for line in lines if '"rules_refused"' in line]
+
+    wait_for(refused, "event 1021", 10)
+    assert "umlaut-?.sgb" in refused()[0]["text"]
 
 
 def test_a_command_that_fails_is_counted_and_stops_nothing(proxy, exchange, stopgap):
