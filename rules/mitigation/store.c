@@ -6,6 +6,7 @@
  *   sum SHA256                     of everything above */
 #include "stopgap/mitigation.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -170,9 +171,10 @@ bool mitigation_store_load(const char *directory, struct mitigation_store *ret_s
     if (!folder_open(directory, &folder, err))
         return false;
     buf_init(&text, MAX_STORE_BYTES);
-    bool is_good = faccessat(folder, file_name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 ||
-                   (file_read(folder, file_name, &codes, &text, err) &&
-                    mitigation_store_parse(buf_slice(&text), ret_store, err));
+    bool is_absent = faccessat(folder, file_name, F_OK, AT_SYMLINK_NOFOLLOW | AT_EACCESS) != 0 &&
+                     errno == ENOENT;
+    bool is_good = is_absent || (file_read(folder, file_name, &codes, &text, err) &&
+                                 mitigation_store_parse(buf_slice(&text), ret_store, err));
     buf_done(&text);
     (void)close(folder);
     return is_good;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -125,6 +126,26 @@ static void test_a_changed_byte_is_an_error(void **state)
     place_done(&place);
 }
 
+/* What cannot be looked at is not taken for absent, either. */
+static void test_a_folder_that_may_not_be_searched_is_an_error(void **state)
+{
+    (void)state;
+    static struct mitigation_store store;
+    struct place place;
+    struct err err = {0};
+    if (geteuid() == 0) /* root may search everything: be somebody else for this test */
+        assert_int_equal(seteuid(65534), 0);
+    place_init(&place);
+    assert_int_equal(chmod(place.folder, 0400), 0);
+    bool is_loaded = mitigation_store_load(place.folder, &store, &err);
+    assert_int_equal(chmod(place.folder, 0700), 0);
+    place_done(&place);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_false(is_loaded);
+    assert_string_equal(err.code, "E_MITIGATIONS");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_a_block_is_there_once_and_goes_by_its_id),
         cmocka_unit_test(test_more_blocks_than_there_is_room_for_are_refused),
         cmocka_unit_test(test_a_changed_byte_is_an_error),
+        cmocka_unit_test(test_a_folder_that_may_not_be_searched_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
