@@ -3,6 +3,8 @@
 
 #include <yajl/yajl_parse.h>
 
+#include <assert.h>
+
 #include "stopgap/limits.h"
 
 #include "stopgap/banned.h"
@@ -16,32 +18,48 @@ struct json_reader {
     bool has_value; /* the outermost value began */
 };
 
-/* ---- memory: the arena's, given back with it */
+/* ---- memory: yajl does not check what it is given, so all that it can ask for is there before */
+
+enum {
+    SMALL_BYTES = 4096,
+    LARGEST_BYTES = 2 * LIMIT_BODY_WINDOW, /* holds the longest text, which is UTF-16 made UTF-8 */
+    MAX_TEXT_BYTES = LARGEST_BYTES - 2,    /* with a byte that ends it, and one that is left free */
+    BLOCK_ALIGN = 16,
+    /* Two buffers, each of 2,048 bytes, then of 4,096, then of the largest; the rest is small. */
+    MEMORY_BYTES = 2 * (SMALL_BYTES / 2 + SMALL_BYTES + LARGEST_BYTES) + SMALL_BYTES,
+};
+
+/* A form may carry many documents; they share this. */
+struct json_memory {
+    size_t used;
+    _Alignas(BLOCK_ALIGN) char bytes[MEMORY_BYTES];
+};
 
 /* In front of each block; yajl does not say how long one was. */
 struct block {
-    _Alignas(16) size_t size;
+    _Alignas(BLOCK_ALIGN) size_t size;
 };
 
 static void *block_new(void *ctx, size_t size)
 {
-    struct block *block = arena_alloc(ctx, sizeof(*block) + size);
-    if (block == NULL)
-        return NULL;
-    block->size = size;
+    struct json_memory *memory = ctx;
+    size_t rounded = (size + BLOCK_ALIGN - 1) & ~(size_t)(BLOCK_ALIGN - 1);
+    assert(sizeof(struct block) + rounded <= MEMORY_BYTES - memory->used);
+    struct block *block = (struct block *)(memory->bytes + memory->used);
+    memory->used += sizeof(*block) + rounded;
+    block->size = rounded;
     return block + 1;
 }
 
-/* yajl's buffers grow by doubling. A block that grows beyond a page is given what the window can
- * need at most, so that the sum of all blocks stays small. */
+/* yajl's buffers grow by doubling. One that grows beyond a page is given at once what the text can
+ * need at most. */
 static void *block_resize(void *ctx, void *old, size_t size)
 {
-    enum { SMALL_BYTES = 4096, LARGEST_BYTES = 2 * LIMIT_BODY_WINDOW };
     struct block *block = old != NULL ? (struct block *)old - 1 : NULL;
     if (block != NULL && size <= block->size)
         return old;
-    void *ptr = block_new(ctx, size > SMALL_BYTES && size < LARGEST_BYTES ? LARGEST_BYTES : size);
-    if (ptr != NULL && block != NULL)
+    void *ptr = block_new(ctx, size > SMALL_BYTES ? LARGEST_BYTES : size);
+    if (block != NULL)
         memcpy(ptr, old, block->size);
     return ptr;
 }
@@ -50,6 +68,18 @@ static void block_free(void *ctx, void *ptr)
 {
     (void)ctx;
     (void)ptr;
+}
+
+static struct json_memory *memory_of(struct body_values *values)
+{
+    if (values->json_memory == NULL)
+        values->json_memory = arena_alloc(values->arena, sizeof(struct json_memory));
+    struct json_memory *memory = values->json_memory;
+    if (memory == NULL)
+        values->is_out_of_memory = true;
+    else
+        memory->used = 0;
+    return memory;
 }
 
 /* ---- events; 0 ends the reading */
@@ -166,13 +196,14 @@ void json_read(struct slice text, bool is_cut, struct body_values *values)
         .yajl_start_array = on_open,
         .yajl_end_array = on_close,
     };
-    yajl_alloc_funcs memory = {block_new, block_resize, block_free, values->arena};
-    struct json_reader reader = {.values = values, .text = text, .name = SLICE("")};
-    yajl_handle parser = yajl_alloc(&events, &memory, &reader);
-    if (parser == NULL) {
-        values->is_out_of_memory = true;
+    struct json_memory *memory = memory_of(values);
+    if (memory == NULL)
         return;
-    }
+    is_cut = is_cut || text.len > MAX_TEXT_BYTES;
+    text = slice_head(text, MAX_TEXT_BYTES);
+    yajl_alloc_funcs functions = {block_new, block_resize, block_free, memory};
+    struct json_reader reader = {.values = values, .text = text, .name = SLICE("")};
+    yajl_handle parser = yajl_alloc(&events, &functions, &reader);
     /* As loose as the loosest server: a stricter reading would see less. */
     (void)yajl_config(parser, yajl_allow_comments, 1);
     (void)yajl_config(parser, yajl_allow_multiple_values, 1);

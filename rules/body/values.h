@@ -67,7 +67,9 @@ struct body_values {
     uint32_t anomalies;
     bool is_same[VIEW_COUNT]; /* no value differs from its view before */
     bool is_out_of_memory;
-    void *xml_memory; /* of xml_read, for the next document of the same body */
+    /* Of xml_read and json_read, for the next document of the same body. */
+    void *xml_memory;
+    void *json_memory;
 };
 
 void body_values_init(struct body_values *values, struct arena *arena, uint32_t kinds);

@@ -156,6 +156,19 @@ static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external,
     reader->values->anomalies |= BODY_XML_DTD;
 }
 
+/* Behind the declarations. libxml2 would add each declared default to each element and compare it
+ * with all others: thousands of both take it many seconds. */
+static void on_doctype_end(void *ctx, const xmlChar *name, const xmlChar *external,
+                           const xmlChar *system)
+{
+    struct xml_reader *reader = ctx;
+    (void)name;
+    (void)external;
+    (void)system;
+    xmlHashFree(reader->parser->attsDefault, xmlHashDefaultDeallocator);
+    reader->parser->attsDefault = NULL;
+}
+
 /* With a handler, libxml2 prints nothing. */
 static void on_error(void *ctx, xmlErrorPtr error)
 {
@@ -185,6 +198,7 @@ static bool reader_init(struct xml_reader *reader, struct body_values *values)
         .ignorableWhitespace = on_text,
         .cdataBlock = on_text,
         .internalSubset = on_doctype,
+        .externalSubset = on_doctype_end,
         .serror = on_error,
     };
     if (memory == NULL) {

@@ -11,8 +11,8 @@ void xml_init(void);
  *
  * The text of an element is what stands right below it, with character references resolved and
  * comments, sections and child elements taken out; white space alone beside child elements does
- * not count. Nothing is loaded and no entity is expanded. Elements that are open where the window
- * ends show the text that was seen.
+ * not count. Nothing is loaded, no entity is expanded and no declared attribute is added. Elements
+ * that are open where the window ends show the text that was seen.
  *
  * text     borrowed
  * is_utf8  text was made UTF-8, whatever its declaration says

@@ -131,6 +131,29 @@ static void test_json_of_long_strings_fits_into_memory(void **state)
     free(window);
 }
 
+/* yajl crashes where it gets no memory. Each part of a form may ask for its largest buffers. */
+static void test_json_without_memory_is_not_read(void **state)
+{
+    (void)state;
+    static char text[2 * LIMIT_BODY_WINDOW];
+    struct body_test test;
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "{\"a\":\"\\n", 8);
+    body_test_init(&test);
+    for (int i = 0; i < 2 * LIMIT_MULTIPART_PARTS; i++)
+        json_read(slice_make(text, 5000), true, &test.values);
+    assert_false(test.values.is_out_of_memory);
+    assert_int_equal(test.values.n, 4 * LIMIT_MULTIPART_PARTS);
+    for (size_t room = 0; room <= 512 * 1024; room += 4096) {
+        struct body_values values;
+        test.arena.max = test.arena.used + room;
+        body_values_init(&values, &test.arena, BODY_ALL_KINDS);
+        json_read(slice_make(text, sizeof(text)), true, &values);
+        assert_true(values.is_out_of_memory || values.n == 2);
+    }
+    body_test_done(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_json_made_to_hurt_stays_in_its_bounds),
         cmocka_unit_test(test_json_of_too_many_values_shows_the_first),
         cmocka_unit_test(test_json_of_long_strings_fits_into_memory),
+        cmocka_unit_test(test_json_without_memory_is_not_read),
     };
     return cmocka_run_group_tests_name("body/json", tests, NULL, NULL);
 }
