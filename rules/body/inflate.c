@@ -56,58 +56,92 @@ static void memory_free(void *arena, void *ptr)
     (void)ptr;
 }
 
-static bool has_zlib_header(struct slice packed)
+struct inflation {
+    z_stream stream;
+    enum body_coding coding;
+    int result; /* of the last step */
+};
+
+static bool inflation_init(struct inflation *inflation, struct slice packed,
+                           enum body_coding coding, struct arena *arena)
 {
-    if (packed.len < 2)
+    int bits = coding == CODING_DEFLATE_RAW ? -WINDOW_BITS : WINDOW_BITS;
+    *inflation = (struct inflation){
+        .stream = {.zalloc = memory_new, .zfree = memory_free, .opaque = arena},
+        .coding = coding,
+    };
+    if (inflateInit2(&inflation->stream, coding == CODING_GZIP ? bits + GZIP : bits) != Z_OK)
         return false;
-    unsigned first = (unsigned char)packed.ptr[0];
-    unsigned second = (unsigned char)packed.ptr[1];
-    return (first & 15) == Z_DEFLATED && (first << 8 | second) % 31 == 0; /* RFC 1950 2.2 */
+    inflation->stream.next_in = (const Bytef *)packed.ptr;
+    inflation->stream.avail_in = (uInt)packed.len;
+    return true;
 }
 
-static int window_bits(struct slice packed, enum body_coding coding)
+/* gzip files may follow each other (RFC 1952 2.2). */
+static bool next_file(struct inflation *inflation)
 {
-    if (coding == CODING_GZIP)
-        return WINDOW_BITS + GZIP;
-    return has_zlib_header(packed) ? WINDOW_BITS : -WINDOW_BITS;
+    z_stream *stream = &inflation->stream;
+    return inflation->result == Z_STREAM_END && inflation->coding == CODING_GZIP &&
+           stream->avail_in != 0 && stream->next_in[0] == 0x1f && inflateReset(stream) == Z_OK;
 }
 
-/* What the end of decompression means. */
-static uint32_t judge(const z_stream *stream, int result, size_t n_out, bool is_cut,
-                      bool *ret_is_cut)
+/* Returns how many bytes came; fewer than there is room for: no more will come. */
+static size_t inflate_more(struct inflation *inflation, char *out, size_t room)
 {
-    bool is_full = n_out == LIMIT_BODY_WINDOW;
-    *ret_is_cut = false;
-    if (result == Z_STREAM_END)
-        return stream->avail_in != 0 ? BODY_ENCODING_INVALID : 0;
-    bool is_starved = (result == Z_OK || result == Z_BUF_ERROR) && (is_full || is_cut);
-    *ret_is_cut = is_starved;
-    return is_starved ? 0 : BODY_ENCODING_INVALID;
+    z_stream *stream = &inflation->stream;
+    stream->next_out = (Bytef *)out;
+    stream->avail_out = (uInt)room;
+    do {
+        inflation->result = inflate(stream, Z_NO_FLUSH);
+        if (next_file(inflation))
+            inflation->result = Z_OK;
+    } while (inflation->result == Z_OK && stream->avail_out != 0);
+    return room - stream->avail_out;
+}
+
+static bool is_too_much(const struct inflation *inflation, size_t n_in, size_t n_out)
+{
+    return n_out >= LIMIT_BODY_WINDOW &&
+           n_out / LIMIT_INFLATE_RATIO > n_in - inflation->stream.avail_in;
+}
+
+/* A bomb may stand behind the window: go on to the end of what came in, or until its share is
+ * exceeded whatever follows. Returns how many bytes came. */
+static size_t skip_rest(struct inflation *inflation, size_t n_in)
+{
+    char skipped[8192];
+    size_t n_out = 0;
+    size_t n = sizeof(skipped);
+    while (inflation->result == Z_OK && n == sizeof(skipped) &&
+           n_out <= n_in * LIMIT_INFLATE_RATIO) {
+        n = inflate_more(inflation, skipped, sizeof(skipped));
+        n_out += n;
+    }
+    return n_out;
 }
 
 bool body_inflate(struct slice packed, enum body_coding coding, bool is_cut, struct arena *arena,
                   struct body_inflated *ret_out)
 {
-    z_stream stream = {.zalloc = memory_new, .zfree = memory_free, .opaque = arena};
+    struct inflation inflation;
     char *out = arena_alloc(arena, LIMIT_BODY_WINDOW);
-    if (out == NULL || inflateInit2(&stream, window_bits(packed, coding)) != Z_OK)
+    if (out == NULL || !inflation_init(&inflation, packed, coding, arena))
         return false;
-    stream.next_in = (const Bytef *)packed.ptr;
-    stream.avail_in = (uInt)packed.len;
-    stream.next_out = (Bytef *)out;
-    stream.avail_out = LIMIT_BODY_WINDOW;
-    int result;
-    do {
-        result = inflate(&stream, Z_NO_FLUSH);
-        /* gzip files may follow each other (RFC 1952 2.2). */
-    } while (result == Z_STREAM_END && coding == CODING_GZIP && stream.avail_in > 1 &&
-             stream.avail_out != 0 && stream.next_in[0] == 0x1f && inflateReset(&stream) == Z_OK);
-    size_t n_in = packed.len - stream.avail_in;
-    size_t n_out = LIMIT_BODY_WINDOW - stream.avail_out;
-    (void)inflateEnd(&stream);
-    ret_out->text = slice_make(out, n_out);
-    ret_out->anomalies = judge(&stream, result, n_out, is_cut, &ret_out->is_cut);
-    if (n_out == LIMIT_BODY_WINDOW && n_out > n_in * LIMIT_INFLATE_RATIO)
-        ret_out->anomalies |= BODY_ENCODING_BOMB;
-    return result != Z_MEM_ERROR;
+    size_t n_out = inflate_more(&inflation, out, LIMIT_BODY_WINDOW);
+    bool is_bomb = is_too_much(&inflation, packed.len, n_out);
+    size_t n_skipped = is_bomb ? 0 : skip_rest(&inflation, packed.len);
+    is_bomb = is_bomb || is_too_much(&inflation, packed.len, n_out + n_skipped);
+    bool is_end = inflation.result == Z_STREAM_END;
+    bool is_starved = inflation.result == Z_OK || inflation.result == Z_BUF_ERROR;
+    bool is_valid = is_end ? inflation.stream.avail_in == 0 : is_starved && (is_cut || is_bomb);
+    (void)inflateEnd(&inflation.stream);
+    /* Behind a gzip file that ends with the window another one may follow. */
+    bool goes_on = is_valid && (!is_end || (is_cut && coding == CODING_GZIP));
+    *ret_out = (struct body_inflated){
+        .text = slice_make(out, n_out),
+        .is_cut = n_skipped != 0 || goes_on,
+        .anomalies =
+            (is_valid ? 0 : BODY_ENCODING_INVALID) | (is_bomb ? (uint32_t)BODY_ENCODING_BOMB : 0),
+    };
+    return inflation.result != Z_MEM_ERROR;
 }

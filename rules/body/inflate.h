@@ -6,8 +6,9 @@
 enum body_coding {
     CODING_NONE = 0,
     CODING_GZIP,
-    CODING_DEFLATE, /* with the header of zlib, or without: both are sent under this name */
-    CODING_UNKNOWN, /* another one, or several */
+    CODING_DEFLATE,     /* with the header of zlib, as RFC 9110 has it */
+    CODING_DEFLATE_RAW, /* without, which is sent under the same name and never named */
+    CODING_UNKNOWN,     /* another one, or several */
 };
 
 struct request_head;
@@ -21,7 +22,8 @@ struct body_inflated {
     uint32_t anomalies; /* BODY_ENCODING_INVALID, BODY_ENCODING_BOMB */
 };
 
-/* Decompress at most LIMIT_BODY_WINDOW bytes of packed into arena.
+/* Decompress at most LIMIT_BODY_WINDOW bytes of packed into arena. The rest of packed is judged and
+ * not kept; it costs at most LIMIT_INFLATE_RATIO times its length.
  *
  * is_cut  packed goes on behind its window
  * False: no memory. */

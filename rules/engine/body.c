@@ -105,17 +105,30 @@ static bool read_as_sent(struct body_build *build, struct slice body, bool is_cu
     return is_read;
 }
 
+/* "deflate" means two formats. Bytes can be both, so both are read. */
 static bool read_packed(struct body_build *build, enum body_coding coding, struct slice body,
                         bool is_cut)
 {
-    struct body_inflated inflated;
-    if (!body_inflate(body, coding, is_cut, build->arena, &inflated))
-        return false;
-    build->fields->values.anomalies |= inflated.anomalies;
-    if (inflated.text.len == 0)
-        return read_values(build, &build->type, body, is_cut);
-    return read_values(build, &build->type, inflated.text, inflated.is_cut) &&
-           read_as_sent(build, body, is_cut);
+    struct body_inflated readings[MAX_INFLATED] = {{.is_cut = false}};
+    size_t n = coding == CODING_DEFLATE ? 2 : 1;
+    bool has_text = false;
+    uint32_t bomb = 0;
+    uint32_t invalid = BODY_ENCODING_INVALID;
+    for (size_t i = 0; i < n; i++) {
+        if (!body_inflate(body, i == 0 ? coding : CODING_DEFLATE_RAW, is_cut, build->arena,
+                          &readings[i]))
+            return false;
+        bomb |= readings[i].anomalies & BODY_ENCODING_BOMB;
+        invalid &= readings[i].anomalies;
+        has_text = has_text || readings[i].text.len != 0;
+    }
+    build->fields->values.anomalies |= bomb | invalid;
+    for (size_t i = 0; i < n; i++)
+        if (readings[i].text.len != 0 &&
+            !read_values(build, &build->type, readings[i].text, readings[i].is_cut))
+            return false;
+    return has_text ? read_as_sent(build, body, is_cut)
+                    : read_values(build, &build->type, body, is_cut);
 }
 
 bool fields_add_body(struct fields *fields, struct slice body, bool is_cut, uint32_t wanted,

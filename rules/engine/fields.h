@@ -3,7 +3,10 @@
 
 #include "engine/private.h"
 
-enum { MAX_BODY_TEXTS = 4 }; /* as sent, decompressed, each made UTF-8 */
+enum {
+    MAX_INFLATED = 2,                        /* "deflate" has two formats */
+    MAX_BODY_TEXTS = 2 * (1 + MAX_INFLATED), /* as sent, decompressed, each made UTF-8 */
+};
 
 /* One reading of the body, with its fields where it is a form. */
 struct body_text {

@@ -43,7 +43,7 @@ static void test_each_format_is_decompressed(void **state)
     static const struct {
         int bits;
         enum body_coding coding;
-    } formats[] = {{GZIP, CODING_GZIP}, {ZLIB, CODING_DEFLATE}, {RAW, CODING_DEFLATE}};
+    } formats[] = {{GZIP, CODING_GZIP}, {ZLIB, CODING_DEFLATE}, {RAW, CODING_DEFLATE_RAW}};
     struct slice text = SLICE("{\"a\":\"a text\"}");
     char packed[PACKED_BYTES];
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
@@ -92,6 +92,56 @@ static void test_files_behind_each_other_are_one_text(void **state)
     assert_true(slice_equal(out.got.text, SLICE("abcabc")));
     assert_int_equal(out.got.anomalies, 0);
     body_test_done(&out.test);
+}
+
+/* The second one begins where the window is full, or where the packed window ends. */
+static void test_a_file_behind_the_window_is_no_error(void **state)
+{
+    (void)state;
+    char packed[PACKED_BYTES];
+    char *text = calloc(1, LIMIT_BODY_WINDOW);
+    assert_non_null(text);
+    for (size_t i = 0; i < LIMIT_BODY_WINDOW; i++)
+        text[i] = (char)(i * i >> 8);
+    struct inflated out;
+    size_t len = pack(slice_make(text, LIMIT_BODY_WINDOW), GZIP, packed);
+    size_t both = len + pack(SLICE("abc"), GZIP, packed + len);
+    unpack(slice_make(packed, both), CODING_GZIP, false, &out);
+    assert_true(slice_equal(out.got.text, slice_make(text, LIMIT_BODY_WINDOW)));
+    assert_int_equal(out.got.anomalies, 0);
+    assert_true(out.got.is_cut);
+    body_test_done(&out.test);
+    unpack(slice_make(packed, len), CODING_GZIP, true, &out);
+    assert_int_equal(out.got.anomalies, 0);
+    assert_true(out.got.is_cut);
+    body_test_done(&out.test);
+    unpack(slice_make(packed, len), CODING_GZIP, false, &out);
+    assert_int_equal(out.got.anomalies, 0);
+    assert_false(out.got.is_cut);
+    body_test_done(&out.test);
+    unpack(slice_make(packed, both - 4), CODING_GZIP, false, &out);
+    assert_int_equal(out.got.anomalies, BODY_ENCODING_INVALID);
+    body_test_done(&out.test);
+    free(text);
+}
+
+static void test_a_bomb_behind_the_window_is_one(void **state)
+{
+    (void)state;
+    enum { BOMB_BYTES = 32 * 1024 * 1024 };
+    char *bytes = calloc(1, BOMB_BYTES);
+    char packed[PACKED_BYTES];
+    assert_non_null(bytes);
+    for (size_t i = 0; i < LIMIT_BODY_WINDOW; i++)
+        bytes[i] = (char)(i * i >> 8);
+    struct inflated out;
+    size_t len = pack(slice_make(bytes, BOMB_BYTES), ZLIB, packed);
+    unpack(slice_make(packed, len), CODING_DEFLATE, false, &out);
+    assert_true(slice_equal(out.got.text, slice_make(bytes, LIMIT_BODY_WINDOW)));
+    assert_int_equal(out.got.anomalies, BODY_ENCODING_BOMB);
+    assert_true(out.got.is_cut);
+    body_test_done(&out.test);
+    free(bytes);
 }
 
 static void test_what_is_no_stream_is_invalid(void **state)
@@ -186,6 +236,8 @@ int main(void)
         cmocka_unit_test(test_each_format_is_decompressed),
         cmocka_unit_test(test_a_cut_stream_shows_a_beginning),
         cmocka_unit_test(test_files_behind_each_other_are_one_text),
+        cmocka_unit_test(test_a_file_behind_the_window_is_no_error),
+        cmocka_unit_test(test_a_bomb_behind_the_window_is_one),
         cmocka_unit_test(test_what_is_no_stream_is_invalid),
         cmocka_unit_test(test_a_bomb_stops_at_the_window),
         cmocka_unit_test(test_the_coding_is_read_from_all_fields),

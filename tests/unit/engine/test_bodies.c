@@ -251,6 +251,23 @@ static void test_compressed_bodies(void **state)
     }
 }
 
+/* A stored block of one blank that begins as zlib's header does hides nothing behind it. */
+static void test_deflate_without_a_header_that_looks_like_one(void **state)
+{
+    (void)state;
+    enum { BLOCK_BYTES = 6 };
+    char packed[1024] = {0x78, 0x01, 0x00, (char)0xfe, (char)0xff, ' '};
+    size_t len = BLOCK_BYTES +
+                 pack("{\"a\":\"b\"}", -15, packed + BLOCK_BYTES, sizeof(packed) - BLOCK_BYTES);
+    struct test_request request = {
+        .headers = {"Content-Encoding: deflate"}, .body = packed, .body_len = len};
+    struct body_case cases[] = {
+        {"the value", "{field: json, name: a, equals: b}", request, true},
+        {"no error", "{field: body_anomaly, equals: encoding_invalid}", request, false},
+    };
+    check(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 /* A server that does not know the coding reads what was sent. */
 static void test_a_body_that_only_says_it_is_compressed(void **state)
 {
@@ -325,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_xml_fields),
         cmocka_unit_test(test_form_fields),
         cmocka_unit_test(test_compressed_bodies),
+        cmocka_unit_test(test_deflate_without_a_header_that_looks_like_one),
         cmocka_unit_test(test_a_body_that_only_says_it_is_compressed),
         cmocka_unit_test(test_a_word_that_is_no_anomaly_is_refused),
         cmocka_unit_test(test_pieces_and_windows),
