@@ -169,11 +169,24 @@ static void on_doctype_end(void *ctx, const xmlChar *name, const xmlChar *extern
     reader->parser->attsDefault = NULL;
 }
 
-/* With a handler, libxml2 prints nothing. */
+/* With handlers, libxml2 prints nothing. */
 static void on_error(void *ctx, xmlErrorPtr error)
 {
     (void)ctx;
     (void)error;
+}
+
+static void on_message(void *ctx, const char *format, ...)
+{
+    (void)ctx;
+    (void)format;
+}
+
+/* What it says of a character that cannot be converted does not go to the parser's handler. */
+static void silence_thread(void)
+{
+    xmlSetStructuredErrorFunc(NULL, on_error);
+    xmlSetGenericErrorFunc(NULL, on_message);
 }
 
 /* ---- reading */
@@ -235,6 +248,7 @@ void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *
     struct xml_reader reader;
     if (!reader_init(&reader, values))
         return;
+    silence_thread();
     /* No entity is ever known here, so NOENT only resolves the five that every document has. */
     /* Servers that stop at an error have seen less than is shown here; the others as much. */
     (void)xmlCtxtUseOptions(reader.parser, XML_PARSE_NONET | XML_PARSE_RECOVER | XML_PARSE_NOENT |
