@@ -38,14 +38,16 @@ static void store(struct build_watch *watch, uint64_t packed, uint64_t now_s)
     }
 }
 
-void build_watch_note(struct build_watch *watch, const struct http_head *head, uint64_t now_s)
+void build_watch_note(struct build_watch *watch, size_t server, const struct http_head *head,
+                      uint64_t now_s)
 {
     const struct header_field *field = find_field(head);
     if (field == NULL)
         return;
     struct build build;
     bool is_same = slice_equal(field->value, slice_make(watch->last, watch->last_len));
-    if (is_same && now_s < watch->last_s + REFRESH_S)
+    uint64_t *server_seen_s = &watch->server_seen_s[server];
+    if (is_same && now_s < watch->last_s + REFRESH_S && now_s < *server_seen_s + REFRESH_S)
         return;
     bool is_build = build_parse(field->value, &build);
     store(watch, is_build ? pack(&build) : PACKED_UNKNOWN, now_s);
@@ -53,6 +55,12 @@ void build_watch_note(struct build_watch *watch, const struct http_head *head, u
     if (watch->last_len != 0)
         memcpy(watch->last, field->value.ptr, watch->last_len);
     watch->last_s = now_s;
+    __atomic_store_n(server_seen_s, now_s, __ATOMIC_RELEASE); /* its build is there before it */
+}
+
+uint64_t build_watch_server(const struct build_watch *watch, size_t server)
+{
+    return __atomic_load_n(&watch->server_seen_s[server], __ATOMIC_ACQUIRE);
 }
 
 bool build_watch_read(const struct build_watch *watch, size_t index, struct build *ret_build,

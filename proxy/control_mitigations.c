@@ -42,7 +42,7 @@ static size_t policy_builds(const struct control *control, struct build *ret_bui
     if (config->upstream.build != NULL && /* the configuration was checked */
         build_parse(slice_str(config->upstream.build), &ret_builds[0]))
         n = 1;
-    else if (mitigations->n_known == 0 || !is_settled)
+    else if (mitigations->n_known == 0 || !is_settled || !mitigations->has_all_servers)
         return 0;
     for (size_t i = 0; i < mitigations->n_known; i++)
         ret_builds[n++] = mitigations->known[i].build;
@@ -72,9 +72,17 @@ struct policy_copy *control_policy(struct control *control)
         .builds = copy->builds,
         .n_builds = policy_builds(control, copy->builds),
     };
-    memcpy(mitigations->loaded, copy->builds, sizeof(copy->builds));
-    mitigations->n_loaded = copy->policy.n_builds;
     return copy;
+}
+
+void control_policy_done(struct control *control, const struct policy_copy *policy, bool is_active)
+{
+    struct mitigations *mitigations = &control->mitigations;
+    mitigations->retry_at_ms = is_active ? 0 : uv_now(&control->loop) + MITIGATIONS_RETRY_MS;
+    if (!is_active)
+        return;
+    memcpy(mitigations->loaded, policy->builds, sizeof(policy->builds));
+    mitigations->n_loaded = policy->policy.n_builds;
 }
 
 /* ---- builds from the traffic */
@@ -115,6 +123,24 @@ static void forget(struct control *control)
             mitigations->known[i] = mitigations->known[--mitigations->n_known];
 }
 
+/* Has each server that is configured shown its build lately? One that is fixed says nothing about
+ * the others. */
+static bool have_all_shown(const struct control *control)
+{
+    uint64_t now_s = uv_now(&control->loop) / 1000;
+    uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
+    for (size_t server = 0; server < config_n_servers(control->config); server++) {
+        bool is_shown = false;
+        for (unsigned i = 0; i < control->n_workers && !is_shown; i++) {
+            uint64_t seen_s = build_watch_server(&control->workers[i].builds, server);
+            is_shown = seen_s != 0 && now_s <= seen_s + longest_s;
+        }
+        if (!is_shown)
+            return false;
+    }
+    return true;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct control *control =
@@ -122,6 +148,7 @@ static void on_tick(uv_timer_t *timer)
     struct mitigations *mitigations = &control->mitigations;
     struct build builds[LIMIT_KNOWN_BUILDS + 1] = {0};
     uint64_t seen_s;
+    mitigations->has_all_servers = have_all_shown(control); /* before their builds are read */
     for (unsigned i = 0; i < control->n_workers; i++)
         for (size_t k = 0; k < LIMIT_SEEN_BUILDS; k++) {
             struct build build;
@@ -135,7 +162,8 @@ static void on_tick(uv_timer_t *timer)
     bool is_same = n == mitigations->n_loaded &&
                    memcmp(builds, mitigations->loaded, n * sizeof(builds[0])) == 0;
     if (!is_same && control->config->mitigations.applicability == APPLICABILITY_ON &&
-        control->job == NULL && !control->is_stopping)
+        control->job == NULL && !control->is_stopping &&
+        uv_now(timer->loop) >= mitigations->retry_at_ms)
         control_reload_rules(control, NULL, NULL);
 }
 

@@ -28,9 +28,13 @@ struct mitigations {
     struct known_build known[LIMIT_KNOWN_BUILDS];
     size_t n_known;
     uint64_t known_since_s;                      /* of the first one */
-    struct build loaded[LIMIT_KNOWN_BUILDS + 1]; /* what the last load was told */
+    struct build loaded[LIMIT_KNOWN_BUILDS + 1]; /* what the active rules were told */
     size_t n_loaded;
+    bool has_all_servers; /* each configured one has shown its build */
+    uint64_t retry_at_ms; /* 0: now; after a load that was refused, later */
 };
 
 /* NULL: no memory. The caller frees. */
 struct policy_copy *control_policy(struct control *control);
+/* The load with this policy is over; is_active: its rules are in force. */
+void control_policy_done(struct control *control, const struct policy_copy *policy, bool is_active);

@@ -160,6 +160,7 @@ bool control_rules_start(struct control *control, struct err *err)
         }
     }
     control->set_since = control_unix_now();
+    control_policy_done(control, policy, control->set != NULL);
     free(policy);
     if (control->set != NULL)
         control_tell_mitigations(control, NULL, control->set);
@@ -273,6 +274,7 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reloads_failed++;
         note_refusal(control, &job->err);
     }
+    control_policy_done(control, job->policy, ok);
     if (job->reads_tls)
         ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
     tell_waiting(control, job->n_waiting, ok, text);

@@ -68,6 +68,7 @@ enum {
     TIMEOUT_ADMIN_MS = 10 * 1000,           /* an admin request to come, and its answer to go */
     TIMEOUT_EVENT_MS = 10 * 1000,           /* an events.command that hangs is killed */
     MITIGATIONS_TICK_MS = 1000,             /* how soon a new build is acted upon */
+    MITIGATIONS_RETRY_MS = 10 * 1000,       /* rules are missing until the load succeeds */
     MITIGATIONS_SETTLE_MS = 10 * 60 * 1000, /* a farm behind one address shows all its servers */
     MITIGATIONS_FORGET_MS = 7 * 24 * 60 * 60 * 1000, /* a server in maintenance comes back */
     TIMEOUT_SWEEP_MS = 250,                          /* granularity of all of them */

@@ -245,7 +245,7 @@ static enum step_result relay_final(struct txn *txn)
     txn->is_tunnel = status == 101;
     txn->status = status;
     txn->first_us = clock_now_us();
-    build_watch_note(&txn->conn->worker->builds, &txn->response.head,
+    build_watch_note(&txn->conn->worker->builds, (size_t)txn->conn->server, &txn->response.head,
                      worker_now_ms(txn->conn->worker) / 1000);
     txn->response.on_body = on_response_body;
     txn->response.body_ctx = txn;

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -125,11 +126,51 @@ def test_a_rule_whose_fix_is_installed_is_left_out_and_returns_with_an_old_serve
     assert any("2016 CU23" in text for text in one.status()["builds"])
 
 
+def test_one_fixed_server_says_nothing_about_a_server_that_has_not_shown_its_build(proxy, exchange, client, stopgap):
+    fixed, silent = exchange(serve(answer_as(FIXED))), exchange(serve(response()))
+    one = proxy(None, "--upstream", fixed.url, "--upstream", silent.url, "--health", "enabled=false",
+                config="mitigations: {settle: 100ms}\n")
+    admin = Admin(stopgap, one)
+    held = [client(one) for _ in range(2)]
+    for connection in held:
+        connection.ask("/owa/")
+    assert fixed.requests and silent.requests
+    wait_for(lambda: one.status()["builds"], "the build of the fixed server", 10)
+    time.sleep(2.5)  # nothing tells that nothing happened: two looks of the program later
+    assert admin.state() == "Applied"
+    silent.script = serve(answer_as(FIXED))
+    other = [client(one) for _ in range(2)]
+    for connection in other:
+        connection.ask("/owa/")
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+
+
+def test_an_old_server_gets_its_rules_back_when_the_load_succeeds_again(proxy, exchange, client, stopgap, publisher, tmp_path):
+    path = str(tmp_path / "set.sgb")
+    publisher.bundle(path, [block_rule(path="/owa/one")], serial=1)
+    upstream = exchange(serve(answer_as(FIXED)))
+    one = proxy(upstream, "--rules", path, "--trust", publisher.root_path, config="mitigations: {settle: 100ms}\n")
+    admin = Admin(stopgap, one)
+    client(one).ask("/owa/")
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+    with open(path, "r+b") as bundle:
+        good = bundle.read()
+        bundle.seek(0)
+        bundle.truncate(100)
+    upstream.script = serve(answer_as(OPEN))
+    client(one).ask("/owa/")
+    wait_for(lambda: one.reloads()[1] == 1, "the load that is refused", 10)
+    with open(path, "wb") as bundle:
+        bundle.write(good)
+    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back without being asked", 25)
+
+
 @pytest.mark.parametrize("build", ["15.2", "99999.1.1.1", "15.2.2562.45 ", "none"])
 def test_a_build_that_cannot_be_read_keeps_protection_on(proxy, exchange, client, stopgap, build):
     one = proxy(exchange(serve(answer_as(FIXED), answer_as(build.strip() + "x"))), config="mitigations: {settle: 100ms}\n")
     connection = client(one)
     connection.ask("/owa/")
+    wait_for(lambda: Admin(stopgap, one).state() == "NotApplicable", "M1.1 to be left out", 10)
     connection.ask("/owa/")
     wait_for(lambda: "unreadable" in one.status()["builds"], "the second build", 10)
     wait_for(lambda: Admin(stopgap, one).state() == "Applied", "M1.1 to be applied", 10)
