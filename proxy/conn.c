@@ -62,8 +62,8 @@ static void conn_next_request(struct conn *conn)
 static bool conn_begin_request(struct conn *conn)
 {
     if (piece_queue_is_empty(&conn->in)) {
-        if (conn->has_ended || conn->worker->is_draining)
-            conn_close(conn, conn->has_ended ? END_CLIENT_CLOSED : END_SHUTDOWN, false);
+        if (conn->has_ended)
+            conn_close(conn, END_CLIENT_CLOSED, false);
         return false;
     }
     if (txn_new(conn) != NULL)
@@ -281,15 +281,15 @@ static void conn_open(struct conn *conn)
     piece_queue_clear(&early);
 }
 
-void conn_accept(struct worker *worker, struct worker_listener *listener)
+void conn_accept(struct worker *worker, struct worker_socket *socket)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
-    listener->has_pending = conn == NULL; /* libuv stops listening until it is taken: on_sweep */
+    socket->has_pending = conn == NULL; /* libuv stops listening until it is taken: on_sweep */
     if (conn == NULL)
         return;
     bool is_over = conn_is_over_limit(worker);
     conn->worker = worker;
-    conn->listener = listener;
+    conn->listener = socket->listener;
     conn->id = ++worker->n_conns_made << 8 | worker->index;
     conn->server = -1;
     conn->client = &conn->tcp.stream;
@@ -297,7 +297,7 @@ void conn_accept(struct worker *worker, struct worker_listener *listener)
     TAILQ_INSERT_TAIL(&worker->conns, conn, entry);
     counter_add(&worker->stats.connections_open, 1);
     conn_touch(conn);
-    bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&listener->handle) &&
+    bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&socket->handle) &&
               tcp_stream_peer(&conn->tcp, &conn->address, &conn->port);
     if (!ok || is_over) {
         counter_add(&worker->stats.connections_refused, is_over);

@@ -13,6 +13,7 @@ struct txn;
 struct upstream;
 struct worker;
 struct worker_listener;
+struct worker_socket;
 
 enum conn_state {
     CONN_PROXY_HEADER = 0, /* a trusted balancer tells whom it speaks for */
@@ -55,7 +56,7 @@ struct conn {
 };
 
 /* Take a connection from the listener. */
-void conn_accept(struct worker *worker, struct worker_listener *listener);
+void conn_accept(struct worker *worker, struct worker_socket *socket);
 /* Something happened: let the transaction go on. */
 void conn_run(struct conn *conn);
 /* Note that bytes moved, for the idle time-outs. */
@@ -68,7 +69,8 @@ void conn_fail(struct conn *conn, enum end_reason reason, bool reset);
 void conn_set_deadline(struct conn *conn);
 /* conn_deadline.c: the deadline has passed. */
 void conn_expire(struct conn *conn);
-/* The worker drains: connections between requests close, the others after their answer. */
+/* The worker drains: connections between requests close when they have been silent for a moment,
+ * the others after their answer. */
 void conn_drain(struct conn *conn);
 /* Give back the memory of a dead connection. */
 void conn_free(struct conn *conn);

@@ -68,7 +68,9 @@ static uint64_t conn_deadline_ms(const struct conn *conn)
 {
     const struct txn *txn = conn->state == CONN_OPEN ? conn->txn : NULL;
     uint64_t at = conn->last_activity_ms + conn_timeout(conn);
-    if (txn != NULL && txn->drain_until_ms != 0)
+    if (conn->state == CONN_OPEN && txn == NULL && conn->worker->is_draining)
+        at = worker_idle_until_ms(conn->worker, conn->last_activity_ms);
+    else if (txn != NULL && txn->drain_until_ms != 0)
         at = txn->drain_until_ms;
     else if (txn != NULL && txn->step <= TXN_CHECK_HEAD)
         at = txn->started_ms + conn->worker->config->timeouts.header_ms; /* dripping is no help */
@@ -170,6 +172,8 @@ void conn_expire(struct conn *conn)
                      conn->state == CONN_CLOSING || stream_pending(conn->client) != 0);
     else if (conn->txn != NULL)
         txn_expire(conn);
+    else if (conn->worker->is_draining)
+        conn_close(conn, END_SHUTDOWN, false);
     else
         conn_close(conn, conn->n_requests == 0 ? END_HEAD_TIMEOUT : END_KEEPALIVE_TIMEOUT, false);
 }

@@ -39,7 +39,7 @@ static void control_close_handles(struct control *control)
             uv_close((uv_handle_t *)&control->signals[i], NULL);
 }
 
-static void control_stop(struct control *control)
+void control_stop(struct control *control)
 {
     struct worker_mail mail = {.stops = true};
     if (control->is_stopping)
@@ -48,30 +48,6 @@ static void control_stop(struct control *control)
     notify_state("STOPPING=1");
     for (unsigned i = 0; i < control->n_workers; i++)
         (void)worker_post(&control->workers[i], &mail);
-}
-
-static void on_drain_timer(uv_timer_t *timer)
-{
-    struct control *control =
-        (struct control *)((char *)timer - offsetof(struct control, drain_timer));
-    log_event("warn", "drain_timeout", "%llu connections are cut",
-              (unsigned long long)atomic_load(&control->shared.n_connections));
-    control_stop(control);
-}
-
-void control_drain(struct control *control)
-{
-    struct worker_mail mail = {.drains = true};
-    if (control->is_draining || control->is_stopping)
-        return;
-    control->is_draining = true;
-    notify_state("STOPPING=1");
-    log_event("info", "draining", "no new connections; running requests have %llu ms",
-              (unsigned long long)control->config->timeouts.drain_ms);
-    for (unsigned i = 0; i < control->n_workers; i++)
-        (void)worker_post(&control->workers[i], &mail);
-    (void)uv_timer_start(&control->drain_timer, on_drain_timer, control->config->timeouts.drain_ms,
-                         0);
 }
 
 /* A worker gave back a lease, or has ended; after the last one the loop ends. */
@@ -129,7 +105,8 @@ static bool control_start_admin(struct control *control, struct err *err)
                                     .mitigate = control_mitigate};
     if (control->config->n_admin == 0)
         return true;
-    control->admin = admin_start(&control->loop, control->config, &backend, err);
+    control->admin =
+        admin_start(&control->loop, control->config, &control->inherited, &backend, err);
     return control->admin != NULL;
 }
 
@@ -207,14 +184,15 @@ static bool control_start(struct control *control, struct err *err)
         log_event("warn", "upstream_unverified",
                   "the certificate of %s is not verified: anybody on the way can read mail",
                   control->upstream_label);
-    if (!control_rules_start(control, err) || !control_make_workers(control, err))
-        return false;
     for (size_t i = 0; i < config->n_listen; i++)
         if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
             return false;
-    if (!control_start_admin(control, err) || !control_start_workers(control, err))
+    if (!control_rules_start(control, err))
         return false;
-    if (!control_servers_start(control, err))
+    control_inherit(control);
+    bool ok = control_make_workers(control, err) && control_start_admin(control, err);
+    control_inherit_end(control);
+    if (!ok || !control_start_workers(control, err) || !control_servers_start(control, err))
         return false;
     control_watch_start(control);
     return true;
@@ -263,6 +241,7 @@ int control_run(const struct config *config)
         return 1; /* the process ends; nothing was served yet */
     }
     control->is_ready = true;
+    control->is_listening = true;
     announce(control);
     notify_state("READY=1");
     (void)uv_run(&control->loop, UV_RUN_DEFAULT);

@@ -8,6 +8,7 @@
 #include "events.h"
 #include "health.h"
 #include "log/log.h"
+#include "net/inherit.h"
 #include "notify.h"
 #include "proxy_limits.h"
 #include "worker.h"
@@ -57,14 +58,15 @@ struct control {
     const struct config *config;
     struct worker_shared shared;
     struct worker *workers;
-    unsigned n_workers; /* made */
+    unsigned n_workers;         /* made */
+    struct inherited inherited; /* at the start: sockets that nobody has taken yet */
     struct log_writer *log;
     struct trust_store *trust;
     struct admin *admin;
 
     uv_signal_t signals[CONTROL_SIGNALS];
     uv_async_t outbox;      /* a worker gave leases back, or ended */
-    uv_timer_t drain_timer; /* the end of a graceful stop */
+    uv_timer_t drain_timer; /* of a graceful stop: its delay, then its end */
     uv_timer_t resolve_timer;
     struct control_resolver resolvers[LIMIT_SERVERS];
     struct server_table table; /* what the workers have, too */
@@ -100,6 +102,7 @@ struct control {
 
     uint64_t started_unix;
     bool is_ready;
+    bool is_listening;
     bool is_draining;
     bool is_stopping;
 };
@@ -152,6 +155,11 @@ bool control_servers_start(struct control *control, struct err *err);
 /* control_status.c */
 void control_collect(void *ctx, struct status *ret_status);
 
-/* control.c */
+/* control_drain.c */
+/* Begin a graceful end; nothing happens when it has begun. */
 void control_drain(struct control *control);
+
+/* control.c */
+/* End now. */
+void control_stop(struct control *control);
 uint64_t control_unix_now(void);

@@ -11,8 +11,29 @@ enum { MAX_LISTENERS = LIMIT_LISTENERS };
 
 /* One listener of the config: its sockets, one a worker. */
 struct start_listener {
-    int fds[LIMIT_WORKERS];
+    struct listener_sockets sockets;
 };
+
+void control_inherit(struct control *control)
+{
+    size_t n_useless = inherited_from_systemd(&control->inherited);
+    if (n_useless != 0)
+        log_event("warn", "socket_unused",
+                  "%zu descriptors of systemd are no listening TCP sockets", n_useless);
+}
+
+void control_inherit_end(struct control *control)
+{
+    for (size_t i = 0; i < control->inherited.n; i++) {
+        char name[INHERITED_NAME_BYTES];
+        inherited_name(control->inherited.fds[i], name);
+        log_event("warn", "socket_unused",
+                  "systemd listens on %s, but nothing here has that address: write the same in "
+                  "ListenStream of the socket unit and in listen or admin",
+                  name);
+    }
+    inherited_close(&control->inherited);
+}
 
 static unsigned worker_count(const struct config *config)
 {
@@ -27,8 +48,8 @@ static unsigned worker_count(const struct config *config)
     return n < LIMIT_WORKERS ? n : LIMIT_WORKERS;
 }
 
-static bool start_worker(struct control *control, struct start_listener *starts,
-                         struct worker_tls *tls, struct err *err)
+static bool start_worker(struct control *control, const struct start_listener *starts,
+                         struct worker_tls *tls, unsigned n_workers, struct err *err)
 {
     const struct config *config = control->config;
     struct worker *worker = &control->workers[control->n_workers];
@@ -46,11 +67,13 @@ static bool start_worker(struct control *control, struct start_listener *starts,
         return err_set(err, ERR_MEMORY, "E_MEMORY", "cannot set up a worker");
     for (size_t i = 0; i < config->n_listen; i++) {
         SSL_CTX *context = tls->listeners[i];
+        const struct listener_sockets *sockets = &starts[i].sockets;
         tls->listeners[i] = NULL;
-        int fd = starts[i].fds[index];
-        starts[i].fds[index] = -1;
-        if (!worker_add_listener(worker, fd, &config->listen[i], context, err))
+        if (!worker_add_listener(worker, sockets->fds[index], &config->listen[i], context, err))
             return false;
+        for (unsigned j = index + n_workers; j < sockets->n; j += n_workers)
+            if (!worker_add_socket(worker, sockets->fds[j], err))
+                return false;
     }
     return true;
 }
@@ -82,7 +105,7 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     control_resolve_now(control);
     for (size_t i = 0; i < config->n_listen; i++)
         if (!listener_bind(config->listen[i].host, config->listen[i].port, config->listen[i].url,
-                           starts[i].fds, n_workers, err))
+                           &control->inherited, n_workers, &starts[i].sockets, err))
             return false;
     if (!control_tls_load(control, tls, n_workers)) {
         *err = tls->err;
@@ -93,7 +116,7 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     if (control->workers == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the workers");
     while (control->n_workers < n_workers)
-        if (!start_worker(control, starts, tls->workers[control->n_workers], err))
+        if (!start_worker(control, starts, tls->workers[control->n_workers], n_workers, err))
             return false;
     return true;
 }

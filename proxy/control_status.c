@@ -77,6 +77,7 @@ void control_collect(void *ctx, struct status *ret_status)
         .started_unix = control->started_unix,
         .is_ready = control->is_ready && !control->is_draining,
         .is_draining = control->is_draining,
+        .is_listening = control->is_listening,
         .mode = control->config->mode,
         .n_workers = control->n_workers,
         .upstream = control->upstream_label,

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"check", cmd_check, "check a configuration; --print shows the effective one"},
     {"status", cmd_status, "show what a running proxy does"},
     {"reload", cmd_reload, "make a running proxy load its rules again"},
+    {"drain", cmd_drain, "end a running proxy gracefully; --wait until it has ended"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},

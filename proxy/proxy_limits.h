@@ -21,6 +21,7 @@ enum {
 
     LIMIT_WORKERS = 64,                  /* one per core; more only add switches */
     LIMIT_LISTENERS = 16,                /* addresses times ports of one program */
+    LIMIT_INHERITED_SOCKETS = 1040,      /* workers times listeners, and the admin sockets */
     LIMIT_CONNECTIONS = 20000,           /* default of the whole process; a phone holds two */
     LIMIT_CERTIFICATES = 32,             /* of one listener; a name seldom has more than two */
     LIMIT_CERTIFICATE_NAMES = 1024,      /* of one listener; a public CA puts 100 into one */
@@ -44,7 +45,7 @@ enum {
     LIMIT_ADMIN_BODY_BYTES = 64 * 1024,      /* of an admin request */
     LIMIT_ADMIN_KEPT_BYTES = 2048,           /* of a body that is looked at: an id and a reason */
     LIMIT_ADMIN_PATH_BYTES = 256,            /* of an admin request; the longest we know has 12 */
-    LIMIT_ADMIN_RESPONSE_BYTES = 12 * 1024 * 1024, /* 6000 rules with long titles in status.json */
+    LIMIT_ADMIN_RESPONSE_BYTES = 4 * 1024 * 1024, /* 2000 rules with long titles in status.json */
 };
 
 /* What is learned of the servers behind, and what is told of it. */
@@ -65,6 +66,7 @@ enum {
     TIMEOUT_BODY_MS = 60 * 1000,            /* silence of the client while we wait for its body */
     TIMEOUT_WRITE_MS = 60 * 1000,           /* a peer that does not take a byte */
     TIMEOUT_DRAIN_MS = 60 * 1000,           /* graceful stop */
+    TIMEOUT_DRAIN_IDLE_MS = 2000,           /* silent for so long, nothing is on its way any more */
     TIMEOUT_ADMIN_MS = 10 * 1000,           /* an admin request to come, and its answer to go */
     TIMEOUT_EVENT_MS = 10 * 1000,           /* an events.command that hangs is killed */
     MITIGATIONS_TICK_MS = 1000,             /* how soon a new build is acted upon */

@@ -148,9 +148,10 @@ static void on_check(uv_check_t *check)
 
 static void worker_close_listeners(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->n_listeners; i++)
-        if (!uv_is_closing((uv_handle_t *)&worker->listeners[i].handle))
-            uv_close((uv_handle_t *)&worker->listeners[i].handle, NULL);
+    struct worker_socket *socket;
+    LIST_FOREACH (socket, &worker->sockets, entry)
+        if (!uv_is_closing((uv_handle_t *)&socket->handle))
+            uv_close((uv_handle_t *)&socket->handle, NULL);
 }
 
 /* The loop ends when the last handle has closed. */
@@ -164,28 +165,51 @@ static void worker_close_handles(struct worker *worker)
     /* prepare and check hold no reference and stay until the loop is left. */
 }
 
+/* Take what had to wait at the door. */
+static void worker_accept_pending(struct worker *worker)
+{
+    struct worker_socket *socket;
+    LIST_FOREACH (socket, &worker->sockets, entry)
+        if (socket->has_pending && !uv_is_closing((uv_handle_t *)&socket->handle))
+            conn_accept(worker, socket);
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct worker *worker = worker_of_sweep(timer);
     struct deadline *deadline;
     while ((deadline = deadline_sweep(&worker->wheel, worker_now_ms(worker))) != NULL)
         conn_expire((struct conn *)((char *)deadline - offsetof(struct conn, deadline)));
-    for (size_t i = 0; i < worker->n_listeners && !worker->is_draining && !worker->is_stopping; i++)
-        if (worker->listeners[i].has_pending)
-            conn_accept(worker, &worker->listeners[i]);
+    worker_accept_pending(worker);
     if (worker->log != NULL)
         counter_add(&worker->stats.log_lines_dropped,
                     log_buffer_dropped(worker->log) - worker->stats.log_lines_dropped);
-    if (worker->is_draining && TAILQ_EMPTY(&worker->conns))
+    if (worker->is_draining && worker->turns_to_close == 0 && TAILQ_EMPTY(&worker->conns))
         worker_close_handles(worker);
 }
 
-static void worker_drain(struct worker *worker)
+/* What waits in the queues is reset with the last descriptor of a listener: two turns of the loop
+ * take it in. A successor has the same queues, and takes it instead. */
+static void worker_leave_listeners(struct worker *worker, bool is_replaced)
+{
+    if (is_replaced) {
+        worker_close_listeners(worker);
+        return;
+    }
+    worker->turns_to_close = 2;
+    (void)uv_async_send(&worker->wake);
+}
+
+static void worker_drain(struct worker *worker, bool is_replaced)
 {
     struct conn *conn;
     struct conn *next;
+    uint64_t half_ms = worker->config->timeouts.drain_ms / 2;
     worker->is_draining = true;
-    worker_close_listeners(worker);
+    worker->quiet_ms = half_ms < TIMEOUT_DRAIN_IDLE_MS ? half_ms : TIMEOUT_DRAIN_IDLE_MS;
+    /* Nobody waits for this program to end when there is another: clients get time to speak. */
+    worker->idle_until_ms = worker_now_ms(worker) + (is_replaced ? half_ms : worker->quiet_ms);
+    worker_leave_listeners(worker, is_replaced);
     for (conn = TAILQ_FIRST(&worker->conns); conn != NULL; conn = next) {
         next = TAILQ_NEXT(conn, entry);
         conn_drain(conn);
@@ -247,8 +271,14 @@ static void on_wake(uv_async_t *async)
         free(worker->table);
         worker->table = mail.table;
     }
+    if (worker->turns_to_close != 0) {
+        if (--worker->turns_to_close == 0)
+            worker_close_listeners(worker);
+        else
+            (void)uv_async_send(&worker->wake);
+    }
     if (mail.drains && !worker->is_draining)
-        worker_drain(worker);
+        worker_drain(worker, mail.is_replaced);
     if (mail.stops && !worker->is_stopping)
         worker_stop(worker);
 }
@@ -269,6 +299,7 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
         worker->mail.table = mail->table;
     }
     worker->mail.drains |= mail->drains;
+    worker->mail.is_replaced |= mail->is_replaced;
     worker->mail.stops |= mail->stops;
     uv_mutex_unlock(&worker->mail_lock);
     worker_tls_free(late);
@@ -278,10 +309,10 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
 
 static void on_connection(uv_stream_t *handle, int status)
 {
-    struct worker_listener *listener =
-        (struct worker_listener *)((char *)handle - offsetof(struct worker_listener, handle));
+    struct worker_socket *socket =
+        (struct worker_socket *)((char *)handle - offsetof(struct worker_socket, handle));
     if (status == 0)
-        conn_accept(listener->worker, listener);
+        conn_accept(socket->listener->worker, socket);
 }
 
 /* ---- life */
@@ -298,6 +329,7 @@ bool worker_init(struct worker *worker, unsigned index, struct worker_shared *sh
                               .table = parts->table};
     TAILQ_INIT(&worker->conns);
     TAILQ_INIT(&worker->dead);
+    LIST_INIT(&worker->sockets);
     stream_hub_init(&worker->hub);
     worker->listeners = calloc(shared->config->n_listen, sizeof(*worker->listeners));
     if (worker->listeners == NULL || uv_loop_init(&worker->loop) != 0 ||
@@ -324,13 +356,24 @@ bool worker_add_listener(struct worker *worker, int fd, const struct listen_conf
 {
     struct worker_listener *listener = &worker->listeners[worker->n_listeners++];
     *listener = (struct worker_listener){.worker = worker, .config = config, .context = context};
-    int status = uv_tcp_init(&worker->loop, &listener->handle);
+    return worker_add_socket(worker, fd, err);
+}
+
+bool worker_add_socket(struct worker *worker, int fd, struct err *err)
+{
+    const struct worker_listener *listener = &worker->listeners[worker->n_listeners - 1];
+    struct worker_socket *socket = calloc(1, sizeof(*socket));
+    if (socket == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for a listener");
+    socket->listener = listener;
+    LIST_INSERT_HEAD(&worker->sockets, socket, entry);
+    int status = uv_tcp_init(&worker->loop, &socket->handle);
     if (status == 0)
-        status = uv_tcp_open(&listener->handle, fd);
+        status = uv_tcp_open(&socket->handle, fd);
     if (status == 0)
-        status = uv_listen((uv_stream_t *)&listener->handle, SOMAXCONN, on_connection);
+        status = uv_listen((uv_stream_t *)&socket->handle, SOMAXCONN, on_connection);
     if (status != 0)
-        return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", config->url,
+        return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", listener->config->url,
                        uv_strerror(status));
     return true;
 }
@@ -385,6 +428,11 @@ void worker_done(struct worker *worker)
     worker_tls_free(worker->mail.tls);
     for (size_t i = 0; i < worker->n_listeners; i++)
         SSL_CTX_free(worker->listeners[i].context);
+    struct worker_socket *socket;
+    while ((socket = LIST_FIRST(&worker->sockets)) != NULL) {
+        LIST_REMOVE(socket, entry);
+        free(socket);
+    }
     free(worker->listeners);
     (void)uv_loop_close(&worker->loop);
     uv_mutex_destroy(&worker->mail_lock);

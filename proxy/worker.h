@@ -45,16 +45,24 @@ struct worker_mail {
     struct lease *lease;        /* a new rule set, or NULL */
     struct server_table *table; /* what has become of the servers, or NULL; malloc'd, taken */
     bool drains;                /* finish what is running, take nothing new */
+    bool is_replaced;           /* drains, and a successor has the listening sockets, too */
     bool stops;                 /* close everything now */
 };
 
 struct worker_listener {
-    uv_tcp_t handle;
     struct worker *worker;
     const struct listen_config *config;
     SSL_CTX *context; /* NULL: no TLS */
-    bool has_pending; /* a connection could not be taken for lack of memory */
 };
+
+/* One socket of a listener; there are several when a program with more workers handed over. */
+struct worker_socket {
+    uv_tcp_t handle;
+    LIST_ENTRY(worker_socket) entry;
+    const struct worker_listener *listener;
+    bool has_pending; /* a connection waits to be taken: no memory, or no descriptors left */
+};
+LIST_HEAD(worker_sockets, worker_socket);
 
 /* The limits all workers share. */
 struct worker_shared {
@@ -87,7 +95,8 @@ struct worker {
 
     struct worker_listener *listeners;
     size_t n_listeners;
-    SSL_CTX *upstream_context; /* NULL: no TLS to the upstream */
+    struct worker_sockets sockets; /* of all of them */
+    SSL_CTX *upstream_context;     /* NULL: no TLS to the upstream */
     struct tls_session_cache upstream_sessions[LIMIT_SERVERS];
     struct server_table *table;
     size_t next_address[LIMIT_SERVERS]; /* where the next connection starts to try */
@@ -107,6 +116,9 @@ struct worker {
     struct log_buffer *log;
     uint64_t random; /* state of the incident ids */
     bool is_draining;
+    unsigned turns_to_close; /* turns of the loop until a drain closes the listeners */
+    uint64_t idle_until_ms;  /* until then no connection counts as idle */
+    uint64_t quiet_ms;       /* silence that makes a connection idle then */
     bool is_stopping;
 
     uv_mutex_t mail_lock; /* guards the two below */
@@ -128,6 +140,8 @@ bool worker_init(struct worker *worker, unsigned index, struct worker_shared *sh
 /* Give it one bound socket and its TLS context (or NULL); both are taken. */
 bool worker_add_listener(struct worker *worker, int fd, const struct listen_config *config,
                          SSL_CTX *context, struct err *err);
+/* One more bound socket of the listener that was added last; it is taken. */
+bool worker_add_socket(struct worker *worker, int fd, struct err *err);
 bool worker_start(struct worker *worker, struct err *err);
 /* Leave mail; merged with what was not yet taken. Returns a lease that was overtaken, which the
  * caller frees, or NULL. Any thread. */
@@ -143,6 +157,13 @@ void worker_done(struct worker *worker);
 static inline uint64_t worker_now_ms(const struct worker *worker)
 {
     return uv_now(&worker->loop);
+}
+/* In a drain: when a connection between two requests that last spoke at this time is closed. A
+ * request may be on its way until the client has been silent for a moment. */
+static inline uint64_t worker_idle_until_ms(const struct worker *worker, uint64_t last_ms)
+{
+    uint64_t quiet_at = last_ms + worker->quiet_ms;
+    return quiet_at > worker->idle_until_ms ? quiet_at : worker->idle_until_ms;
 }
 uint64_t clock_now_us(void);  /* monotonic */
 uint64_t clock_wall_us(void); /* since 1970 */

@@ -65,9 +65,15 @@ static void listener_unlink(const struct admin_listener *listener)
         (void)unlink(listener->unix_path);
 }
 
-static bool listen_unix(struct admin_listener *listener, const char *path, struct err *err)
+static bool listen_unix(struct admin_listener *listener, const char *path, struct inherited *pool,
+                        struct err *err)
 {
-    int fd = admin_socket_bind(path, err);
+    struct sockaddr_un address;
+    if (!admin_socket_address(path, &address, err))
+        return false;
+    int fd = inherited_take(pool, (const struct sockaddr *)&address);
+    if (fd < 0)
+        fd = admin_socket_bind(path, err);
     if (fd < 0)
         return false;
     struct stat st;
@@ -94,7 +100,7 @@ static bool is_loopback(const struct sockaddr_storage *address)
 }
 
 static bool listen_tcp(struct admin_listener *listener, const struct admin_config *config,
-                       struct err *err)
+                       struct inherited *pool, struct err *err)
 {
     struct sockaddr_storage address = {0};
     int error = uv_ip4_addr(config->host, config->port, (struct sockaddr_in *)&address);
@@ -106,12 +112,15 @@ static bool listen_tcp(struct admin_listener *listener, const struct admin_confi
                        "admin address %s: only a loopback address such as 127.0.0.1 or ::1 is "
                        "allowed; reach it from elsewhere through ssh or a proxy with a login",
                        config->url);
-    error = uv_tcp_bind(&listener->uv.tcp, (const struct sockaddr *)&address, 0);
+    int fd = inherited_take(pool, (const struct sockaddr *)&address);
+    error = fd >= 0 ? uv_tcp_open(&listener->uv.tcp, fd)
+                    : uv_tcp_bind(&listener->uv.tcp, (const struct sockaddr *)&address, 0);
     return error == 0 || err_set(err, ERR_IO, "", "admin address %s: cannot bind: %s", config->url,
                                  uv_strerror(error));
 }
 
-static bool listener_start(struct admin *admin, const struct admin_config *config, struct err *err)
+static bool listener_start(struct admin *admin, const struct admin_config *config,
+                           struct inherited *pool, struct err *err)
 {
     struct admin_listener *listener = &admin->listeners[admin->n_listeners];
     listener->admin = admin;
@@ -123,8 +132,8 @@ static bool listener_start(struct admin *admin, const struct admin_config *confi
     listener->uv.handle.data = listener;
     admin->n_listeners++;
     admin->n_handles++;
-    bool is_bound = config->unix_path != NULL ? listen_unix(listener, config->unix_path, err)
-                                              : listen_tcp(listener, config, err);
+    bool is_bound = config->unix_path != NULL ? listen_unix(listener, config->unix_path, pool, err)
+                                              : listen_tcp(listener, config, pool, err);
     if (!is_bound)
         return false;
     error = uv_listen(&listener->uv.stream, BACKLOG, on_connection);
@@ -132,7 +141,7 @@ static bool listener_start(struct admin *admin, const struct admin_config *confi
                                  config->url, uv_strerror(error));
 }
 
-struct admin *admin_start(uv_loop_t *loop, const struct config *config,
+struct admin *admin_start(uv_loop_t *loop, const struct config *config, struct inherited *pool,
                           const struct admin_backend *backend, struct err *err)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
@@ -149,7 +158,7 @@ struct admin *admin_start(uv_loop_t *loop, const struct config *config,
     bool ok = config->n_admin <= LIMIT_ADMIN_LISTENERS ||
               err_set(err, ERR_LIMIT, "", "more than %d admin addresses", LIMIT_ADMIN_LISTENERS);
     for (size_t i = 0; ok && i < config->n_admin; i++)
-        ok = listener_start(admin, &config->admin[i], err);
+        ok = listener_start(admin, &config->admin[i], pool, err);
     if (ok)
         return admin;
     admin_stop(admin);

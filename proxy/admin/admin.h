@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "net/inherit.h"
 #include "proxy_limits.h"
 #include "stats.h"
 
@@ -52,6 +53,7 @@ struct status {
     uint64_t started_unix;
     bool is_ready; /* rules loaded, listening, not draining */
     bool is_draining;
+    bool is_listening; /* the first part of a drain may still take connections */
     enum rules_mode mode;
     unsigned n_workers;
     struct worker_stats totals;
@@ -108,9 +110,10 @@ struct admin_backend {
 };
 
 struct admin;
-/* Listen on every address of config->admin. backend is copied, its ctx kept. NULL with err; the
+/* Listen on every address of config->admin, by sockets of the pool where it has them, which are
+ * taken. backend is copied, its ctx kept. NULL with err; the
  * loop must then still run the close callbacks. */
-struct admin *admin_start(uv_loop_t *loop, const struct config *config,
+struct admin *admin_start(uv_loop_t *loop, const struct config *config, struct inherited *pool,
                           const struct admin_backend *backend, struct err *err);
 /* Close everything; the memory goes when the loop has run its close callbacks. */
 void admin_stop(struct admin *admin);

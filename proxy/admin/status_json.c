@@ -59,6 +59,7 @@ static bool add_program(json_t *root, const struct status *status)
            set_number(root, "started_unix", status->started_unix) &&
            set_bool(root, "ready", status->is_ready) &&
            set_bool(root, "draining", status->is_draining) &&
+           set_bool(root, "listening", status->is_listening) &&
            set_text(root, "mode", modes[status->mode]) &&
            set_number(root, "workers", status->n_workers) &&
            set_text(root, "upstream", status->upstream);

@@ -83,10 +83,12 @@ static void print_program(const json_t *root, FILE *out)
 {
     bool is_draining = json_is_true(json_object_get(root, "draining"));
     bool is_ready = json_is_true(json_object_get(root, "ready"));
+    bool is_listening = json_is_true(json_object_get(root, "listening"));
     put_row(out, "stopgap", get_text(root, "version"));
     put_row(out, "state",
-            is_draining ? "DRAINING: ends when its connections have ended"
-                        : (is_ready ? "ready" : "NOT READY"));
+            is_draining && is_listening ? "DRAINING: not ready, still takes connections"
+            : is_draining               ? "DRAINING: ends when its connections have ended"
+                                        : (is_ready ? "ready" : "NOT READY"));
     put_row(out, "mode", mode_text(get_text(root, "mode")));
     put_time_row(out, "since", get_number(root, "started_unix"));
     const json_t *listeners = json_object_get(root, "listeners");

@@ -54,21 +54,40 @@ void cli_put_clean(FILE *to, const char *text)
     }
 }
 
-int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
-                      bool *ret_as_json)
+int cli_admin_post(const char *url, const char *path, unsigned timeout_ms)
 {
-    static const struct option options[] = {{"admin", required_argument, NULL, 'a'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {0}};
+    struct err err = {0};
+    struct admin_response response = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
+    int code;
+    if (!admin_request(url, "POST", path, timeout_ms, &response, &err)) {
+        (void)cli_error(&err);
+        code = err.kind == ERR_USAGE ? EXIT_USAGE : EXIT_UNREACHABLE;
+    } else {
+        /* A result goes to standard output; a refusal is an error. */
+        bool ok = response.status / 100 == 2;
+        struct slice text = buf_slice(&response.body);
+        (void)fprintf(ok ? stdout : stderr, "%s" SLICE_FMT, ok ? "" : "stopgap: ", SLICE_ARG(text));
+        code = ok ? EXIT_FINE : EXIT_FAILED;
+    }
+    buf_done(&response.body);
+    return code;
+}
+
+int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
+                      const char *flag, bool *ret_flag)
+{
+    const struct option options[] = {{"admin", required_argument, NULL, 'a'},
+                                     {"help", no_argument, NULL, 'h'},
+                                     {flag, no_argument, NULL, 'f'}, /* NULL ends the table */
+                                     {0}};
     int option;
     opterr = 0;
     *ret_url = ADMIN_DEFAULT_URL;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 'a') {
             *ret_url = optarg;
-        } else if (option == 'j' && ret_as_json != NULL) {
-            *ret_as_json = true;
+        } else if (option == 'f') {
+            *ret_flag = true;
         } else if (option == 'h') {
             print_help();
             return EXIT_FINE;

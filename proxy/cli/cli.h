@@ -20,6 +20,7 @@ int cmd_run(int argc, char **argv);    /* run the proxy */
 int cmd_check(int argc, char **argv);  /* check a config file, or print the effective config */
 int cmd_status(int argc, char **argv); /* what the running proxy does */
 int cmd_reload(int argc, char **argv); /* ask the running proxy to load its rules again */
+int cmd_drain(int argc, char **argv);  /* ask the running proxy to end gracefully */
 int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
 int cmd_rules(int argc, char **argv);  /* test, list, import-iis */
 /* `rules import-iis`; argv[0] is "import-iis" */
@@ -41,7 +42,9 @@ MUST_USE bool cli_option_time(const char *verb, const char *option, const char *
 /* Text of a stranger to a terminal: control characters become question marks. */
 void cli_put_clean(FILE *to, const char *text);
 
-/* What the verbs that talk to a running proxy share: --admin URL, --help and, where as_json is not
- * NULL, --json. Returns -1 to go on, else the exit code (help was printed, or a usage error). */
+/* What the verbs that talk to a running proxy share: --admin URL, --help and, where flag is not
+ * NULL, --FLAG. Returns -1 to go on, else the exit code (help was printed, or a usage error). */
 int cli_admin_options(int argc, char **argv, void (*print_help)(void), const char **ret_url,
-                      bool *ret_as_json);
+                      const char *flag, bool *ret_flag);
+/* Ask a running proxy to do something, print what it says, and return the exit code. */
+int cli_admin_post(const char *url, const char *path, unsigned timeout_ms);

@@ -61,6 +61,6 @@ int cmd_status(int argc, char **argv)
 {
     const char *url;
     bool as_json = false;
-    int code = cli_admin_options(argc, argv, print_help, &url, &as_json);
+    int code = cli_admin_options(argc, argv, print_help, &url, "json", &as_json);
     return code >= 0 ? code : show_status(url, as_json);
 }

@@ -94,7 +94,7 @@ struct timeouts_config { /* milliseconds; defaults in limits.h */
     uint64_t header_ms, keepalive_ms, connect_ms, handshake_ms, relay_ms, body_ms, write_ms,
         upstream_ms, /* silence of the upstream before its response head; follows relay_ms
                       * while both are equal */
-        drain_ms;
+        drain_ms, drain_delay_ms;
 };
 
 /* A certificate that every https listener shows to clients that ask for one of its names. */

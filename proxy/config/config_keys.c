@@ -155,6 +155,7 @@ const struct config_key config_keys[] = {
     DURATION("timeouts.write", timeouts.write_ms, HOUR, TIMEOUT_WRITE_MS),
     DURATION("timeouts.upstream", timeouts.upstream_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
     DURATION("timeouts.drain", timeouts.drain_ms, HOUR, TIMEOUT_DRAIN_MS),
+    NUMBER(KEY_DURATION, "timeouts.drain_delay", timeouts.drain_delay_ms, 0, HOUR, 0),
 
     /* A head and all its views must fit into the memory of a transaction (LIMIT_ARENA_BYTES). */
     SIZE("limits.field", limits.field_bytes, KIB, 128 * KIB, LIMIT_FIELD_BYTES),

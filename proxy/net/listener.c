@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -41,27 +42,46 @@ static int bind_one(const struct addrinfo *address, bool reuse_port)
     return -1;
 }
 
-static bool bind_all(const struct addrinfo *address, const char *url, int *ret_fds, unsigned n_fds,
-                     struct err *err)
+/* Workers beyond the inherited sockets share those. One bound beside them would take its part of
+ * the new connections at once, and lose them if this program gives up before it serves. */
+static int bind_next(const struct addrinfo *address, const struct listener_sockets *sockets,
+                     unsigned n_inherited)
 {
-    int probe = bind_one(address, false);
-    if (probe < 0)
-        return bind_error(url, err);
-    (void)close(probe);
-    for (unsigned i = 0; i < n_fds; i++) {
-        ret_fds[i] = bind_one(address, true);
-        if (ret_fds[i] >= 0)
+    if (n_inherited != 0)
+        return fcntl(sockets->fds[sockets->n % n_inherited], F_DUPFD_CLOEXEC, 0);
+    return bind_one(address, true);
+}
+
+static bool bind_all(const struct addrinfo *address, const char *url, struct inherited *pool,
+                     unsigned n_workers, struct listener_sockets *sockets, struct err *err)
+{
+    int fd = -1;
+    *sockets = (struct listener_sockets){0};
+    while (sockets->n < LIMIT_WORKERS && (fd = inherited_take(pool, address->ai_addr)) >= 0)
+        sockets->fds[sockets->n++] = fd;
+    unsigned n_inherited = sockets->n;
+    if (n_inherited == 0) {
+        int probe = bind_one(address, false);
+        if (probe < 0)
+            return bind_error(url, err);
+        (void)close(probe);
+    }
+    while (sockets->n < n_workers) {
+        fd = bind_next(address, sockets, n_inherited);
+        if (fd >= 0) {
+            sockets->fds[sockets->n++] = fd;
             continue;
+        }
         (void)bind_error(url, err);
-        while (i-- != 0)
-            (void)close(ret_fds[i]);
+        while (sockets->n != 0)
+            (void)close(sockets->fds[--sockets->n]);
         return false;
     }
     return true;
 }
 
-bool listener_bind(const char *host, uint16_t port, const char *url, int *ret_fds, unsigned n_fds,
-                   struct err *err)
+bool listener_bind(const char *host, uint16_t port, const char *url, struct inherited *pool,
+                   unsigned n_workers, struct listener_sockets *ret_sockets, struct err *err)
 {
     char service[8];
     struct addrinfo *addresses;
@@ -71,7 +91,7 @@ bool listener_bind(const char *host, uint16_t port, const char *url, int *ret_fd
     if (status != 0)
         return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", url,
                        gai_strerror(status));
-    bool ok = bind_all(addresses, url, ret_fds, n_fds, err);
+    bool ok = bind_all(addresses, url, pool, n_workers, ret_sockets, err);
     freeaddrinfo(addresses);
     return ok;
 }

@@ -12,15 +12,17 @@ class Launcher:
         self.folder = folder
         self.made = []
 
-    def start(self, upstream, *options, schemes=("http",), config=None, env=None, is_expected_to_fail=False):
+    def start(self, upstream, *options, schemes=("http",), config=None, env=None, sockets=(),
+              is_expected_to_fail=False):
         """upstream   an Exchange, a URL, or None when the options name it
         options    more options of `stopgap run`
         schemes    one listener for each
         config     text of a config file, passed with -c
+        sockets    listening ones that it gets the way of systemd; the first ones are for the listeners
         is_expected_to_fail   do not wait until it listens"""
         folder = self.folder / ("proxy-%d" % len(self.made))
         folder.mkdir()
-        taken = [self.ports.take() for _ in schemes]
+        taken = [sockets[i].getsockname()[1] if i < len(sockets) else self.ports.take() for i in range(len(schemes))]
         url = getattr(upstream, "url", upstream)
         admin_path = str(folder / "admin.sock")
         argv = ["run"]
@@ -34,7 +36,7 @@ class Launcher:
         argv += ["--admin", "unix:" + admin_path, "--log", str(folder / "access.log")]
         if "--workers" not in options:
             argv += ["--workers", "1"]
-        self.made.append(Proxy(self.binary, argv + [str(o) for o in options], taken, folder, admin_path, env))
+        self.made.append(Proxy(self.binary, argv + [str(o) for o in options], taken, folder, admin_path, env, sockets))
         if not is_expected_to_fail:
             self.made[-1].wait_ready()
         return self.made[-1]

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 from .wait import wait_for
@@ -42,21 +43,38 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+# Starts a program with sockets from descriptor 3 on, as systemd does (sd_listen_fds(3)).
+ACTIVATE = """
+import fcntl, os, sys
+count = int(sys.argv[1])
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 64) for fd in sys.argv[2:2 + count]]
+for at, fd in enumerate(high):
+    os.dup2(fd, 3 + at)
+    os.close(fd)
+env = dict(os.environ, LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count))
+os.execve(sys.argv[2 + count], sys.argv[2 + count:], env)
+"""
+
+
 class Proxy:
     """argv     what stands after the program's name
     ports    the ports that it listens on, the first one is .port
     folder   where its files are
+    sockets  listening ones to start it with
     """
 
-    def __init__(self, binary, argv, ports, folder, admin_path=None, env=None):
+    def __init__(self, binary, argv, ports, folder, admin_path=None, env=None, sockets=()):
         self.argv = [binary, *argv]
         self.port = ports[0] if ports else None
         self.ports = ports
         self.folder = str(folder)
         self.admin_path = admin_path
         self.binary = binary
-        self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, cwd=self.folder, env={**os.environ, **(env or {})})
+        fds = [s.fileno() for s in sockets]
+        before = [sys.executable, "-c", ACTIVATE, str(len(fds)), *map(str, fds)] if fds else []
+        self.process = subprocess.Popen(before + self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, cwd=self.folder, env={**os.environ, **(env or {})},
+                                        pass_fds=fds)
         self.out = Lines(self.process.stdout)
         self.err = Lines(self.process.stderr)
         self.was_stopped = False  # by the test, so that its end is no surprise

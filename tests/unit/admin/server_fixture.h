@@ -107,6 +107,7 @@ static inline struct server *server_start(void)
     static char loopback[] = "127.0.0.1";
     struct server *server = calloc(1, sizeof(*server));
     struct admin_backend backend = fixture_backend;
+    struct inherited pool = {.n = 0};
     struct err err = {0};
     assert_non_null(server);
     backend.ctx = server;
@@ -126,7 +127,7 @@ static inline struct server *server_start(void)
     assert_int_equal(uv_async_init(&server->loop, &server->stop, on_stop), 0);
     assert_int_equal(uv_async_init(&server->loop, &server->finish, on_finish), 0);
     server->stop.data = server->finish.data = server;
-    server->admin = admin_start(&server->loop, &server->config, &backend, &err);
+    server->admin = admin_start(&server->loop, &server->config, &pool, &backend, &err);
     if (server->admin == NULL)
         print_error("%s\n", err.text);
     assert_non_null(server->admin);

@@ -16,7 +16,8 @@ static bool try_start(struct admin_config *address, struct err *err)
     uv_loop_t loop;
     struct config config = {.admin = address, .n_admin = 1};
     assert_int_equal(uv_loop_init(&loop), 0);
-    struct admin *admin = admin_start(&loop, &config, &fixture_backend, err);
+    struct inherited pool = {.n = 0};
+    struct admin *admin = admin_start(&loop, &config, &pool, &fixture_backend, err);
     bool started = admin != NULL;
     admin_stop(admin);
     (void)uv_run(&loop, UV_RUN_DEFAULT);

@@ -165,6 +165,7 @@ static void test_an_empty_config_is_safe_by_default(void **state)
     assert_int_equal(config.timeouts.relay_ms, TIMEOUT_RELAY_MS);
     assert_int_equal(config.timeouts.upstream_ms, TIMEOUT_RELAY_MS);
     assert_int_equal(config.timeouts.drain_ms, TIMEOUT_DRAIN_MS);
+    assert_int_equal(config.timeouts.drain_delay_ms, 0);
     assert_int_equal(config.limits.field_bytes, LIMIT_FIELD_BYTES);
     assert_int_equal(config.limits.body_bytes, 0);
     assert_int_equal(config.limits.connections, LIMIT_CONNECTIONS);

@@ -36,19 +36,72 @@ static void test_every_worker_gets_a_socket_of_the_same_port(void **state)
 {
     struct err err;
     uint16_t port;
-    int fds[3];
+    struct inherited pool = {.n = 0};
+    struct listener_sockets sockets;
     (void)state;
     assert_int_equal(close(other_socket(false, false, &port)), 0);
-    if (!listener_bind("127.0.0.1", port, "http://127.0.0.1", fds, 3, &err))
+    if (!listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 3, &sockets, &err))
         fail_msg("%s", err.text);
+    assert_int_equal(sockets.n, 3);
     for (unsigned i = 0; i < 3; i++) {
         struct sockaddr_in address;
         socklen_t len = sizeof(address);
-        assert_int_equal(getsockname(fds[i], (struct sockaddr *)&address, &len), 0);
+        assert_int_equal(getsockname(sockets.fds[i], (struct sockaddr *)&address, &len), 0);
         assert_int_equal(ntohs(address.sin_port), port);
-        assert_int_equal(listen(fds[i], 1), 0);
-        assert_int_equal(close(fds[i]), 0);
+        assert_int_equal(listen(sockets.fds[i], 1), 0);
+        assert_int_equal(close(sockets.fds[i]), 0);
     }
+}
+
+static void test_inherited_sockets_go_on_in_place_of_new_ones(void **state)
+{
+    (void)state;
+    for (unsigned reuse_port = 0; reuse_port < 2; reuse_port++) {
+        struct err err;
+        uint16_t port;
+        struct inherited pool = {.n = 0};
+        struct listener_sockets sockets;
+        assert_true(inherited_add(&pool, other_socket(reuse_port != 0, true, &port)));
+        int first = pool.fds[0];
+        if (!listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 2, &sockets, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(pool.n, 0);
+        assert_int_equal(sockets.n, 2);
+        assert_int_equal(sockets.fds[0], first);
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(close(sockets.fds[i]), 0);
+    }
+}
+
+static void test_more_inherited_sockets_than_workers_are_all_kept(void **state)
+{
+    struct err err;
+    uint16_t port, other_port;
+    struct inherited pool = {.n = 0};
+    struct listener_sockets sockets;
+    (void)state;
+    int fd = other_socket(false, true, &port);
+    assert_true(inherited_add(&pool, other_socket(false, true, &other_port)));
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(inherited_add(&pool, dup(fd)));
+    assert_true(listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 1, &sockets, &err));
+    assert_int_equal(sockets.n, 3);
+    assert_int_equal(pool.n, 1); /* of another port */
+    inherited_close(&pool);
+    assert_int_equal(pool.n, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(close(sockets.fds[i]), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_what_does_not_listen_is_not_inherited(void **state)
+{
+    uint16_t port;
+    struct inherited pool = {.n = 0};
+    (void)state;
+    assert_false(inherited_add(&pool, other_socket(false, false, &port)));
+    assert_false(inherited_add(&pool, dup(STDERR_FILENO)));
+    assert_int_equal(pool.n, 0);
 }
 
 static void test_a_port_in_use_is_an_error_even_when_it_could_be_shared(void **state)
@@ -57,9 +110,10 @@ static void test_a_port_in_use_is_an_error_even_when_it_could_be_shared(void **s
     for (unsigned reuse_port = 0; reuse_port < 2; reuse_port++) {
         struct err err;
         uint16_t port;
-        int fds[2] = {-1, -1};
+        struct inherited pool = {.n = 0};
+        struct listener_sockets sockets;
         int other = other_socket(reuse_port != 0, true, &port);
-        assert_false(listener_bind("127.0.0.1", port, "https://mail:1", fds, 2, &err));
+        assert_false(listener_bind("127.0.0.1", port, "https://mail:1", &pool, 2, &sockets, &err));
         assert_int_equal(err.kind, ERR_IO);
         assert_string_equal(err.code, "E_PORT_IN_USE");
         assert_non_null(strstr(err.text, "https://mail:1"));
@@ -70,11 +124,13 @@ static void test_a_port_in_use_is_an_error_even_when_it_could_be_shared(void **s
 static void test_an_address_of_another_machine_is_an_error(void **state)
 {
     struct err err;
-    int fd = -1;
+    struct inherited pool = {.n = 0};
+    struct listener_sockets sockets;
     (void)state;
-    assert_false(listener_bind("192.0.2.1", 8080, "http://192.0.2.1:8080", &fd, 1, &err));
+    assert_false(
+        listener_bind("192.0.2.1", 8080, "http://192.0.2.1:8080", &pool, 1, &sockets, &err));
     assert_string_equal(err.code, "E_LISTEN");
-    assert_false(listener_bind("no address", 8080, "http://no address", &fd, 1, &err));
+    assert_false(listener_bind("no address", 8080, "http://no address", &pool, 1, &sockets, &err));
     assert_string_equal(err.code, "E_LISTEN");
 }
 
@@ -82,6 +138,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_worker_gets_a_socket_of_the_same_port),
+        cmocka_unit_test(test_inherited_sockets_go_on_in_place_of_new_ones),
+        cmocka_unit_test(test_more_inherited_sockets_than_workers_are_all_kept),
+        cmocka_unit_test(test_what_does_not_listen_is_not_inherited),
         cmocka_unit_test(test_a_port_in_use_is_an_error_even_when_it_could_be_shared),
         cmocka_unit_test(test_an_address_of_another_machine_is_an_error),
     };

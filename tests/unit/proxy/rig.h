@@ -55,7 +55,8 @@ static inline void rig_start(struct rig *rig)
     struct sockaddr_in upstream, front;
     struct err err = {0};
     char url[64];
-    int fd;
+    struct inherited pool = {.n = 0};
+    struct listener_sockets sockets;
     *rig = (struct rig){.upstream = -1};
     rig->listener = rig_listen(&upstream);
     assert_int_equal(close(rig_listen(&front)), 0); /* a port that is free */
@@ -71,9 +72,9 @@ static inline void rig_start(struct rig *rig)
                                  LIMIT_FIELDS, 0};
     rig->shared = (struct worker_shared){
         .config = &rig->config, .http_limits = limits, .response_limits = limits};
-    if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &fd, 1, &err) ||
+    if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &pool, 1, &sockets, &err) ||
         !worker_init(&rig->worker, 0, &rig->shared, &parts, &err) ||
-        !worker_add_listener(&rig->worker, fd, &rig->config.listen[0], NULL, &err))
+        !worker_add_listener(&rig->worker, sockets.fds[0], &rig->config.listen[0], NULL, &err))
         fail_msg("%s", err.text);
     struct upstream_addresses *addresses = &rig->worker.table->states[0].addresses;
     memcpy(&addresses->items[0], &upstream, sizeof(upstream));
