@@ -1,7 +1,8 @@
 /* What the rules cost, without a network: ns per request for the views alone and for the whole
- * check of a head, with the shipped set and with synthetic patterns beside it.
+ * check of a head, with the shipped set and with synthetic rules beside it.
  *
- *   bench_rules [REQUESTS]     REQUESTS: raw request heads, each ended by its empty line
+ *   bench_rules [REQUESTS]             REQUESTS: raw request heads, each ended by its empty line
+ *   bench_rules --write-rules DIR N    write the first N synthetic rules as files
  *
  * Exit status: 0 measured, 1 a set did not compile or a check failed, 2 wrong options. */
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "sets/builtin.h"
 #include "stopgap/buf.h"
+#include "synthetic.h"
 #include "view/view.h"
 
 #include "stopgap/banned.h"
@@ -22,7 +24,6 @@ enum {
     ARENA_FIRST_BYTES = 16 * 1024, /* as the proxy gives a transaction */
     N_REPEATS = 7,                 /* the quickest one counts: the others were disturbed */
     REPEAT_NS = 60 * 1000 * 1000,
-    MAX_ADDED_RULES = 1000, /* a set has room for 2000; more patterns go into fewer rules */
 };
 
 struct sample_request {
@@ -146,61 +147,50 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* One test as people write them: a place, and a word that ordinary traffic does not hold. */
-static bool add_test(struct buf *text, unsigned number)
-{
-    switch (number % 5) {
-    case 0:
-        return buf_printf(text, "    - {field: target, regex: 'gadget%04x\\.aspx'}\n", number);
-    case 1:
-        return buf_printf(text, "    - {field: query, regex: 'probe%04x=[^&]{0,32}shell'}\n",
-                          number);
-    case 2:
-        return buf_printf(
-            text, "    - {field: header, name: User-Agent, regex: 'scanner%04x/\\d+'}\n", number);
-    case 3:
-        return buf_printf(text, "    - {field: cookie, regex: 'implant%04x.*exec'}\n", number);
-    default:
-        return buf_printf(text, "    - {field: path, contains: '/drop%04x/'}\n", number);
-    }
-}
-
-/* A rule with tests number first..first + n - 1. */
-static bool add_rule(struct rule_list *rules, unsigned first, unsigned n, struct err *err)
+static bool add_rule(struct rule_list *rules, unsigned number, struct err *err)
 {
     struct buf text;
     buf_init(&text, LIMIT_RULE_FILE_BYTES);
-    bool ok = buf_printf(&text,
-                         "id: BENCH-%05u\ntitle: synthetic rule %u\nseverity: low\n"
-                         "side_effects: none\nmode: block\naction: {type: block, status: 403}\n"
-                         "when:\n  any:\n",
-                         first, first);
-    for (unsigned i = 0; i < n && ok; i++)
-        ok = add_test(&text, first + i);
-    ok = ok && buf_printf(&text, "samples:\n  must_block:\n    - target: /\n"
-                                 "  must_pass:\n    - target: /\n");
-    if (!ok)
-        (void)err_set(err, ERR_MEMORY, "", "no memory for a rule");
-    ok = ok && rules_parse(buf_slice(&text), "bench", "synthetic.yaml", rules, err);
+    bool is_added = synthetic_rule(&text, number)
+                        ? rules_parse(buf_slice(&text), "bench", "synthetic.yaml", rules, err)
+                        : err_set(err, ERR_MEMORY, "", "no memory for a rule");
     buf_done(&text);
-    return ok;
+    return is_added;
 }
 
-/* The shipped set and n patterns more, in at most MAX_ADDED_RULES rules. */
+/* The shipped set and n synthetic rules beside it. */
 static struct ruleset *make_set(unsigned n, double *ret_compile_ms, struct err *err)
 {
     struct rule_list rules = {0};
-    unsigned per_rule = (n + MAX_ADDED_RULES - 1) / MAX_ADDED_RULES;
     bool ok = true;
     for (size_t i = 0; i < n_builtin_rules && ok; i++)
         ok = rules_parse(builtin_rules[i].text, "builtin", builtin_rules[i].name, &rules, err);
-    for (unsigned i = 0; i < n && ok; i += per_rule)
-        ok = add_rule(&rules, i, per_rule, err);
+    for (unsigned i = 0; i < n && ok; i++)
+        ok = add_rule(&rules, i, err);
     uint64_t before = now_ns();
     struct ruleset *set = ok ? ruleset_compile(&rules, err) : NULL;
     *ret_compile_ms = (double)(now_ns() - before) / 1e6;
     rule_list_done(&rules);
     return set;
+}
+
+/* Rule files into an empty folder, for a run of the whole program. */
+static bool write_rules(const char *folder, unsigned n)
+{
+    bool is_written = true;
+    for (unsigned i = 0; i < n && is_written; i++) {
+        char path[4096];
+        struct buf text;
+        buf_init(&text, LIMIT_RULE_FILE_BYTES);
+        (void)snprintf(path, sizeof(path), "%s/bench-%05u.yaml", folder, i);
+        FILE *file = synthetic_rule(&text, i) ? fopen(path, "wxe") : NULL;
+        is_written = file != NULL && fwrite(text.ptr, 1, text.len, file) == text.len;
+        is_written = file != NULL && fclose(file) == 0 && is_written;
+        if (!is_written)
+            perror(path);
+        buf_done(&text);
+    }
+    return is_written;
 }
 
 /* ---- measuring */
@@ -297,7 +287,7 @@ static bool rows_measure(struct row rows[static N_ROWS], struct work *work)
 static void rows_print(const struct row rows[static N_ROWS], size_t n_requests)
 {
     (void)printf("%zu requests; ns per request, the best of %d repeats; the views alone: %.0f\n\n"
-                 "| patterns added | rules | patterns | unguarded | check ns | database bytes | "
+                 "| rules added | rules | patterns | unguarded | check ns | database bytes | "
                  "compile ms |\n| --- | --- | --- | --- | --- | --- | --- |\n",
                  n_requests, (int)N_REPEATS, rows[0].best_ns);
     for (size_t i = 1; i < N_ROWS; i++) {
@@ -332,8 +322,15 @@ int main(int argc, char **argv)
 {
     struct buf file = {0};
     struct slice text = SLICE(usual_requests);
-    if (argc > 2) {
-        (void)fputs("usage: bench_rules [REQUESTS]\n", stderr);
+    if (argc == 4 && strcmp(argv[1], "--write-rules") == 0) {
+        uint64_t n;
+        if (slice_to_u64(slice_str(argv[3]), &n) && n != 0 && n <= LIMIT_RULES)
+            return write_rules(argv[2], (unsigned)n) ? 0 : 1;
+        argc = 0;
+    }
+    if (argc != 1 && argc != 2) {
+        (void)fputs("usage: bench_rules [REQUESTS]\n       bench_rules --write-rules DIR N\n",
+                    stderr);
         return 2;
     }
     if (argc == 2) {

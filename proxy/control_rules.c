@@ -460,22 +460,15 @@ void control_retire_leases(struct control *control)
     }
 }
 
-/* The hits of one rule by one lease that is out. */
-static uint64_t lease_hits(const struct lease *lease, const char *id)
-{
-    const struct ruleset *set = lease_ruleset(lease);
-    for (size_t i = 0; i < ruleset_n_rules(set); i++)
-        if (strcmp(ruleset_rule(set, i)->id, id) == 0)
-            return lease_rule_hits(lease, i);
-    return 0;
-}
-
 uint64_t control_rule_hits(const struct control *control, const char *id)
 {
     const struct rule_total *total = total_find(control, id);
     uint64_t hits = total != NULL ? total->hits : 0;
-    for (size_t i = 0; i < control->leases.n; i++)
-        hits += lease_hits(control->leases.items[i], id);
+    for (size_t i = 0; i < control->leases.n; i++) {
+        const struct lease *lease = control->leases.items[i];
+        size_t index = ruleset_find(lease_ruleset(lease), id);
+        hits += index != SIZE_MAX ? lease_rule_hits(lease, index) : 0;
+    }
     return hits;
 }
 

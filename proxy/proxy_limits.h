@@ -45,7 +45,7 @@ enum {
     LIMIT_ADMIN_BODY_BYTES = 64 * 1024,      /* of an admin request */
     LIMIT_ADMIN_KEPT_BYTES = 2048,           /* of a body that is looked at: an id and a reason */
     LIMIT_ADMIN_PATH_BYTES = 256,            /* of an admin request; the longest we know has 12 */
-    LIMIT_ADMIN_RESPONSE_BYTES = 4 * 1024 * 1024, /* 2000 rules with long titles in status.json */
+    LIMIT_ADMIN_RESPONSE_BYTES = 12 * 1024 * 1024, /* 6000 rules with long titles in status.json */
 };
 
 /* What is learned of the servers behind, and what is told of it. */

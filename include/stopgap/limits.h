@@ -21,20 +21,20 @@ enum {
     LIMIT_QUERY_ARGS = 512,          /* ASP.NET takes 1000 form keys; clients send under 40 */
     LIMIT_COOKIES = 256,             /* Exchange and ADFS together set under 40 */
 
-    LIMIT_BUNDLE_BYTES = 8 * 1024 * 1024, /* trust.md 3.4: forty times the shipped set */
-    LIMIT_BUNDLE_MEMBERS = 4096,          /* 2000 rules with tests, keys and signatures */
-    LIMIT_MEMBER_BYTES = 2 * 1024 * 1024, /* one rule with its samples is under 64 KiB */
-    LIMIT_MANIFEST_BYTES = 256 * 1024,    /* 4096 file lines of 60 bytes */
-    LIMIT_ROOT_BYTES = 64 * 1024,         /* 32 keys, anchors and revocations */
-    LIMIT_SIGNATURE_BYTES = 1024,         /* RSA-4096 gives 512 */
-    LIMIT_KEYS_PER_ROOT = 32,             /* five people with two devices each, twice over */
+    LIMIT_BUNDLE_BYTES = 32 * 1024 * 1024, /* 6000 rules of 4 KiB, each a header and whole blocks */
+    LIMIT_BUNDLE_MEMBERS = 8192,           /* 6000 rules, keys, signatures, some tests */
+    LIMIT_MEMBER_BYTES = 2 * 1024 * 1024,  /* one rule with its samples is under 64 KiB */
+    LIMIT_MANIFEST_BYTES = 1024 * 1024,    /* 8192 file lines of 120 bytes */
+    LIMIT_ROOT_BYTES = 64 * 1024,          /* 32 keys, anchors and revocations */
+    LIMIT_SIGNATURE_BYTES = 1024,          /* RSA-4096 gives 512 */
+    LIMIT_KEYS_PER_ROOT = 32,              /* five people with two devices each, twice over */
 
-    LIMIT_RULES = 2000,                 /* a hundred times what is needed; bounds compile time */
-    LIMIT_PATTERNS = 10000,             /* five a rule */
-    LIMIT_PATTERN_BYTES = 4096,         /* longer ones are generated, and wrong */
-    LIMIT_RULE_FILE_BYTES = 256 * 1024, /* samples with encoded bodies */
-    LIMIT_CONDITION_DEPTH = 16,         /* nesting of all/any/none */
-    LIMIT_CONDITIONS = 256,             /* nodes of one rule's tree */
-    LIMIT_SAMPLES_PER_RULE = 500,       /* variants found by adversarial passes */
+    LIMIT_RULES = 6000,                       /* 5000 beside the shipped ones; they load in 5 s */
+    LIMIT_PATTERNS = 30000,                   /* five a rule */
+    LIMIT_PATTERN_BYTES = 4096,               /* longer ones are generated, and wrong */
+    LIMIT_RULE_FILE_BYTES = 256 * 1024,       /* samples with encoded bodies */
+    LIMIT_CONDITION_DEPTH = 16,               /* nesting of all/any/none */
+    LIMIT_CONDITIONS = 256,                   /* nodes of one rule's tree */
+    LIMIT_SAMPLES_PER_RULE = 500,             /* variants found by adversarial passes */
     LIMIT_DATABASE_BYTES = 256 * 1024 * 1024, /* compiled; 5000 patterns take 5 MiB */
 };

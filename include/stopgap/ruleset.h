@@ -79,6 +79,8 @@ struct rule_info {
 };
 size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);
+/* The rule with this id, SIZE_MAX without one; a set has thousands, so it is not a walk. */
+size_t ruleset_find(const struct ruleset *set, const char *id);
 
 /* The mitigations that the sources hold, those that are not in force, too. */
 size_t ruleset_n_mitigations(const struct ruleset *set);

@@ -97,6 +97,7 @@ struct ruleset {
     struct rule_list source;
     struct compiled_rule *rules;
     size_t n_rules;
+    const struct compiled_rule **by_id; /* the rules in the order of their ids */
 
     hs_database_t *head_database; /* NULL without patterns */
     hs_database_t *body_database;

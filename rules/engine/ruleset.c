@@ -120,6 +120,18 @@ const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index)
     return &set->rules[index].info;
 }
 
+static int compare_id(const void *id, const void *item)
+{
+    return strcmp(id, (*(const struct compiled_rule *const *)item)->info.id);
+}
+
+size_t ruleset_find(const struct ruleset *set, const char *id)
+{
+    const struct compiled_rule *const *found =
+        bsearch(id, set->by_id, set->n_rules, sizeof(*set->by_id), compare_id);
+    return found != NULL ? (size_t)(*found - set->rules) : SIZE_MAX;
+}
+
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index)
 {
     return set->rules[index].rule;

@@ -97,6 +97,28 @@ static void test_a_lease_keeps_its_set_and_counts_holders(void **state)
     lease_free(set.lease);
 }
 
+static void test_thousands_of_rules_make_one_set_and_each_is_found_by_its_id(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    struct rule_list list = {0};
+    struct err err = {0};
+    for (int i = 0; i < N; i++) {
+        char id[32];
+        (void)snprintf(id, sizeof(id), "R%d", (i * 7919) % N); /* in no order */
+        const struct test_rule rule = {.id = id, .when = "{field: path, equals: /a}"};
+        assert_true(test_rule_parse(&rule, &list, &err));
+    }
+    struct ruleset *set = ruleset_compile(&list, &err);
+    assert_non_null(set);
+    assert_int_equal(ruleset_n_rules(set), N);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(ruleset_find(set, ruleset_rule(set, i)->id), i);
+    assert_int_equal(ruleset_find(set, "R"), SIZE_MAX);
+    assert_int_equal(ruleset_find(set, "S"), SIZE_MAX);
+    ruleset_unref(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_set_leaves_the_rules_to_the_caller),
         cmocka_unit_test(test_an_empty_set_passes_everything),
         cmocka_unit_test(test_a_lease_keeps_its_set_and_counts_holders),
+        cmocka_unit_test(test_thousands_of_rules_make_one_set_and_each_is_found_by_its_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
