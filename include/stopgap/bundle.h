@@ -27,7 +27,9 @@ bool trust_state_was_lost(const struct trust_store *store);
 
 /* Read path into one buffer and check container, root, signatures, manifest, order and contents.
  *
- * Everything in the returned bundle was covered by the checked signatures. The highest
+ * Roots in the bundle that follow the one in force are walked to first, and kept even when the
+ * bundle itself is refused. Everything in the returned bundle was covered by the checked
+ * signatures, now or when the same manifest was first accepted here. The highest
  * (epoch, serial) that was ever authenticated for the bundle's name is remembered in the store;
  * a lower one is E_ROLLBACK, the same serial with other bytes E_SERIAL_REUSED, the same bytes
  * again are fine. Not thread-safe for one store; call it off the event loops. */
@@ -40,6 +42,10 @@ uint64_t bundle_serial(const struct bundle *bundle);
 const char *bundle_hash(const struct bundle *bundle);    /* hex SHA-256 of the file */
 const char *bundle_expires(const struct bundle *bundle); /* "2027-02-24T00:00:00Z" */
 bool bundle_is_expired(const struct bundle *bundle); /* a state to show, never a reason to stop */
+
+/* Accepted here before, but by keys that no longer count: a state to show, never a reason to stop.
+ */
+bool bundle_is_marked(const struct bundle *bundle);
 
 /* The rule files, in the order of their names. */
 size_t bundle_n_rules(const struct bundle *bundle);

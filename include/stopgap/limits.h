@@ -28,6 +28,7 @@ enum {
     LIMIT_ROOT_BYTES = 64 * 1024,          /* 32 keys, anchors and revocations */
     LIMIT_SIGNATURE_BYTES = 1024,          /* RSA-4096 gives 512 */
     LIMIT_KEYS_PER_ROOT = 32,              /* five people with two devices each, twice over */
+    LIMIT_ROOT_STEPS = 1024,               /* roots a walk; one a month for 85 years */
 
     LIMIT_RULES = 6000,                       /* 5000 beside the shipped ones; they load in 5 s */
     LIMIT_PATTERNS = 30000,                   /* five a rule */

@@ -13,6 +13,7 @@
 #include "signature.h"
 #include "store.h"
 #include "utc.h"
+#include "walk.h"
 
 #include "stopgap/banned.h"
 
@@ -25,6 +26,9 @@ struct bundle {
     char expires[UTC_TIME_CHARS + 1];
     size_t first_rule; /* members [first_rule, first_rule + n_rules) are below rules/ */
     size_t n_rules;
+    char manifest_hash[HASH_SIZE];
+    bool is_known;       /* accepted before, see store_knows */
+    bool is_marked;      /* known, but its signatures would not count today */
     int64_t fixed_now;   /* 0: the system clock */
     int64_t signed_time; /* the clock is at least this */
 };
@@ -68,21 +72,20 @@ static bool check_signatures(const struct trust_store *store, const struct bundl
 }
 
 /* The publisher's root and ours must be one history. */
-static bool check_root_line(const struct root *root, const struct manifest *manifest,
+static bool check_root_line(const struct trust_store *store, const struct bundle *bundle,
                             struct err *err)
 {
-    const char *hash = NULL;
-    if (manifest->root_version > root->version)
+    const struct manifest *manifest = &bundle->manifest;
+    char hash[HASH_SIZE];
+    if (manifest->root_version > store->root->version)
         return err_set(err, ERR_TRUST, "E_ROOT_BEHIND",
-                       "the bundle was signed under root %llu, ours is root %llu; get the newer "
-                       "root from the publisher",
+                       "the bundle was signed under root %llu, ours is root %llu, and the roots "
+                       "between are not in it; get the whole chain from the publisher",
                        (unsigned long long)manifest->root_version,
-                       (unsigned long long)root->version);
-    if (manifest->root_version == root->version)
-        hash = root->hash;
-    else if (manifest->root_version == root->version - 1)
-        hash = root->previous;
-    if (hash != NULL && slice_equal(manifest->root_hash, slice_str(hash)))
+                       (unsigned long long)store->root->version);
+    /* Roots that nobody kept cannot contradict; the keys of today's root have signed. */
+    if (!store_find_hash(store, &bundle->archive, manifest->root_version, hash) ||
+        slice_equal(manifest->root_hash, slice_str(hash)))
         return true;
     return err_set(err, ERR_TRUST, "E_ROOT_FORK",
                    "the bundle names a root %llu with another hash than ours; the publisher's "
@@ -102,23 +105,24 @@ static bool check_root_member(const struct root *root, const struct ustar *archi
                    name);
 }
 
-/* Step G, on an authenticated manifest. */
-static bool check_manifest(const struct trust_store *store, struct bundle *bundle,
-                           struct signature_tally *tally, struct err *err)
+/* Step G for what is not known yet: the keys at the time of signing, one history, its order. */
+static bool check_new(struct trust_store *store, struct bundle *bundle,
+                      struct signature_tally *tally, struct err *err)
 {
-    struct manifest *manifest = &bundle->manifest;
-    if (!manifest_parse(bundle->archive.members[0].data, manifest, err))
-        return false;
+    const struct manifest *manifest = &bundle->manifest;
     signature_apply_time(store->root, manifest->created, tally);
     if (tally->good < tally->needed)
         return fail_threshold(tally, "E_SIG_KEY_TIME", err);
+    return check_root_line(store, bundle, err);
+}
+
+static bool check_permitted(const struct trust_store *store, const struct manifest *manifest,
+                            struct err *err)
+{
     /* A lab has a test root; wherever that is refused, lab sets are, too. */
     if (manifest->is_lab && !store->allow_test_root)
         return err_set(err, ERR_TRUST, "E_CHANNEL",
                        "the bundle is of the channel lab and never loads in production");
-    if (!check_root_line(store->root, manifest, err) ||
-        !check_root_member(store->root, &bundle->archive, err))
-        return false;
     if (root_is_withdrawn(store->root, manifest->name, manifest->epoch, manifest->serial))
         return err_set(err, ERR_TRUST, "E_WITHDRAWN",
                        SLICE_FMT " %llu.%llu was withdrawn by its publisher; get a newer one",
@@ -127,12 +131,29 @@ static bool check_manifest(const struct trust_store *store, struct bundle *bundl
     return true;
 }
 
-static bool admit(struct trust_store *store, const struct bundle *bundle, struct err *err)
+/* Steps F to H. A set that was accepted here stays usable, marked, when its keys end or are revoked
+ * later: a restart must not take the rules away. Only a withdrawal does. */
+static bool check_authority(struct trust_store *store, struct bundle *bundle, struct err *err)
 {
-    char manifest_hash[HASH_SIZE];
-    return (hash_hex(bundle->archive.members[0].data, manifest_hash) ||
-            err_set(err, ERR_MEMORY, "E_HASH", "SHA-256 is not available")) &&
-           store_admit(store, &bundle->manifest, manifest_hash, err);
+    struct signature_tally tally;
+    struct err why = {0};
+    bool is_signed = check_signatures(store, bundle, &tally, &why);
+    /* What is damaged is refused as always; missing may be what a root took away. */
+    if (!is_signed && (!bundle->is_known || tally.bad != 0)) {
+        if (err != NULL)
+            *err = why;
+        return false;
+    }
+    if (!manifest_parse(bundle->archive.members[0].data, &bundle->manifest, err) ||
+        !check_root_member(store->root, &bundle->archive, err))
+        return false;
+    if (bundle->is_known) {
+        bundle->is_marked = !is_signed;
+        return check_permitted(store, &bundle->manifest, err);
+    }
+    return check_new(store, bundle, &tally, err) &&
+           check_permitted(store, &bundle->manifest, err) &&
+           store_admit(store, &bundle->manifest, bundle->manifest_hash, err);
 }
 
 static bool is_listed_kind(const char *name)
@@ -198,10 +219,12 @@ static void find_rules(struct bundle *bundle)
 
 static bool check_bundle(struct trust_store *store, struct bundle *bundle, struct err *err)
 {
-    struct signature_tally tally;
-    if (!check_signatures(store, bundle, &tally, err) ||
-        !check_manifest(store, bundle, &tally, err) || !admit(store, bundle, err) ||
-        !check_contents(bundle, err))
+    if (!hash_hex(bundle->archive.members[0].data, bundle->manifest_hash))
+        return err_set(err, ERR_MEMORY, "E_HASH", "SHA-256 is not available");
+    if (!walk_archive(store, &bundle->archive, err))
+        return false;
+    bundle->is_known = store_knows(store, bundle->manifest_hash);
+    if (!check_authority(store, bundle, err) || !check_contents(bundle, err))
         return false;
     memcpy(bundle->name, bundle->manifest.name.ptr, bundle->manifest.name.len);
     utc_format_time(bundle->manifest.expires, bundle->expires);
@@ -278,6 +301,11 @@ bool bundle_is_expired(const struct bundle *bundle)
 {
     int64_t now = bundle->fixed_now != 0 ? bundle->fixed_now : (int64_t)time(NULL);
     return (now > bundle->signed_time ? now : bundle->signed_time) >= bundle->manifest.expires;
+}
+
+bool bundle_is_marked(const struct bundle *bundle)
+{
+    return bundle->is_marked;
 }
 
 size_t bundle_n_rules(const struct bundle *bundle)

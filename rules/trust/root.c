@@ -325,6 +325,14 @@ void root_free(struct root *root)
     free(root);
 }
 
+const struct root_key *root_find_key(const struct root *root, const char *id)
+{
+    for (size_t i = 0; i < root->n_keys; i++)
+        if (strcmp(root->keys[i].id, id) == 0)
+            return &root->keys[i];
+    return NULL;
+}
+
 bool root_is_withdrawn(const struct root *root, struct slice name, uint64_t epoch, uint64_t serial)
 {
     char line[TEXT_NAME_MAX + 64];

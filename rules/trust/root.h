@@ -51,6 +51,9 @@ struct root *root_parse(struct slice text, struct err *err);
 struct root *root_read(int directory, const char *path, struct err *err);
 void root_free(struct root *root); /* NULL is allowed */
 
+/* NULL: no key of this id. */
+const struct root_key *root_find_key(const struct root *root, const char *id);
+
 bool root_is_withdrawn(const struct root *root, struct slice name, uint64_t epoch, uint64_t serial);
 
 /* Keys of role that are neither revoked nor of the family left_out (KEY_UNKNOWN: none left out)

@@ -1,7 +1,6 @@
 /* Opening the trust store, and the order of bundles. */
 #include "store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,10 +14,7 @@
 
 #include "stopgap/banned.h"
 
-enum {
-    ROOT_PATH_SIZE = 32, /* "roots/" and ten digits */
-    FUTURE_DAYS = 2,     /* a signed time further ahead of our clock is not believed */
-};
+enum { FUTURE_DAYS = 2 }; /* a signed time further ahead of our clock is not believed */
 
 int64_t store_now(const struct trust_store *store)
 {
@@ -28,11 +24,6 @@ int64_t store_now(const struct trust_store *store)
 bool trust_state_was_lost(const struct trust_store *store)
 {
     return store->was_lost;
-}
-
-static void format_root_path(uint64_t version, char out[ROOT_PATH_SIZE])
-{
-    (void)snprintf(out, ROOT_PATH_SIZE, "roots/%010llu", (unsigned long long)version);
 }
 
 /* ---- opening */
@@ -54,50 +45,14 @@ static int open_folder(const char *path, struct err *err)
     return folder;
 }
 
-/* Ten digits; what a killed write left behind has another name. */
-static bool is_root_name(const char *name)
-{
-    return strlen(name) == 10 && strspn(name, "0123456789") == 10;
-}
-
-/* The root with the highest number in roots/ that still parses: for a state that was lost. */
-static struct root *find_newest_root(int folder)
-{
-    int fd = openat(folder, "roots", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
-        return NULL;
-    }
-    struct root *newest = NULL;
-    const struct dirent *entry;
-    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
-    while ((entry = readdir(dir)) != NULL) {
-        struct root *root = NULL;
-        if (is_root_name(entry->d_name))
-            root = root_read(dirfd(dir), entry->d_name, NULL);
-        if (root != NULL && (newest == NULL || root->version > newest->version)) {
-            root_free(newest);
-            newest = root;
-        } else {
-            root_free(root);
-        }
-    }
-    (void)closedir(dir);
-    return newest;
-}
-
 /* The root that the state names; NULL when there is none or its file is not the one meant. */
 static struct root *load_stored_root(struct trust_store *store)
 {
     if (store->was_lost)
-        return find_newest_root(store->folder);
+        return store_find_newest_root(store->folder);
     if (store->state.root_version == 0)
         return NULL;
-    char path[ROOT_PATH_SIZE];
-    format_root_path(store->state.root_version, path);
-    struct root *root = root_read(store->folder, path, NULL);
+    struct root *root = store_read_root(store->folder, store->state.root_version);
     if (root != NULL && strcmp(root->hash, store->state.root_hash) == 0)
         return root;
     root_free(root);
@@ -114,15 +69,18 @@ static bool load_state(struct trust_store *store, struct err *err)
 }
 
 /* Two files for one version are two histories; which one is meant is for a person to say. */
-static bool check_fork(const struct trust_store *store, const struct root *anchor, struct err *err)
+static bool fail_fork(const struct root *anchor, struct err *err)
 {
-    if (store->state.root_version != anchor->version ||
-        strcmp(store->state.root_hash, anchor->hash) == 0)
-        return true;
     return err_set(err, ERR_TRUST, "E_ROOT_FORK",
                    "this is another root %llu than the one that the state folder was made with; "
                    "give the right root, or another state folder",
                    (unsigned long long)anchor->version);
+}
+
+static bool check_fork(const struct trust_store *store, const struct root *anchor, struct err *err)
+{
+    return store->state.root_version != anchor->version ||
+           strcmp(store->state.root_hash, anchor->hash) == 0 || fail_fork(anchor, err);
 }
 
 /* The newer one of the operator's root and the stored one. */
@@ -134,7 +92,15 @@ static bool choose_root(struct trust_store *store, struct root *anchor, struct r
                        "no root to check signatures with; name the publisher's root file");
     bool takes_stored = anchor == NULL || (stored != NULL && stored->version > anchor->version);
     store->root = takes_stored ? stored : anchor;
+    char hash[HASH_SIZE];
+    bool is_fork = takes_stored && anchor != NULL &&
+                   store_find_hash(store, NULL, anchor->version, hash) &&
+                   strcmp(hash, anchor->hash) != 0;
+    if (is_fork)
+        (void)fail_fork(anchor, err);
     root_free(takes_stored ? anchor : stored);
+    if (is_fork)
+        return false;
     if (store->root->is_test && !store->allow_test_root)
         return err_set(err, ERR_TRUST, "E_ROOT_TEST",
                        "the root says 'usage test' and is refused in production");
@@ -219,25 +185,13 @@ static bool is_same_place(const struct manifest *manifest, const struct state_fl
     return floor != NULL && manifest->epoch == floor->epoch && manifest->serial == floor->serial;
 }
 
-/* roots/NNNNNNNNNN for the root in force. */
-static bool save_root(const struct trust_store *store, struct err *err)
-{
-    char path[ROOT_PATH_SIZE];
-    format_root_path(store->root->version, path);
-    if (mkdirat(store->folder, "roots", 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_IO, "E_STATE_WRITE", "cannot create the folder roots: %s",
-                       strerror(errno));
-    return file_replace(store->folder, path, buf_slice(&store->root->text), "E_STATE_WRITE", err);
-}
-
 /* The root goes first: a state never names a root that is not there. */
 static bool commit(struct trust_store *store, struct state *next, struct err *err)
 {
     if (store->folder < 0)
         return true;
-    /* Another process may have stored a newer root than the one that we read. */
     if (store->root->version > next->root_version) {
-        if (!save_root(store, err))
+        if (!store_save_root(store, store->root, NULL, err))
             return false;
         next->root_version = store->root->version;
         memcpy(next->root_hash, store->root->hash, sizeof(next->root_hash));
@@ -245,6 +199,21 @@ static bool commit(struct trust_store *store, struct state *next, struct err *er
     if (!state_save(store->folder, next, store->keep_previous, err))
         return false;
     store->keep_previous = true;
+    return true;
+}
+
+void store_take_root(struct trust_store *store, struct root *root)
+{
+    root_free(store->root);
+    store->root = root;
+}
+
+bool store_commit_root(struct trust_store *store, struct err *err)
+{
+    struct state next = store->state;
+    if (!commit(store, &next, err))
+        return false;
+    store->state = next;
     return true;
 }
 
@@ -275,8 +244,8 @@ static bool raise_floor(struct trust_store *store, const struct manifest *manife
     return true;
 }
 
-/* Another process may have raised floors since we read them. What we hold in memory stays when
- * the files are gone or damaged: it is the better knowledge. */
+/* Another process may have raised floors or walked to a newer root since we read them. What we
+ * hold in memory stays when the files are gone or damaged: it is the better knowledge. */
 static bool refresh(struct trust_store *store, struct err *err)
 {
     struct state state;
@@ -284,20 +253,49 @@ static bool refresh(struct trust_store *store, struct err *err)
     if (result == STATE_GOOD)
         store->state = state;
     store->keep_previous = result == STATE_GOOD;
-    return result != STATE_FAILED;
+    if (result != STATE_GOOD || state.root_version <= store->root->version)
+        return result != STATE_FAILED;
+    struct root *root = store_read_root(store->folder, state.root_version);
+    if (root != NULL && strcmp(root->hash, state.root_hash) == 0)
+        store_take_root(store, root);
+    else
+        root_free(root);
+    return true;
+}
+
+bool store_lock(struct trust_store *store, struct err *err)
+{
+    if (store->folder < 0)
+        return true;
+    if (flock(store->folder, LOCK_EX) != 0)
+        return err_set(err, ERR_IO, "E_STATE_LOCK", "cannot lock the state folder: %s",
+                       strerror(errno));
+    if (refresh(store, err))
+        return true;
+    store_unlock(store);
+    return false;
+}
+
+void store_unlock(struct trust_store *store)
+{
+    if (store->folder >= 0)
+        (void)flock(store->folder, LOCK_UN);
+}
+
+bool store_knows(const struct trust_store *store, const char *manifest_hash)
+{
+    for (size_t i = 0; i < store->state.n_floors; i++)
+        if (strcmp(store->state.floors[i].hash, manifest_hash) == 0)
+            return true;
+    return false;
 }
 
 bool store_admit(struct trust_store *store, const struct manifest *manifest,
                  const char *manifest_hash, struct err *err)
 {
     bool done = false;
-    if (store->folder >= 0) {
-        if (flock(store->folder, LOCK_EX) != 0)
-            return err_set(err, ERR_IO, "E_STATE_LOCK", "cannot lock the state folder: %s",
-                           strerror(errno));
-        if (!refresh(store, err))
-            goto out;
-    }
+    if (!store_lock(store, err))
+        return false;
     const struct state_floor *floor = state_find(&store->state, manifest->name, manifest->is_lab);
     if (!judge_order(store, manifest, floor, err))
         goto out;
@@ -312,7 +310,6 @@ bool store_admit(struct trust_store *store, const struct manifest *manifest,
                       SLICE_ARG(manifest->name), (unsigned long long)manifest->epoch,
                       (unsigned long long)manifest->serial);
 out:
-    if (store->folder >= 0)
-        (void)flock(store->folder, LOCK_UN);
+    store_unlock(store);
     return done;
 }

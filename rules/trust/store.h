@@ -4,6 +4,7 @@
 #include "manifest.h"
 #include "root.h"
 #include "state.h"
+#include "ustar.h"
 #include "stopgap/bundle.h"
 
 struct trust_store {
@@ -17,6 +18,41 @@ struct trust_store {
 };
 
 int64_t store_now(const struct trust_store *store);
+
+/* Was this very manifest authenticated here before, and nothing newer of its name since? Keys that
+ * end or are revoked later do not take back what was accepted under them. */
+bool store_knows(const struct trust_store *store, const char *manifest_hash);
+
+/* Take the lock of the state folder and read what another process may have changed: floors, and a
+ * root that it walked to. Nothing to do in memory. False with err: E_STATE_*; nothing is locked. */
+MUST_USE bool store_lock(struct trust_store *store, struct err *err);
+void store_unlock(struct trust_store *store);
+
+/* Keep one root of the chain, and those of its signatures in archive (NULL: none are at hand) that
+ * belong to its keys or to the root in force. The file of the root goes last: where it is, all is.
+ */
+MUST_USE bool store_save_root(const struct trust_store *store, const struct root *root,
+                              const struct ustar *archive, struct err *err);
+
+/* Make root the one in force; owned. store_commit_root then writes that down. */
+void store_take_root(struct trust_store *store, struct root *root);
+MUST_USE bool store_commit_root(struct trust_store *store, struct err *err);
+
+/* What the state folder holds of one version, or the highest version in it; NULL: nothing that
+ * can be parsed. */
+struct root *store_read_root(int folder, uint64_t version);
+struct root *store_find_newest_root(int folder);
+
+/* The hash of an older version in the history of the root in force, from the archive or from what
+ * is stored. False: not known. */
+bool store_find_hash(const struct trust_store *store, const struct ustar *archive, uint64_t version,
+                     char ret_hash[HASH_SIZE]);
+
+/* FOLDER/NNNNNNNNNN and the suffix: in a bundle the folder is "root", in the state folder "roots".
+ */
+enum { ROOT_NAME_SIZE = 48 };
+void store_format_root(char out[ROOT_NAME_SIZE], const char *folder, uint64_t version,
+                       const char *suffix);
 
 /* Step H: compare (epoch, serial) with the floor of the name and raise it, on disk first.
  *
