@@ -20,6 +20,7 @@ enum { MAX_NAME_BYTES = 4096 };
 
 struct loading {
     int64_t expires_unix; /* 0: no bundle */
+    bool has_former_keys;
     const struct rules_source *source;
     struct rule_list rules;
     struct rule_list dropped; /* switched off by the operator */
@@ -95,8 +96,10 @@ static bool load_bundles(struct loading *loading)
                        "a bundle needs a root of trust: give the root file");
     for (size_t i = 0; i < source->n_bundles; i++) {
         struct bundle *bundle = bundle_open(source->trust, source->bundle_paths[i], loading->err);
-        if (bundle != NULL)
+        if (bundle != NULL) {
             note_expiry(loading, bundle);
+            loading->has_former_keys |= bundle_is_marked(bundle);
+        }
         bool is_loaded =
             bundle != NULL && load_bundle_rules(loading, bundle, source->bundle_paths[i]);
         bundle_close(bundle);
@@ -228,7 +231,7 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     struct ruleset *set = ruleset_compile(&loading->rules, loading->err);
     if (set == NULL)
         return NULL;
-    ruleset_set_expiry(set, loading->expires_unix);
+    ruleset_set_trust(set, loading->expires_unix, loading->has_former_keys);
     bool is_good = ruleset_set_mitigations(set, loading->mitigations, loading->n_mitigations)
                        ? rules_selftest(set, loading->err)
                        : no_memory(loading->err);

@@ -61,6 +61,7 @@ struct ruleset_stats {
     size_t scratch_bytes;
     uint64_t load_us;
     int64_t expires_unix; /* earliest of its bundles, 0: none; a state to show, never a stop */
+    bool has_former_keys; /* a bundle was accepted under keys that no longer count; as above */
 };
 void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats);
 

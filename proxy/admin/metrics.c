@@ -119,6 +119,9 @@ static bool render_rules(const struct status *status, struct buf *out)
                      "When the active set went live, since 1970", status->ruleset_since_unix) &&
         render_gauge(out, "ruleset_expired", "1 when a bundle is beyond its expires date",
                      status->trust_is_expired) &&
+        render_gauge(out, "ruleset_former_keys",
+                     "1 when a bundle was accepted under keys that no longer count",
+                     status->ruleset.has_former_keys) &&
         render_gauge(out, "last_reload_successful", "0 when the last load was refused",
                      status->reload_error[0] == '\0') &&
         render_family(out, "counter", "reloads_total", "Loads of rules by their result") &&

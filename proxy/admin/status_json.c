@@ -106,6 +106,7 @@ static bool add_ruleset(json_t *root, const struct status *status)
            set_text(set, "hash", status->ruleset_hash) &&
            set_number(set, "since_unix", status->ruleset_since_unix) &&
            set_bool(set, "expired", status->trust_is_expired) &&
+           set_bool(set, "former_keys", status->ruleset.has_former_keys) &&
            set_number(set, "rules", status->ruleset.n_rules) &&
            set_number(set, "patterns", status->ruleset.n_patterns) &&
            set_number(set, "unguarded", status->ruleset.n_unguarded) &&

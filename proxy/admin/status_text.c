@@ -160,6 +160,10 @@ static void print_ruleset(const json_t *root, FILE *out)
         put_row(out, "EXPIRED",
                 "a bundle is beyond its expires date; its rules stay in force, "
                 "but ask its publisher for a newer one");
+    if (json_is_true(json_object_get(set, "former_keys")))
+        put_row(out, "FORMER KEYS",
+                "a bundle was accepted under keys that its publisher has ended or revoked since; "
+                "its rules stay in force, but get a newer one");
 }
 
 static void print_reload(const json_t *root, FILE *out)

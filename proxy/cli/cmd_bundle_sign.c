@@ -116,10 +116,11 @@ int bundle_sign(int argc, char **argv)
 static void print_accepted(const struct bundle *bundle)
 {
     (void)printf(
-        "OK %s %llu.%llu, %zu rules, sha256 %s, expires %s%s\n", bundle_name(bundle),
+        "OK %s %llu.%llu, %zu rules, sha256 %s, expires %s%s%s\n", bundle_name(bundle),
         (unsigned long long)bundle_epoch(bundle), (unsigned long long)bundle_serial(bundle),
         bundle_n_rules(bundle), bundle_hash(bundle), bundle_expires(bundle),
-        bundle_is_expired(bundle) ? " (EXPIRED: look for a newer one; this one stays good)" : "");
+        bundle_is_expired(bundle) ? " (EXPIRED: look for a newer one; this one stays good)" : "",
+        bundle_is_marked(bundle) ? " (FORMER KEYS: accepted before; look for a newer one)" : "");
 }
 
 static int verify_bundle(const struct trust_options *options, const char *path)

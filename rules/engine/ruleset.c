@@ -53,9 +53,10 @@ bool ruleset_set_identity(struct ruleset *set, const char *name, const char *has
     return true;
 }
 
-void ruleset_set_expiry(struct ruleset *set, int64_t expires_unix)
+void ruleset_set_trust(struct ruleset *set, int64_t expires_unix, bool has_former_keys)
 {
     set->stats.expires_unix = expires_unix;
+    set->stats.has_former_keys = has_former_keys;
 }
 
 static const char *copy_text(struct arena *memory, const char *text)
