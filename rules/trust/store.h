@@ -4,8 +4,8 @@
 #include "manifest.h"
 #include "root.h"
 #include "state.h"
-#include "ustar.h"
 #include "stopgap/bundle.h"
+#include "ustar.h"
 
 struct trust_store {
     struct root *root;
