@@ -22,9 +22,10 @@ uint64_t control_unix_now(void)
 static void control_close_handles(struct control *control)
 {
     uv_handle_t *handles[] = {
-        (uv_handle_t *)&control->outbox,        (uv_handle_t *)&control->drain_timer,
-        (uv_handle_t *)&control->resolve_timer, (uv_handle_t *)&control->watch,
-        (uv_handle_t *)&control->watch_timer,   (uv_handle_t *)&control->mitigation_timer,
+        (uv_handle_t *)&control->outbox,         (uv_handle_t *)&control->drain_timer,
+        (uv_handle_t *)&control->resolve_timer,  (uv_handle_t *)&control->watch,
+        (uv_handle_t *)&control->watch_timer,    (uv_handle_t *)&control->mitigation_timer,
+        (uv_handle_t *)&control->watchdog_timer,
     };
     if (control->admin != NULL)
         admin_stop(control->admin);
@@ -142,6 +143,7 @@ static void control_init(struct control *control, const struct config *config)
     (void)uv_loop_init(&control->loop);
     (void)uv_async_init(&control->loop, &control->outbox, on_outbox);
     (void)uv_timer_init(&control->loop, &control->drain_timer);
+    (void)uv_timer_init(&control->loop, &control->watchdog_timer);
     (void)uv_timer_init(&control->loop, &control->resolve_timer);
     (void)uv_timer_init(&control->loop, &control->watch_timer);
     (void)uv_timer_init(&control->loop, &control->mitigation_timer);
@@ -244,6 +246,7 @@ int control_run(const struct config *config)
     control->is_listening = true;
     announce(control);
     notify_state("READY=1");
+    control_watchdog_start(control);
     (void)uv_run(&control->loop, UV_RUN_DEFAULT);
     for (unsigned i = 0; i < control->n_workers; i++)
         worker_join(&control->workers[i]);

@@ -15,6 +15,7 @@
 
 #include "stopgap/bundle.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 enum { CONTROL_SIGNALS = 5 };
@@ -67,6 +68,7 @@ struct control {
     uv_signal_t signals[CONTROL_SIGNALS];
     uv_async_t outbox;      /* a worker gave leases back, or ended */
     uv_timer_t drain_timer; /* of a graceful stop: its delay, then its end */
+    uv_timer_t watchdog_timer;
     uv_timer_t resolve_timer;
     struct control_resolver resolvers[LIMIT_SERVERS];
     struct server_table table; /* what the workers have, too */
@@ -101,6 +103,8 @@ struct control {
     uint64_t tls_err_unix;
 
     uint64_t started_unix;
+    uint64_t watchdog_us; /* how long systemd waits; 0: for ever */
+    bool is_stuck;        /* a worker does not answer */
     bool is_ready;
     bool is_listening;
     bool is_draining;
@@ -158,6 +162,10 @@ void control_collect(void *ctx, struct status *ret_status);
 /* control_drain.c */
 /* Begin a graceful end; nothing happens when it has begun. */
 void control_drain(struct control *control);
+
+/* control_watchdog.c */
+/* Give systemd signs of life when it asks for them. */
+void control_watchdog_start(struct control *control);
 
 /* control.c */
 /* End now. */

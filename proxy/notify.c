@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "stopgap/slice.h"
+
 #include "stopgap/banned.h"
 
 void notify_state(const char *state)
@@ -28,4 +30,18 @@ void notify_state(const char *state)
     (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     (void)close(fd);
+}
+
+uint64_t notify_watchdog_us(void)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    const char *owner = getenv("WATCHDOG_PID");
+    uint64_t us = 0;
+    uint64_t pid = 0;
+    bool is_ours =
+        owner == NULL || (slice_to_u64(slice_str(owner), &pid) && pid == (uint64_t)getpid());
+    if (usec == NULL || !is_ours || !slice_to_u64(slice_str(usec), &us))
+        us = 0;
+    (void)unsetenv("WATCHDOG_PID");
+    return us;
 }

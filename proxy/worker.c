@@ -178,6 +178,7 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct worker *worker = worker_of_sweep(timer);
     struct deadline *deadline;
+    atomic_store_explicit(&worker->beat_us, clock_now_us(), memory_order_relaxed);
     while ((deadline = deadline_sweep(&worker->wheel, worker_now_ms(worker))) != NULL)
         conn_expire((struct conn *)((char *)deadline - offsetof(struct conn, deadline)));
     worker_accept_pending(worker);
@@ -386,6 +387,7 @@ static void worker_main(void *arg)
     uv_close((uv_handle_t *)&worker->prepare, NULL);
     uv_close((uv_handle_t *)&worker->check, NULL);
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+    atomic_store_explicit(&worker->beat_us, UINT64_MAX, memory_order_relaxed);
     atomic_fetch_sub(&worker->shared->n_running, 1);
     if (worker->shared->on_outbox != NULL)
         worker->shared->on_outbox(worker->shared->on_outbox_ctx);
@@ -394,6 +396,7 @@ static void worker_main(void *arg)
 bool worker_start(struct worker *worker, struct err *err)
 {
     atomic_fetch_add(&worker->shared->n_running, 1);
+    atomic_store_explicit(&worker->beat_us, clock_now_us(), memory_order_relaxed);
     int status = uv_thread_create(&worker->thread, worker_main, worker);
     if (status == 0)
         return true;

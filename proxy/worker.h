@@ -111,6 +111,7 @@ struct worker {
     struct lease *lease;       /* current; held by no one while no inspection runs */
     struct lease_list leaving; /* replaced, but an inspection still uses them */
 
+    _Atomic uint64_t beat_us; /* clock_now_us when the loop last turned; UINT64_MAX: it ended */
     struct worker_stats stats;
     struct build_watch builds; /* control reads it */
     struct log_buffer *log;
