@@ -144,6 +144,8 @@ static void judge_body(struct inspection *inspection, struct slice body)
         inspection->verdict.scan_failed = true;
     else
         evaluate_rules(inspection, inspection->pending);
+    if (is_seen && inspection->explaining != NULL)
+        explaining_note(inspection->explaining, inspection);
     fields_drop_body(&inspection->fields);
     arena_done(&arena);
 }

@@ -38,12 +38,13 @@ static size_t find_literal(const struct cond *cond, struct slice value, struct s
                                                                                        : SIZE_MAX;
 }
 
-static enum truth match_literals(const struct cond *cond, struct slice value, size_t *ret_offset)
+static enum truth match_literals(const struct cond *cond, struct slice value,
+                                 struct match *ret_match)
 {
     for (size_t i = 0; i < cond->n_literals; i++) {
         size_t at = find_literal(cond, value, cond->literals[i]);
         if (at != SIZE_MAX) {
-            *ret_offset = at;
+            *ret_match = (struct match){.offset = at, .len = cond->literals[i].len};
             return TRUTH_YES;
         }
     }
@@ -69,13 +70,16 @@ static enum truth match_networks(const struct cond *cond, const struct request_h
 }
 
 static enum truth run_regex(const struct lease *lease, const struct cond *cond, struct slice value,
-                            size_t *ret_offset)
+                            struct match *ret_match)
 {
     const char *bytes = value.len != 0 ? value.ptr : "";
     int result = pcre2_match(cond->code, (PCRE2_SPTR)bytes, value.len, 0, 0, lease->match_data,
                              lease->match_context);
     if (result >= 0) {
-        *ret_offset = pcre2_get_ovector_pointer(lease->match_data)[0];
+        const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(lease->match_data);
+        /* \K can put the start of a match behind its end. */
+        *ret_match =
+            (struct match){.offset = ends[0], .len = ends[1] > ends[0] ? ends[1] - ends[0] : 0};
         return TRUTH_YES;
     }
     if (result == PCRE2_ERROR_NOMATCH)
@@ -85,39 +89,39 @@ static enum truth run_regex(const struct lease *lease, const struct cond *cond, 
 }
 
 static enum truth match_regex(struct evaluation *evaluation, const struct cond *cond,
-                              struct slice value, size_t *ret_offset)
+                              struct slice value, struct match *ret_match)
 {
     for (unsigned i = 0; i < REGEX_MEMOS; i++) {
         const struct regex_memo *memo = &evaluation->memos[i];
         if (memo->cond == cond && memo->value.ptr == value.ptr && memo->value.len == value.len) {
-            *ret_offset = memo->offset;
+            *ret_match = memo->match;
             return memo->truth;
         }
     }
     struct regex_memo *memo = &evaluation->memos[evaluation->next_memo++ % REGEX_MEMOS];
-    enum truth truth = run_regex(evaluation->lease, cond, value, ret_offset);
+    enum truth truth = run_regex(evaluation->lease, cond, value, ret_match);
     /* Text made for a walk has an address that the next walk may use again. */
     bool is_lasting = cond->node->field != FIELD_CLIENT && cond->node->field != FIELD_STATUS &&
                       cond->node->field != FIELD_ANOMALY;
     if (is_lasting)
-        *memo = (struct regex_memo){
-            .cond = cond, .value = value, .truth = truth, .offset = *ret_offset};
+        *memo =
+            (struct regex_memo){.cond = cond, .value = value, .truth = truth, .match = *ret_match};
     return truth;
 }
 
 static enum truth match_value(struct evaluation *evaluation, const struct cond *cond,
-                              struct slice value, size_t *ret_offset)
+                              struct slice value, struct match *ret_match)
 {
     enum truth truth = TRUTH_NO;
-    *ret_offset = 0;
+    *ret_match = (struct match){.offset = 0, .len = value.len};
     if (cond->node->op == OP_REGEX)
-        truth = match_regex(evaluation, cond, value, ret_offset);
+        truth = match_regex(evaluation, cond, value, ret_match);
     else if (cond->node->op == OP_EXISTS)
         truth = TRUTH_YES;
     else if (cond->node->op == OP_IN_CIDR)
         truth = match_networks(cond, evaluation->fields->head);
     else
-        truth = match_literals(cond, value, ret_offset);
+        truth = match_literals(cond, value, ret_match);
     if (!cond->node->is_negated || truth == TRUTH_UNKNOWN)
         return truth;
     return truth == TRUTH_YES ? TRUTH_NO : TRUTH_YES;
@@ -149,13 +153,13 @@ static enum truth evaluate_test(struct evaluation *evaluation, const struct cond
     struct named_value value;
     enum truth result = TRUTH_NO;
     while (field_walk_next(&walk, &value)) {
-        size_t offset;
-        enum truth truth = match_value(evaluation, cond, value.value, &offset);
+        struct match match;
+        enum truth truth = match_value(evaluation, cond, value.value, &match);
         if (truth == TRUTH_YES) {
             /* Text made for the walk dies with it. */
             bool is_lasting = value.value.ptr != walk.text;
             *ret_witness = (struct witness){
-                .cond = is_lasting ? cond : NULL, .view = view, .value = value, .offset = offset};
+                .cond = is_lasting ? cond : NULL, .view = view, .value = value, .match = match};
             return TRUTH_YES;
         }
         if (truth == TRUTH_UNKNOWN)
@@ -202,9 +206,6 @@ static int witness_rank(const struct witness *witness)
     return witness->cond != NULL ? ranks[witness->cond->node->field] : -1;
 }
 
-static enum truth evaluate(struct evaluation *evaluation, const struct cond *cond,
-                           enum view_id view, struct witness *ret_witness);
-
 static enum truth evaluate_all(struct evaluation *evaluation, const struct cond *cond,
                                enum view_id view, struct witness *ret_witness)
 {
@@ -212,7 +213,7 @@ static enum truth evaluate_all(struct evaluation *evaluation, const struct cond 
     struct witness best = {.cond = NULL};
     for (size_t i = 0; i < cond->n_children; i++) {
         struct witness witness = {.cond = NULL};
-        enum truth truth = evaluate(evaluation, &cond->children[i], view, &witness);
+        enum truth truth = evaluate_view(evaluation, &cond->children[i], view, &witness);
         if (truth == TRUTH_NO)
             return TRUTH_NO;
         if (truth == TRUTH_UNKNOWN)
@@ -229,7 +230,7 @@ static enum truth evaluate_any(struct evaluation *evaluation, const struct cond 
 {
     enum truth result = TRUTH_NO;
     for (size_t i = 0; i < cond->n_children; i++) {
-        enum truth truth = evaluate(evaluation, &cond->children[i], view, ret_witness);
+        enum truth truth = evaluate_view(evaluation, &cond->children[i], view, ret_witness);
         if (truth == TRUTH_YES)
             return TRUTH_YES;
         if (truth == TRUTH_UNKNOWN)
@@ -238,9 +239,9 @@ static enum truth evaluate_any(struct evaluation *evaluation, const struct cond 
     return result;
 }
 
-/* Depth is limited by LIMIT_CONDITION_DEPTH. ret_witness is meaningful after TRUTH_YES only. */
-static enum truth evaluate(struct evaluation *evaluation, const struct cond *cond,
-                           enum view_id view, struct witness *ret_witness)
+/* Depth is limited by LIMIT_CONDITION_DEPTH. */
+enum truth evaluate_view(struct evaluation *evaluation, const struct cond *cond, enum view_id view,
+                         struct witness *ret_witness)
 {
     struct witness ignored;
     switch (cond->node->kind) {
@@ -272,7 +273,7 @@ enum truth evaluate_request(struct evaluation *evaluation, const struct cond *co
     for (int view = 0; view < VIEW_COUNT; view++) {
         if (view != VIEW_RAW && evaluation->fields->is_same[view])
             continue;
-        enum truth truth = evaluate(evaluation, cond, (enum view_id)view, ret_witness);
+        enum truth truth = evaluate_view(evaluation, cond, (enum view_id)view, ret_witness);
         if (truth == TRUTH_YES)
             return TRUTH_YES;
         if (truth == TRUTH_UNKNOWN)
@@ -284,5 +285,5 @@ enum truth evaluate_request(struct evaluation *evaluation, const struct cond *co
 enum truth evaluate_response(struct evaluation *evaluation, const struct cond *cond)
 {
     struct witness ignored;
-    return evaluate(evaluation, cond, VIEW_RAW, &ignored);
+    return evaluate_view(evaluation, cond, VIEW_RAW, &ignored);
 }

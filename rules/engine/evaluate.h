@@ -11,12 +11,18 @@ enum truth {
     TRUTH_UNKNOWN,
 };
 
+/* The bytes of a value that made an operator true. */
+struct match {
+    size_t offset;
+    size_t len;
+};
+
 /* Where a condition was found to be true. */
 struct witness {
     const struct cond *cond; /* NULL: nothing to show */
     enum view_id view;
     struct named_value value;
-    size_t offset;
+    struct match match;
 };
 
 /* What a regex said of a value. Views share the bytes of values they do not change, so the same
@@ -25,7 +31,7 @@ struct regex_memo {
     const struct cond *cond;
     struct slice value;
     enum truth truth;
-    size_t offset;
+    struct match match;
 };
 
 enum { REGEX_MEMOS = 4 }; /* tests of one rule that reach their regex; rarely more than two */
@@ -37,6 +43,11 @@ struct evaluation {
     struct regex_memo memos[REGEX_MEMOS];
     unsigned next_memo;
 };
+
+/* The truth of cond, or of any node below one, in one view. ret_witness is meaningful after
+ * TRUTH_YES only. */
+enum truth evaluate_view(struct evaluation *evaluation, const struct cond *cond, enum view_id view,
+                         struct witness *ret_witness);
 
 /* True when cond holds in any view. */
 enum truth evaluate_request(struct evaluation *evaluation, const struct cond *cond,

@@ -35,7 +35,7 @@ static bool cookie_is_public(struct slice name)
     return slice_starts_with_nocase(name, SLICE("X-")) || slice_equal_nocase(name, SLICE("Email"));
 }
 
-static bool is_secret(const struct witness *witness)
+bool witness_is_secret(const struct witness *witness)
 {
     struct slice name = witness->value.name;
     switch (witness->cond->node->field) {
@@ -83,7 +83,7 @@ static bool is_secret(const struct witness *witness)
 
 /* ---- texts, in the transaction's arena: they outlive the lease */
 
-static struct slice field_text(struct arena *arena, const struct witness *witness)
+struct slice witness_field(struct arena *arena, const struct witness *witness)
 {
     char text[MAX_FIELD_TEXT];
     struct slice name = slice_head(witness->value.name, MAX_FIELD_TEXT);
@@ -96,10 +96,11 @@ static struct slice field_text(struct arena *arena, const struct witness *witnes
     return arena_copy(arena, slice_make(text, used + name.len));
 }
 
-static struct slice excerpt_text(struct arena *arena, const struct witness *witness)
+struct slice witness_excerpt(struct arena *arena, const struct witness *witness, size_t *ret_start)
 {
-    size_t start = witness->offset > EXCERPT_BEFORE ? witness->offset - EXCERPT_BEFORE : 0;
-    struct slice around = slice_from(witness->value.value, start);
+    size_t offset = witness->match.offset;
+    *ret_start = offset > EXCERPT_BEFORE ? offset - EXCERPT_BEFORE : 0;
+    struct slice around = slice_from(witness->value.value, *ret_start);
     return arena_copy(arena, slice_head(around, LIMIT_EXCERPT_BYTES));
 }
 
@@ -107,6 +108,7 @@ static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
                      const struct compiled_rule *rule, const struct witness *witness)
 {
     struct arena *arena = inspection->fields.arena;
+    size_t start;
     *hit = (struct rule_hit){
         .rule_id = arena_copy(arena, slice_str(rule->info.id)),
         .cve = arena_copy(arena, rule->first_cve),
@@ -117,9 +119,9 @@ static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
     if (witness->cond == NULL)
         return;
     hit->view = witness->view;
-    hit->field = field_text(arena, witness);
-    hit->excerpt = excerpt_text(arena, witness);
-    hit->is_secret = is_secret(witness);
+    hit->field = witness_field(arena, witness);
+    hit->excerpt = witness_excerpt(arena, witness, &start);
+    hit->is_secret = witness_is_secret(witness);
 }
 
 /* ---- decisions */

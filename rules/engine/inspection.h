@@ -19,8 +19,9 @@ struct inspection {
     unsigned decision_rank; /* of the hit that decides, 0 without one */
     struct buf window;      /* the body so far */
     bool is_final;
-    bool is_exhaustive; /* trials only: evaluate every rule, rely on no bit */
-    bool *matched;      /* trials only: [n_rules], in place of hits */
+    bool is_exhaustive;            /* trials only: evaluate every rule, rely on no bit */
+    bool *matched;                 /* trials only: [n_rules], in place of hits */
+    struct explaining *explaining; /* explanations only: looks at the fields of the body */
     struct verdict verdict;
 };
 
@@ -41,3 +42,13 @@ void inspection_note_match(struct inspection *inspection, uint32_t rule_index,
 
 /* Count a match of rule for lease_rule_hits. */
 void inspection_count(struct lease *lease, uint32_t rule_index);
+
+/* What is shown of a witness, in arena: the field with its name, the bytes around the match and
+ * where they start in the value. Empty when arena is full. */
+struct slice witness_field(struct arena *arena, const struct witness *witness);
+struct slice witness_excerpt(struct arena *arena, const struct witness *witness, size_t *ret_start);
+/* Its value must not be logged. */
+bool witness_is_secret(const struct witness *witness);
+
+/* explain.c: note what every condition says of the request as it stands. */
+void explaining_note(struct explaining *explaining, struct inspection *inspection);
