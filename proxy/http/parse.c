@@ -16,6 +16,17 @@ static struct http_parser *parser_of(llhttp_t *llhttp)
     return (struct http_parser *)((char *)llhttp - offsetof(struct http_parser, llhttp));
 }
 
+/* Where in the bytes of this call the check stands that refuses, as far as it is known. */
+static size_t suspect_offset(const struct http_parser *parser)
+{
+    const char *at =
+        parser->suspect != NULL ? parser->suspect : llhttp_get_error_pos(&parser->llhttp);
+    /* llhttp also reads bytes that are ours: the start line, blanks for tabs. */
+    bool is_inside = at != NULL && (uintptr_t)at >= (uintptr_t)parser->base &&
+                     (uintptr_t)at <= (uintptr_t)parser->base + parser->base_len;
+    return is_inside ? (size_t)(at - parser->base) : 0;
+}
+
 enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum end_reason reason,
                               const char *text)
 {
@@ -24,7 +35,8 @@ enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum 
         reason = END_UPSTREAM_BAD_RESPONSE;
     }
     if (parser->refusal.status == 0) /* the first reason is the cause */
-        parser->refusal = (struct http_refusal){.status = status, .reason = reason, .text = text};
+        parser->refusal = (struct http_refusal){
+            .status = status, .reason = reason, .text = text, .offset = suspect_offset(parser)};
     parser->is_done = false; /* else the connection would go on, with bytes of this message */
     return PARSE_REFUSED;
 }
@@ -86,7 +98,7 @@ static int trailer_complete(struct http_parser *parser)
     bool ok = parser->trailer_name_len != 0;
     parser->trailer_name_len = 0;
     if (!ok)
-        (void)http_refuse(parser, 400, END_BAD_REQUEST, "trailer without a name");
+        (void)http_refuse(parser, 400, END_BAD_REQUEST, "trailer without a name (RFC 9110 5.1)");
     return ok ? 0 : -1;
 }
 
@@ -98,16 +110,18 @@ static int on_header_value_complete(llhttp_t *llhttp)
     if (!raw_make_room(parser))
         return -1;
     const struct raw_field *raw = &parser->raw[parser->n_raw];
+    parser->suspect = parser->base + raw->name;
     if (raw->name_len + raw->value_len > parser->limits->field_bytes) {
-        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "a field is too long");
+        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "a field is too long (RFC 6585 5)");
         return -1;
     }
     if (parser->n_raw >= parser->limits->fields) {
-        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields");
+        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields (RFC 6585 5)");
         return -1;
     }
     if (++parser->n_raw < parser->raw_room)
         parser->raw[parser->n_raw] = (struct raw_field){0};
+    parser->suspect = NULL;
     return 0;
 }
 
@@ -135,7 +149,7 @@ static bool count_overhead(struct http_parser *parser, const char *to)
     parser->overhead += (size_t)(to - parser->mark);
     if (parser->overhead <= LIMIT_CHUNK_OVERHEAD)
         return true;
-    (void)http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing");
+    (void)http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing (RFC 9112 7.1)");
     return false;
 }
 
@@ -144,7 +158,9 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
     struct http_parser *parser = parser_of(llhttp);
     uint64_t max = parser->limits->body_bytes != 0 ? parser->limits->body_bytes : INT64_MAX;
     if (!parser->is_response && len > max - parser->body_bytes) {
-        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE, "body over its limit");
+        parser->suspect = at;
+        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE,
+                          "body over its limit (RFC 9110 15.5.14)");
         return -1;
     }
     if (!count_overhead(parser, at))
@@ -160,7 +176,7 @@ static int on_chunk_header(llhttp_t *llhttp)
 {
     struct http_parser *parser = parser_of(llhttp);
     if (llhttp->content_length > INT64_MAX) {
-        (void)http_refuse(parser, 400, END_BAD_REQUEST, "chunk size over 2^63-1");
+        (void)http_refuse(parser, 400, END_BAD_REQUEST, "chunk size over 2^63-1 (RFC 9112 7.1)");
         return -1;
     }
     return 0;
@@ -232,9 +248,42 @@ static bool feed_start_line(struct http_parser *parser)
     return llhttp_execute(&parser->llhttp, line, strlen(line)) == HPE_OK;
 }
 
+/* llhttp looks at the framing when all fields are there; the last that frames is meant. */
+static const char *last_framing(const struct http_parser *parser)
+{
+    for (unsigned i = parser->is_head_done ? 0 : parser->n_raw; i-- > 0;) {
+        struct slice name = slice_make(parser->base + parser->raw[i].name, parser->raw[i].name_len);
+        enum known_field known = http_known_field(name);
+        if (known == KNOWN_CONTENT_LENGTH || known == KNOWN_TRANSFER_ENCODING)
+            return name.ptr;
+    }
+    return NULL;
+}
+
 static enum parse_result refuse_llhttp(struct http_parser *parser)
 {
-    return http_refuse(parser, 400, END_BAD_REQUEST, llhttp_get_error_reason(&parser->llhttp));
+    static const struct {
+        llhttp_errno_t error;
+        const char *text;
+    } reasons[] = {
+        {HPE_UNEXPECTED_CONTENT_LENGTH,
+         "Content-Length twice, or with Transfer-Encoding (RFC 9112 6.3)"},
+        {HPE_INVALID_CONTENT_LENGTH, "malformed Content-Length (RFC 9110 8.6)"},
+        {HPE_INVALID_TRANSFER_ENCODING, "malformed Transfer-Encoding (RFC 9112 6.1)"},
+        {HPE_INVALID_HEADER_TOKEN, "malformed header field (RFC 9112 5)"},
+        {HPE_INVALID_CHUNK_SIZE, "malformed chunk (RFC 9112 7.1)"},
+        {HPE_LF_EXPECTED, "a line does not end in CRLF (RFC 9112 2.2)"},
+        {HPE_CR_EXPECTED, "a line does not end in CRLF (RFC 9112 2.2)"},
+        {HPE_STRICT, "malformed line or chunk (RFC 9112 2.2)"},
+    };
+    llhttp_errno_t error = llhttp_get_errno(&parser->llhttp);
+    const char *text = llhttp_get_error_reason(&parser->llhttp);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].error == error)
+            text = reasons[i].text;
+    if (error == HPE_UNEXPECTED_CONTENT_LENGTH)
+        parser->suspect = last_framing(parser);
+    return http_refuse(parser, 400, END_BAD_REQUEST, text);
 }
 
 /* Offsets become slices once the bytes stay where they are. */
@@ -305,12 +354,15 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
                                   struct arena *arena, bool keep)
 {
     parser->base = bytes.ptr;
+    parser->base_len = bytes.len;
+    parser->suspect = NULL;
     parser->arena = arena;
     if (!parser->has_start_line) {
         enum parse_result result = strict_scan_start_line(parser, bytes);
         if (result != PARSE_HEAD)
             return result;
         parser->has_start_line = true;
+        parser->suspect = NULL;
         if (!feed_start_line(parser))
             return refuse_llhttp(parser);
     }
@@ -323,7 +375,8 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
         return refuse_llhttp(parser);
     parser->fed += rest.len;
     if (parser->fed >= max)
-        return http_refuse(parser, 431, END_HEAD_TOO_LARGE, "header section is too long");
+        return http_refuse(parser, 431, END_HEAD_TOO_LARGE,
+                           "header section is too long (RFC 6585 5)");
     return PARSE_MORE;
 }
 
@@ -342,6 +395,9 @@ enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes
     if (parser->is_done)
         return PARSE_DONE;
     parser->mark = bytes.ptr;
+    parser->base = bytes.ptr;
+    parser->base_len = bytes.len;
+    parser->suspect = NULL;
     llhttp_resume(&parser->llhttp);
     enum llhttp_errno error = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
     bool is_done = parser->is_done && is_pause(error);
@@ -352,7 +408,7 @@ enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes
         return PARSE_REFUSED;
     *ret_used = (size_t)(end - bytes.ptr);
     if (is_done && !ends_in_crlf(parser, bytes, *ret_used))
-        return http_refuse(parser, 400, END_BAD_REQUEST, "bare LF ends the message");
+        return http_refuse(parser, 400, END_BAD_REQUEST, "bare LF ends the message (RFC 9112 7.1)");
     if (bytes.len != 0)
         parser->last_byte = bytes.ptr[bytes.len - 1];
     return is_done ? PARSE_DONE : PARSE_MORE;

@@ -29,7 +29,8 @@ enum parse_result {
 struct http_refusal {
     unsigned status; /* for requests: what to answer */
     enum end_reason reason;
-    const char *text; /* for the log */
+    const char *text; /* for the log, with the section of the RFC that says so */
+    size_t offset;    /* of what is refused, in the bytes of the call that refused it */
 };
 
 /* Offsets into the head while it is not complete (its memory may move until then). */
@@ -45,9 +46,11 @@ struct http_parser {
 
     /* head */
     const char *base; /* where the current call's bytes start */
-    size_t scanned;   /* bytes looked at for the end of the start line */
-    size_t start;     /* leading CRLF skipped */
-    size_t fed;       /* bytes behind the start line given to llhttp; 0: none yet */
+    size_t base_len;
+    const char *suspect; /* what a check looks at, for a refusal; NULL: where llhttp is */
+    size_t scanned;      /* bytes looked at for the end of the start line */
+    size_t start;        /* leading CRLF skipped */
+    size_t fed;          /* bytes behind the start line given to llhttp; 0: none yet */
     size_t head_len;
     struct raw_field *raw; /* arena; raw_room entries */
     unsigned n_raw;

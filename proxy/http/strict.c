@@ -2,6 +2,7 @@
 #include "http/strict.h"
 
 #include "http/bytes.h"
+#include "http/strict_place.h"
 
 #include <ctype.h>
 
@@ -17,9 +18,11 @@ static bool is_blank_run(const char *from, const char *to)
     return true;
 }
 
-static bool layout_refuse(struct http_parser *parser)
+static bool layout_refuse(struct http_parser *parser, const char *line)
 {
-    (void)http_refuse(parser, 400, END_BAD_REQUEST, "folded, empty or malformed header field");
+    parser->suspect = line;
+    (void)http_refuse(parser, 400, END_BAD_REQUEST,
+                      "folded, empty or malformed header field (RFC 9112 5)");
     return false;
 }
 
@@ -30,7 +33,7 @@ bool strict_check_layout(struct http_parser *parser)
     const struct http_head *head = &parser->head;
     for (size_t i = 0; i < head->n_fields; i++)
         if (head->fields[i].name.len == 0) /* llhttp has no place for a name that is not there */
-            return layout_refuse(parser);
+            return layout_refuse(parser, head->line_starts[i]);
     for (size_t i = 0; i < head->n_fields; i++) {
         const struct header_field *field = &head->fields[i];
         const char *colon = field->name.ptr + field->name.len;
@@ -41,10 +44,10 @@ bool strict_check_layout(struct http_parser *parser)
                   value_end <= line_end && is_blank_run(colon + 1, value) &&
                   is_blank_run(value_end, line_end);
         if (!ok)
-            return layout_refuse(parser);
+            return layout_refuse(parser, head->line_starts[i]);
     }
     const char *end = head->line_starts[head->n_fields]; /* llhttp takes a bare LF here */
-    return (end[0] == '\r' && end[1] == '\n') || layout_refuse(parser);
+    return (end[0] == '\r' && end[1] == '\n') || layout_refuse(parser, end);
 }
 
 /* ---- the table */
@@ -63,7 +66,7 @@ struct head_facts {
 struct strict_check {
     bool (*fails)(const struct http_head *head, const struct head_facts *facts);
     unsigned status;
-    enum end_reason reason;
+    enum strict_place place;
     const char *text;
 };
 
@@ -225,45 +228,46 @@ static bool has_other_expectation(const struct http_head *head, const struct hea
 
 static const struct strict_check request_checks[] = {
     /* RFC 9110 5.1; llhttp takes an empty name and lets SP through in loose mode only */
-    {has_bad_name, 400, END_BAD_REQUEST, "field name is not a token"},
+    {has_bad_name, 400, PLACE_NAME, "field name is not a token (RFC 9110 5.1)"},
     /* RFC 9110 5.5; CVE-2024-27982's family: other parsers stop at NUL or take CTL for blank */
-    {has_control_byte, 400, END_BAD_REQUEST, "control byte in a field value"},
+    {has_control_byte, 400, PLACE_CONTROL, "control byte in a field value (RFC 9110 5.5)"},
     /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there, and
      * X_Forwarded_For stand beside the field that tells the client's address */
-    {has_lookalike, 400, END_BAD_REQUEST, "a field that looks like one of the proxy's own"},
+    {has_lookalike, 400, PLACE_LOOKALIKE,
+     "a field that looks like one of the proxy's own (no RFC: CGI and IIS read \"_\" as \"-\")"},
     /* RFC 9112 3.2: one Host in HTTP/1.1, at most one in HTTP/1.0 */
-    {has_wrong_host_count, 400, END_BAD_REQUEST, "not exactly one Host"},
-    {has_bad_host, 400, END_BAD_REQUEST, "Host is not host[:port]"},
+    {has_wrong_host_count, 400, PLACE_HOST, "not exactly one Host (RFC 9112 3.2)"},
+    {has_bad_host, 400, PLACE_HOST, "Host is not host[:port] (RFC 9112 3.2)"},
     /* RFC 9112 3.2.2: the authority replaces Host, so they must not differ */
-    {has_other_authority, 400, END_BAD_REQUEST, "absolute target and Host differ"},
+    {has_other_authority, 400, PLACE_TARGET, "absolute target and Host differ (RFC 9112 3.2.2)"},
     /* RFC 9112 6.1: in HTTP/1.0 a Transfer-Encoding means faulty framing */
-    {has_transfer_in_10, 400, END_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0"},
+    {has_transfer_in_10, 400, PLACE_TRANSFER, "Transfer-Encoding in HTTP/1.0 (RFC 9112 6.1)"},
     /* RFC 9112 6.1 and 6.3: the classic of request smuggling; llhttp misses an empty field */
-    {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
-    {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
+    {has_both_framings, 400, PLACE_LENGTH, "Transfer-Encoding and Content-Length (RFC 9112 6.1)"},
+    {has_many_framings, 400, PLACE_FRAMING, "more than one framing field (RFC 9112 6.3)"},
     /* RFC 9112 6.3: when chunked is not the last coding, no length can be known */
-    {has_other_last_coding, 400, END_BAD_REQUEST, "chunked is not the last transfer coding"},
+    {has_other_last_coding, 400, PLACE_TRANSFER,
+     "chunked is not the last transfer coding (RFC 9112 6.3)"},
     /* RFC 9112 6.1: a coding we do not understand is 501; lists are understood differently */
-    {has_other_coding, 501, END_BAD_REQUEST, "transfer coding other than chunked"},
+    {has_other_coding, 501, PLACE_TRANSFER, "transfer coding other than chunked (RFC 9112 6.1)"},
     /* RFC 9110 8.6; above 2^63-1 signed readers turn negative */
-    {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
+    {has_bad_length, 400, PLACE_LENGTH, "Content-Length is not a number below 2^63 (RFC 9110 8.6)"},
     /* RFC 9110 10.1.1: 417 for an expectation that is not 100-continue */
-    {has_other_expectation, 417, END_BAD_REQUEST, "unknown expectation"},
+    {has_other_expectation, 417, PLACE_EXPECT, "unknown expectation (RFC 9110 10.1.1)"},
 };
 
 static const struct strict_check response_checks[] = {
     /* The same sentences of RFC 9110 and RFC 9112; http_refuse makes all of it 502. */
-    {has_bad_name, 400, END_BAD_REQUEST, "field name is not a token"},
-    {has_control_byte, 400, END_BAD_REQUEST, "control byte in a field value"},
-    {has_transfer_in_10, 400, END_BAD_REQUEST, "Transfer-Encoding in HTTP/1.0"},
-    {has_both_framings, 400, END_BAD_REQUEST, "Transfer-Encoding and Content-Length"},
-    {has_many_framings, 400, END_BAD_REQUEST, "more than one framing field"},
-    {has_other_coding, 400, END_BAD_REQUEST, "transfer coding other than chunked"},
-    {has_bad_length, 400, END_BAD_REQUEST, "Content-Length is not a number below 2^63"},
+    {has_bad_name, 400, PLACE_NAME, "field name is not a token (RFC 9110 5.1)"},
+    {has_control_byte, 400, PLACE_CONTROL, "control byte in a field value (RFC 9110 5.5)"},
+    {has_transfer_in_10, 400, PLACE_TRANSFER, "Transfer-Encoding in HTTP/1.0 (RFC 9112 6.1)"},
+    {has_both_framings, 400, PLACE_LENGTH, "Transfer-Encoding and Content-Length (RFC 9112 6.1)"},
+    {has_many_framings, 400, PLACE_FRAMING, "more than one framing field (RFC 9112 6.3)"},
+    {has_other_coding, 400, PLACE_TRANSFER, "transfer coding other than chunked (RFC 9112 6.1)"},
+    {has_bad_length, 400, PLACE_LENGTH, "Content-Length is not a number below 2^63 (RFC 9110 8.6)"},
 };
 
-/* Content_Length, Transfer_Encoding, X_Forwarded_For, Content_length, ... */
-static bool name_is_lookalike(struct slice name)
+bool strict_is_lookalike(struct slice name)
 {
     static const struct slice ours[] = {
         SLICE_INIT("content-length"), SLICE_INIT("transfer-encoding"),
@@ -328,7 +332,7 @@ static void gather_field(struct http_head *head, size_t i, struct head_facts *fa
     default:
         break;
     }
-    facts->has_lookalike |= name_is_lookalike(head->fields[i].name);
+    facts->has_lookalike |= strict_is_lookalike(head->fields[i].name);
     facts->has_odd_name |= !bytes_are_token(head->fields[i].name, head->raw.ptr + head->raw.len);
 }
 
@@ -375,14 +379,16 @@ bool strict_check_head(struct http_parser *parser)
                                    : sizeof(request_checks) / sizeof(request_checks[0]);
     for (size_t i = 0; i < n; i++)
         if (checks[i].fails(head, &facts)) {
-            (void)http_refuse(parser, checks[i].status, checks[i].reason, checks[i].text);
+            parser->suspect = strict_place(head, checks[i].place);
+            (void)http_refuse(parser, checks[i].status, END_BAD_REQUEST, checks[i].text);
             return false;
         }
     set_framing(parser, &facts);
     uint64_t max = parser->limits->body_bytes;
     if (!parser->is_response && max != 0 && head->framing == FRAMING_LENGTH &&
         head->content_length > max) {
-        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE, "body over its limit");
+        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE,
+                          "body over its limit (RFC 9110 15.5.14)");
         return false;
     }
     return true;

@@ -54,26 +54,38 @@ static enum parse_result request_line(struct http_parser *parser, struct slice l
     struct http_head *head = &parser->head;
     size_t first = slice_find(line, ' ');
     if (first == SIZE_MAX || line.len < 11)
-        return http_refuse(parser, 400, END_BAD_REQUEST, "request line has not three parts");
+        return http_refuse(parser, 400, END_BAD_REQUEST,
+                           "request line has not three parts (RFC 9112 3)");
     head->method = slice_head(line, first);
     struct slice rest = slice_from(line, first + 1);
     size_t second = slice_find(rest, ' ');
     if (!bytes_are_token(head->method, line.ptr + line.len) || second == SIZE_MAX)
-        return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
+        return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line (RFC 9112 3)");
     head->target = slice_head(rest, second);
     struct slice version = slice_from(rest, second + 1);
+    parser->suspect = head->target.ptr;
     if (head->target.len > parser->limits->target_bytes)
-        return http_refuse(parser, 414, END_TARGET_TOO_LONG, "request target is too long");
+        return http_refuse(parser, 414, END_TARGET_TOO_LONG,
+                           "request target is too long (RFC 9110 15.5.15)");
+    parser->suspect = version.ptr;
     if (!version_parse(version, &head->minor))
         return slice_starts_with(version, SLICE("HTTP/")) && version.len == 8
-                   ? http_refuse(parser, 505, END_BAD_VERSION, "HTTP version not supported")
-                   : http_refuse(parser, 400, END_BAD_REQUEST, "malformed HTTP version");
+                   ? http_refuse(parser, 505, END_BAD_VERSION,
+                                 "HTTP version not supported (RFC 9110 15.6.6)")
+                   : http_refuse(parser, 400, END_BAD_REQUEST,
+                                 "malformed HTTP version (RFC 9112 2.3)");
+    parser->suspect = head->target.ptr;
     if (!bytes_are_target(head->target))
-        return http_refuse(parser, 400, END_BAD_REQUEST, "forbidden byte in request target");
+        return http_refuse(parser, 400, END_BAD_REQUEST,
+                           "forbidden byte in request target (RFC 9112 3.2)");
+    parser->suspect = line.ptr;
     if (!method_is_known(head->method))
-        return http_refuse(parser, 501, END_UNKNOWN_METHOD, "method not implemented");
+        return http_refuse(parser, 501, END_UNKNOWN_METHOD,
+                           "method not implemented (RFC 9110 15.6.2)");
+    parser->suspect = head->target.ptr;
     if (!target_form_is_allowed(head->target, head->method))
-        return http_refuse(parser, 400, END_BAD_REQUEST, "form of request target not allowed");
+        return http_refuse(parser, 400, END_BAD_REQUEST,
+                           "form of request target not allowed (RFC 9112 3.2)");
     return PARSE_HEAD;
 }
 
@@ -118,11 +130,12 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
     bool is_empty_line = line.len == 1 && line.ptr[0] == '\r';
     if (method.len > LIMIT_METHOD_BYTES ||
         !(bytes_are_token(method, line.ptr + line.len) || is_empty_line))
-        return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line");
+        return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line (RFC 9112 3)");
     if (blank == SIZE_MAX)
         return PARSE_MORE;
     return line.len - blank > parser->limits->target_bytes + sizeof(" HTTP/1.1\r")
-               ? http_refuse(parser, 414, END_TARGET_TOO_LONG, "request target is too long")
+               ? http_refuse(parser, 414, END_TARGET_TOO_LONG,
+                             "request target is too long (RFC 9110 15.5.15)")
                : PARSE_MORE;
 }
 
@@ -132,6 +145,7 @@ enum parse_result strict_scan_start_line(struct http_parser *parser, struct slic
         return PARSE_MORE;
     struct slice unseen = slice_from(bytes, parser->scanned);
     size_t newline = slice_find(unseen, '\n');
+    parser->suspect = bytes.ptr + parser->start;
     if (newline == SIZE_MAX) {
         parser->scanned = bytes.len;
         return start_line_incomplete(parser, slice_from(bytes, parser->start));
@@ -139,10 +153,11 @@ enum parse_result strict_scan_start_line(struct http_parser *parser, struct slic
     size_t end = parser->scanned + newline;
     struct slice line = slice_make(bytes.ptr + parser->start, end - parser->start);
     if (line.len == 0 || line.ptr[line.len - 1] != '\r')
-        return http_refuse(parser, 400, END_BAD_REQUEST, "start line does not end in CRLF");
+        return http_refuse(parser, 400, END_BAD_REQUEST,
+                           "start line does not end in CRLF (RFC 9112 2.2)");
     line.len--;
     if (slice_find(line, '\r') != SIZE_MAX)
-        return http_refuse(parser, 400, END_BAD_REQUEST, "CR inside the start line");
+        return http_refuse(parser, 400, END_BAD_REQUEST, "CR inside the start line (RFC 9112 2.2)");
     parser->fed = end + 1;
     return parser->is_response ? status_line(parser, line) : request_line(parser, line);
 }
