@@ -2,6 +2,7 @@
 #include "control_start.h"
 
 #include "net/listener.h"
+#include "request_limits.h"
 
 #include <stdlib.h>
 
@@ -80,14 +81,7 @@ static bool start_worker(struct control *control, const struct start_listener *s
 
 static void set_limits(struct control *control)
 {
-    const struct limits_config *limits = &control->config->limits;
-    control->shared.http_limits = (struct http_limits){
-        .target_bytes = limits->target_bytes,
-        .field_bytes = limits->field_bytes,
-        .head_bytes = limits->head_bytes,
-        .fields = limits->fields,
-        .body_bytes = limits->body_bytes,
-    };
+    control->shared.http_limits = request_limits(control->config);
     /* Responses come from our own side; their heads are bounded all the same. */
     control->shared.response_limits = (struct http_limits){
         .target_bytes = LIMIT_TARGET_BYTES,

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},
+    {"explain", cmd_explain, "why a request is blocked, or not: every rule and condition"},
     {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };
 

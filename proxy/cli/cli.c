@@ -44,14 +44,20 @@ bool cli_option_time(const char *verb, const char *option, const char *text, int
     return false;
 }
 
+void cli_put_bytes(FILE *to, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
+        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+        (void)fputc(c < 0x20 || c == 0x7f || is_c1 ? '?' : c, to);
+        i += is_c1;
+    }
+}
+
 void cli_put_clean(FILE *to, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    for (; *at != '\0'; at++) {
-        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-        (void)fputc(*at < 0x20 || *at == 0x7f || is_c1 ? '?' : *at, to);
-        at += is_c1;
-    }
+    cli_put_bytes(to, slice_str(text));
 }
 
 int cli_admin_post(const char *url, const char *path, unsigned timeout_ms)

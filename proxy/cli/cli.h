@@ -25,6 +25,7 @@ int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
 int cmd_rules(int argc, char **argv);  /* test, list, import-iis */
 /* `rules import-iis`; argv[0] is "import-iis" */
 int cmd_rules_import_iis(int argc, char **argv);
+int cmd_explain(int argc, char **argv);     /* why the rules say what they say of a request */
 int cmd_eocs(int argc, char **argv);        /* verify, show, import */
 int cmd_mitigations(int argc, char **argv); /* list, block, unblock, enable, disable, export */
 
@@ -41,6 +42,7 @@ MUST_USE bool cli_option_time(const char *verb, const char *option, const char *
                               int64_t *ret_seconds);
 /* Text of a stranger to a terminal: control characters become question marks. */
 void cli_put_clean(FILE *to, const char *text);
+void cli_put_bytes(FILE *to, struct slice text);
 
 /* What the verbs that talk to a running proxy share: --admin URL, --help and, where flag is not
  * NULL, --FLAG. Returns -1 to go on, else the exit code (help was printed, or a usage error). */

@@ -1,7 +1,7 @@
 /* `stopgap rules`: list a rule set, or prove it by its own samples. */
 #include "cli/cli.h"
+#include "cli/rule_paths.h"
 
-#include "stopgap/bundle.h"
 #include "stopgap/ruleset.h"
 
 #include <getopt.h>
@@ -31,22 +31,11 @@ static const char help[] =
     "\n"
     "Example: stopgap rules test rules/sets/exchange\n";
 
-enum { MAX_PATHS = 64 };
-
 /* What the command line asked for. */
 struct rules_call {
-    const char *trust;
     bool json;
-    const char *bundles[MAX_PATHS];
-    size_t n_bundles;
-    const char *directories[MAX_PATHS];
-    size_t n_directories;
+    struct rule_paths paths;
 };
-
-static bool is_bundle(const char *path)
-{
-    return slice_ends_with_nocase(slice_str(path), SLICE(".sgb"));
-}
 
 /* Returns EXIT_FINE, or what the verb shall end with; *ret_help: help was asked for. */
 static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_help)
@@ -59,7 +48,7 @@ static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 't')
-            call->trust = optarg;
+            call->paths.trust = optarg;
         else if (option == 'j')
             call->json = true;
         else if (option == 'h')
@@ -68,35 +57,11 @@ static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_
             return cli_option_error("rules", option, argv);
     }
     for (; optind < argc; optind++) {
-        if (call->n_bundles + call->n_directories == MAX_PATHS)
-            return cli_usage_error("rules", "more than %d paths", MAX_PATHS);
-        if (is_bundle(argv[optind]))
-            call->bundles[call->n_bundles++] = argv[optind];
-        else
-            call->directories[call->n_directories++] = argv[optind];
+        int exit_code = rule_paths_add(&call->paths, "rules", argv[optind]);
+        if (exit_code != EXIT_FINE)
+            return exit_code;
     }
-    if (call->n_bundles != 0 && call->trust == NULL)
-        return cli_usage_error("rules", "a bundle needs --trust ROOT to be verified");
-    return EXIT_FINE;
-}
-
-static struct ruleset *call_load(const struct rules_call *call, struct err *err)
-{
-    struct trust_options options = {.root_path = call->trust};
-    struct trust_store *trust = NULL;
-    if (call->trust != NULL && (trust = trust_open(&options, err)) == NULL)
-        return NULL;
-    struct rules_source source = {
-        .use_builtin = call->n_bundles + call->n_directories == 0,
-        .bundle_paths = call->bundles,
-        .n_bundles = call->n_bundles,
-        .directories = call->directories,
-        .n_directories = call->n_directories,
-        .trust = trust,
-    };
-    struct ruleset *set = rules_load(&source, err);
-    trust_close(trust);
-    return set;
+    return rule_paths_check(&call->paths, "rules");
 }
 
 static void print_table(const struct ruleset *set)
@@ -166,7 +131,7 @@ int cmd_rules(int argc, char **argv)
         (void)fputs(help, stdout);
         return EXIT_FINE;
     }
-    struct ruleset *set = call_load(&call, &err);
+    struct ruleset *set = rule_paths_load(&call.paths, NULL, &err);
     if (set == NULL)
         return cli_error(&err);
     int exit_code = EXIT_FINE;
