@@ -1,5 +1,6 @@
 /* stopgap explain: why the rules say what they say of one request. */
 #include "cli/cli.h"
+#include "cli/curl.h"
 #include "cli/explain.h"
 #include "cli/options.h"
 #include "cli/rule_paths.h"
@@ -162,14 +163,33 @@ static bool read_input(const char *path, struct buf *text, struct err *err)
                                EXPLAIN_MAX_INPUT);
 }
 
+static bool read_curl(const struct call *call, struct buf *text, struct buf *request,
+                      struct err *err)
+{
+    struct curl_words words = {.n = 0};
+    bool is_stdin = strcmp(call->curl, "-") == 0;
+    bool is_read =
+        (!is_stdin || read_input("-", text, err)) &&
+        curl_words_read(&words, is_stdin ? buf_slice(text) : slice_str(call->curl), err) &&
+        curl_request(&words, request, err);
+    curl_words_done(&words);
+    return is_read;
+}
+
 static bool read_request(const struct call *call, const struct config *config,
                          struct explain_request *request, struct err *err)
 {
     struct buf text;
+    struct buf made;
+    bool is_curl = call->curl != NULL;
     buf_init(&text, EXPLAIN_MAX_INPUT);
-    bool is_read = read_input(call->file, &text, err) &&
-                   explain_request_read(request, buf_slice(&text), true, config, err);
+    buf_init(&made, EXPLAIN_MAX_INPUT);
+    bool is_read =
+        is_curl ? read_curl(call, &text, &made, err) : read_input(call->file, &text, err);
+    is_read = is_read && explain_request_read(request, buf_slice(is_curl ? &made : &text), !is_curl,
+                                              config, err);
     buf_done(&text);
+    buf_done(&made);
     return is_read;
 }
 

@@ -91,6 +91,16 @@ def test_a_secret_near_a_malformed_place_is_not_shown(explain):
         assert "c2VjcmV0" not in explain(request("/owa/", fields=[field])).stdout
 
 
+def test_a_curl_command_of_a_browser_is_explained(pair, client, stopgap):
+    command = "curl 'https://mail.example.test/ecp/q7.js' -H 'accept: */*' -b 'X-BEResource=a]@b~1' --compressed -k"
+    assert client(pair.proxy).ask("/ecp/q7.js", fields=["Cookie: X-BEResource=a]@b~1"]).status == 403
+    for argv, text in [((command,), None), (("-",), command + "\n")]:
+        done = stopgap("explain", "--curl", *argv, input=text)
+        assert done.returncode == 1 and "BLOCKED with 403 by SG-2021-26855-BERESOURCE" in done.stdout
+    done = stopgap("explain", "--curl", "curl --proxy x http://mail/")
+    assert done.returncode == 2 and "--proxy" in done.stderr
+
+
 def test_the_configuration_decides(explain, tmp_path):
     config = tmp_path / "stopgap.yaml"
     config.write_text("mode: detect\nrules:\n  disabled: [SG-2021-26855-STATIC]\n")
