@@ -167,7 +167,7 @@ static bool read_curl(const struct call *call, struct buf *text, struct buf *req
                       struct err *err)
 {
     struct curl_words words = {.n = 0};
-    bool is_stdin = strcmp(call->curl, "-") == 0;
+    bool is_stdin = call->curl != NULL && strcmp(call->curl, "-") == 0;
     bool is_read =
         (!is_stdin || read_input("-", text, err)) &&
         curl_words_read(&words, is_stdin ? buf_slice(text) : slice_str(call->curl), err) &&
@@ -181,7 +181,7 @@ static bool read_request(const struct call *call, const struct config *config,
 {
     struct buf text;
     struct buf made;
-    bool is_curl = call->curl != NULL;
+    bool is_curl = call->file == NULL;
     buf_init(&text, EXPLAIN_MAX_INPUT);
     buf_init(&made, EXPLAIN_MAX_INPUT);
     bool is_read =

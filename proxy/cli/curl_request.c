@@ -388,7 +388,7 @@ static bool put_user(const struct curl *curl, struct buf *out)
         return true;
     if (curl->user.len > MAX_USER_BYTES)
         return false;
-    unsigned char *text = malloc(MAX_USER_BYTES * 2);
+    unsigned char *text = malloc((size_t)MAX_USER_BYTES * 2);
     if (text == NULL)
         return false;
     int n = EVP_EncodeBlock(text, (const unsigned char *)curl->user.ptr, (int)curl->user.len);

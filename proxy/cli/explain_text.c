@@ -89,29 +89,33 @@ static void print_refusal(const struct explain_result_view *view, FILE *out)
     (void)fprintf(out, "         the line: %s  >>here>>  %s\n", before, behind);
 }
 
+static void print_answer(const struct explain_result_view *view, struct slice rule, FILE *out)
+{
+    const struct decision *decision = &view->decision;
+    if (decision->reason == END_UPGRADE_REFUSED)
+        (void)fputs("refused with 501 (upgrade_refused): allow_upgrade is false", out);
+    else if (decision->reason == END_RULE_BLOCK)
+        (void)fprintf(out, "BLOCKED with %u by " SLICE_FMT, decision->status, SLICE_ARG(rule));
+    else
+        (void)fprintf(out, "refused with %u: the matcher reached a limit, fail_mode is closed",
+                      decision->status);
+}
+
 static void print_verdict(const struct explain_result_view *view, FILE *out)
 {
     const struct verdict *verdict = &view->explanation->verdict;
-    const struct rule_hit *first = verdict->n_hits != 0 ? &verdict->hits[0] : NULL;
+    struct slice rule = verdict->n_hits != 0 ? verdict->hits[0].rule_id : slice_make(NULL, 0);
     (void)fputs("verdict  ", out);
-    if (view->is_exempt)
+    if (view->decision.kind == DECISION_ANSWER)
+        print_answer(view, rule, out);
+    else if (view->decision.kind == DECISION_ABORT)
+        (void)fprintf(out, "ABORTED (closed without an answer) by " SLICE_FMT, SLICE_ARG(rule));
+    else if (view->is_exempt)
         (void)fputs("passes: a bare health check is not inspected", out);
     else if (view->is_off)
         (void)fputs("passes: mode is off; below is what mode block would say", out);
-    else if (view->decision.kind == DECISION_ANSWER && view->decision.reason == END_UPGRADE_REFUSED)
-        (void)fputs("refused with 501 (upgrade_refused): allow_upgrade is false", out);
-    else if (view->decision.kind == DECISION_ANSWER && first != NULL &&
-             view->decision.reason == END_RULE_BLOCK)
-        (void)fprintf(out, "BLOCKED with %u by " SLICE_FMT, view->decision.status,
-                      SLICE_ARG(first->rule_id));
-    else if (view->decision.kind == DECISION_ANSWER)
-        (void)fprintf(out, "refused with %u: the matcher reached a limit, fail_mode is closed",
-                      view->decision.status);
-    else if (view->decision.kind == DECISION_ABORT && first != NULL)
-        (void)fprintf(out, "ABORTED (closed without an answer) by " SLICE_FMT,
-                      SLICE_ARG(first->rule_id));
-    else if (first != NULL)
-        (void)fprintf(out, "passes, and is reported: " SLICE_FMT, SLICE_ARG(first->rule_id));
+    else if (rule.len != 0)
+        (void)fprintf(out, "passes, and is reported: " SLICE_FMT, SLICE_ARG(rule));
     else
         (void)fputs("passes", out);
     if (verdict->edits_response)

@@ -1,5 +1,5 @@
-/* Takes secrets out of what is logged. For proxy/log and `stopgap
- * explain`, which shows no more than the logs; pure functions. */
+/* Takes secrets out of what is logged. For proxy/log and `stopgap explain`, which shows no more
+ * than the logs do; pure functions. */
 #pragma once
 
 #include "stopgap/slice.h"
