@@ -11,7 +11,7 @@
 enum {
     JSON_KINDS = 1u << BODY_JSON_KEY | 1u << BODY_JSON,
     XML_KINDS = 1u << BODY_XML_ELEMENT | 1u << BODY_XML_ATTRIBUTE | 1u << BODY_XML_TEXT |
-                1u << BODY_XML_ATTR,
+                1u << BODY_XML_ATTR | 1u << BODY_XML_BASE64,
 };
 
 /* ---- types */
@@ -87,16 +87,26 @@ static char first_character(struct slice text)
     return '\0';
 }
 
+/* Behind a byte order mark, and in two bytes a character, too. */
+static bool looks_like_xml(struct slice text)
+{
+    if (slice_starts_with(text, SLICE("\xef\xbb\xbf")))
+        text = slice_from(text, 3);
+    return first_character(text) == '<' || slice_starts_with(text, SLICE("\0<")) ||
+           slice_starts_with(text, SLICE("\xff\xfe")) || slice_starts_with(text, SLICE("\xfe\xff"));
+}
+
 static void read_document(const struct body_type *type, struct slice text, bool is_utf8,
                           bool is_cut, struct body_values *values)
 {
     char first = first_character(text);
-    bool is_blank = first == '\0' && !type->is_xml; /* XML may be in an encoding with zeros */
+    bool is_xml = type->is_xml || looks_like_xml(text);
+    bool is_blank = first == '\0' && !is_xml; /* XML may be in an encoding with zeros */
     if (is_blank || values->is_out_of_memory)
         return;
     if ((values->kinds & JSON_KINDS) != 0 && (type->is_json || first == '{' || first == '['))
         json_read(text, is_cut, values);
-    if ((values->kinds & XML_KINDS) != 0 && (type->is_xml || first == '<'))
+    if ((values->kinds & XML_KINDS) != 0 && is_xml)
         xml_read(text, is_utf8, is_cut, values);
 }
 

@@ -71,7 +71,8 @@ static struct body_value *value_slot(struct body_values *values)
 /* Names are compared as they stand; values may be decoded once more by what they are handed to. */
 static bool has_views(enum body_kind kind)
 {
-    return kind != BODY_JSON_KEY && kind != BODY_XML_ELEMENT && kind != BODY_XML_ATTRIBUTE;
+    return kind != BODY_JSON_KEY && kind != BODY_XML_ELEMENT && kind != BODY_XML_ATTRIBUTE &&
+           kind != BODY_XML_BASE64;
 }
 
 bool body_values_add(struct body_values *values, enum body_kind kind, struct slice name,

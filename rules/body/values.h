@@ -14,6 +14,7 @@ enum body_kind {
     BODY_XML_ATTRIBUTE,      /* local names of attributes */
     BODY_XML_TEXT,           /* text right below an element; name: its local name */
     BODY_XML_ATTR,           /* values of attributes; name: the local name */
+    BODY_XML_BASE64,         /* bytes that such a text stands for; then its fragments, joined */
     BODY_MULTIPART_NAME,     /* names of parts */
     BODY_MULTIPART_FILENAME, /* file names of parts */
     BODY_MULTIPART,          /* contents of parts; name: the part's name */

@@ -1,6 +1,8 @@
 /* XML by libxml2's SAX2 events, without a tree. */
 #include "body/xml.h"
 
+#include "body/packed.h"
+
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
@@ -98,7 +100,8 @@ static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, con
     *element = (struct element){
         .name = name,
         .text_start = reader->text_len,
-        .is_wanted = body_values_want(reader->values, BODY_XML_TEXT, name),
+        .is_wanted = body_values_want(reader->values, BODY_XML_TEXT, name) ||
+                     body_values_want(reader->values, BODY_XML_BASE64, name),
     };
     if (!add_copy(reader, BODY_XML_ELEMENT, SLICE(""), name) ||
         !add_attributes(reader, n_attributes, attributes))
@@ -125,6 +128,25 @@ static bool is_blank(struct slice text)
     return true;
 }
 
+/* What text stands for as base64, whole and with its fragments joined. */
+static bool add_packed(struct xml_reader *reader, struct slice name, struct slice text)
+{
+    struct body_values *values = reader->values;
+    struct slice bytes;
+    struct slice joined;
+    if (!body_values_want(values, BODY_XML_BASE64, name))
+        return true;
+    if (!packed_decode(text, values->arena, &bytes) ||
+        !packed_join(bytes, values->arena, &joined)) {
+        values->is_out_of_memory = true;
+        return false;
+    }
+    struct slice own_name = body_values_copy(values, name);
+    return own_name.ptr != NULL &&
+           (bytes.len == 0 || body_values_add(values, BODY_XML_BASE64, own_name, bytes)) &&
+           (joined.len == 0 || body_values_add(values, BODY_XML_BASE64, own_name, joined));
+}
+
 static void close_element(struct xml_reader *reader, bool is_cut_off)
 {
     const struct element *element = &reader->open[--reader->depth];
@@ -132,7 +154,9 @@ static void close_element(struct xml_reader *reader, bool is_cut_off)
         slice_make(reader->text + element->text_start, reader->text_len - element->text_start);
     reader->text_len = element->text_start;
     bool is_layout = (element->has_children || is_cut_off) && is_blank(text);
-    if (element->is_wanted && !is_layout && !add_copy(reader, BODY_XML_TEXT, element->name, text))
+    if (element->is_wanted && !is_layout &&
+        (!add_copy(reader, BODY_XML_TEXT, element->name, text) ||
+         !add_packed(reader, element->name, text)))
         stop(reader);
 }
 

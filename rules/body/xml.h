@@ -7,7 +7,7 @@
 void xml_init(void);
 
 /* Read a window of an XML document into values: BODY_XML_ELEMENT, BODY_XML_ATTRIBUTE,
- * BODY_XML_TEXT, BODY_XML_ATTR. Names are local names, whatever their namespace.
+ * BODY_XML_TEXT, BODY_XML_ATTR, BODY_XML_BASE64. Names are local names, whatever their namespace.
  *
  * The text of an element is what stands right below it, with character references resolved and
  * comments, sections and child elements taken out; white space alone beside child elements does

@@ -187,6 +187,7 @@ static int witness_rank(const struct witness *witness)
         [FIELD_JSON] = 8,
         [FIELD_XML_TEXT] = 8,
         [FIELD_XML_ATTR] = 8,
+        [FIELD_XML_BASE64] = 8,
         [FIELD_MULTIPART] = 8,
         [FIELD_FORM_NAME] = 6,
         [FIELD_JSON_KEY] = 6,

@@ -48,6 +48,7 @@ bool witness_is_secret(const struct witness *witness)
     case FIELD_JSON:
     case FIELD_XML_TEXT:
     case FIELD_XML_ATTR:
+    case FIELD_XML_BASE64:
     case FIELD_MULTIPART:
         return names_secret(name);
     case FIELD_IIS_INPUT: /* any of "{HTTP_COOKIE}", "{HTTP_AUTHORIZATION}", "{QUERY_STRING}" */

@@ -208,6 +208,7 @@ bool field_walk_next(struct field_walk *walk, struct named_value *ret_value)
     case FIELD_XML_ATTRIBUTE:
     case FIELD_XML_TEXT:
     case FIELD_XML_ATTR:
+    case FIELD_XML_BASE64:
     case FIELD_MULTIPART_NAME:
     case FIELD_MULTIPART_FILENAME:
     case FIELD_MULTIPART:

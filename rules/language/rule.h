@@ -18,12 +18,13 @@ enum field_id {
     FIELD_FORM,
     FIELD_FORM_NAME,
     FIELD_BODY,
-    FIELD_JSON_KEY, /* the next nine in the order of enum body_kind */
+    FIELD_JSON_KEY, /* the next ten in the order of enum body_kind */
     FIELD_JSON,
     FIELD_XML_ELEMENT,
     FIELD_XML_ATTRIBUTE,
     FIELD_XML_TEXT,
     FIELD_XML_ATTR,
+    FIELD_XML_BASE64,
     FIELD_MULTIPART_NAME,
     FIELD_MULTIPART_FILENAME,
     FIELD_MULTIPART,

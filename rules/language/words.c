@@ -28,6 +28,7 @@ const char *const field_words[FIELD_COUNT] = {
     [FIELD_XML_ATTRIBUTE] = "xml_attribute",
     [FIELD_XML_TEXT] = "xml_text",
     [FIELD_XML_ATTR] = "xml_attr",
+    [FIELD_XML_BASE64] = "xml_base64",
     [FIELD_MULTIPART] = "multipart",
     [FIELD_MULTIPART_NAME] = "multipart_name",
     [FIELD_MULTIPART_FILENAME] = "multipart_filename",

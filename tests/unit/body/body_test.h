@@ -36,8 +36,9 @@ static inline void body_test_done(struct body_test *test)
 
 static inline const char *body_test_kind(enum body_kind kind)
 {
-    static const char *const names[BODY_KIND_COUNT] = {
-        "key", "json", "element", "attribute", "text", "attr", "name", "filename", "part"};
+    static const char *const names[BODY_KIND_COUNT] = {"key",      "json", "element", "attribute",
+                                                       "text",     "attr", "base64",  "name",
+                                                       "filename", "part"};
     return names[kind];
 }
 

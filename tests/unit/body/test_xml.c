@@ -8,6 +8,8 @@
 
 #include "stopgap/banned.h"
 
+enum { AS_TEXT = BODY_ALL_KINDS & ~(1 << BODY_XML_BASE64) }; /* test_packed.c has the rest */
+
 static void read_xml(struct slice text, bool is_cut, struct body_values *values)
 {
     xml_read(text, false, is_cut, values);
@@ -51,6 +53,7 @@ static void test_xml_shows_names_and_values(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct body_test test;
         body_test_init(&test);
+        test.values.kinds = AS_TEXT;
         xml_read(slice_str(cases[i].text), false, false, &test.values);
         if (strcmp(body_test_text(&test), cases[i].expected) != 0)
             fail_msg("%s: %s", cases[i].name, body_test_text(&test));
@@ -75,6 +78,7 @@ static void test_xml_that_is_cut_is_not_invalid(void **state)
     (void)state;
     struct body_test test;
     body_test_init(&test);
+    test.values.kinds = AS_TEXT;
     xml_read(SLICE("<a><b>12"), false, true, &test.values);
     assert_string_equal(body_test_text(&test), "element=a|element=b|text b=12|");
     assert_int_equal(test.values.anomalies, 0);

@@ -55,6 +55,8 @@ static inline const char *random_field(struct random *random)
                                          "xml_text",
                                          "xml_text, name: a",
                                          "xml_attr, name: k",
+                                         "xml_base64",
+                                         "xml_base64, name: a",
                                          "multipart",
                                          "multipart, name: k",
                                          "multipart_name",
