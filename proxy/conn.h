@@ -42,6 +42,7 @@ struct conn {
     uint64_t n_requests;
     struct net_address address;
     uint16_t port;
+    bool is_bound;   /* a request may have authenticated the upstream connection: it is kept */
     bool is_trusted; /* the peer is one of trusted_proxies */
     bool has_ended;  /* the client sends nothing more */
     bool has_failed; /* the client's stream broke, or memory is out: close with the two below */

@@ -35,6 +35,24 @@ static uint64_t relay_timeout(const struct conn *conn)
     return relay_is_blocked(conn) && write_ms < silence_ms ? write_ms : silence_ms;
 }
 
+/* Only an upstream connection that is authenticated is worth more than its place at the server:
+ * any other one is made again in a moment, and clients that ask once and then hold their connection
+ * would hold one of Exchange's for as long. */
+static bool conn_has_spare_upstream(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && conn->txn == NULL && conn->upstream != NULL &&
+           !conn->is_bound;
+}
+
+static uint64_t idle_timeout(const struct conn *conn)
+{
+    const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
+    uint64_t idle_ms = conn->n_requests == 0 ? timeouts->header_ms : timeouts->keepalive_ms;
+    return conn_has_spare_upstream(conn) && timeouts->upstream_idle_ms < idle_ms
+               ? timeouts->upstream_idle_ms
+               : idle_ms;
+}
+
 static uint64_t conn_timeout(const struct conn *conn)
 {
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
@@ -43,7 +61,7 @@ static uint64_t conn_timeout(const struct conn *conn)
     if (conn->state != CONN_OPEN) /* the end of a last response goes out at the client's pace */
         return stream_pending(conn->client) != 0 ? timeouts->write_ms : LIMIT_DRAIN_MS;
     if (conn->txn == NULL)
-        return conn->n_requests == 0 ? timeouts->header_ms : timeouts->keepalive_ms;
+        return idle_timeout(conn);
     switch (conn->txn->step) {
     case TXN_READ_HEAD:
     case TXN_CHECK_HEAD:
@@ -152,6 +170,19 @@ static bool conn_peer_takes(struct conn *conn)
     return moved;
 }
 
+/* Between two requests: the upstream connection goes first, where nothing hangs on it. */
+static void idle_expire(struct conn *conn)
+{
+    uint64_t keepalive_ms = conn->worker->config->timeouts.keepalive_ms;
+    if (!conn_has_spare_upstream(conn) ||
+        worker_now_ms(conn->worker) >= conn->last_activity_ms + keepalive_ms) {
+        conn_close(conn, conn->n_requests == 0 ? END_HEAD_TIMEOUT : END_KEEPALIVE_TIMEOUT, false);
+        return;
+    }
+    upstream_close(conn->upstream, false);
+    conn_set_deadline(conn);
+}
+
 void conn_expire(struct conn *conn)
 {
     /* The deadline was set while bytes were queued that have left since: what holds now? */
@@ -175,5 +206,5 @@ void conn_expire(struct conn *conn)
     else if (conn->worker->is_draining)
         conn_close(conn, END_SHUTDOWN, false);
     else
-        conn_close(conn, conn->n_requests == 0 ? END_HEAD_TIMEOUT : END_KEEPALIVE_TIMEOUT, false);
+        idle_expire(conn);
 }

@@ -65,6 +65,7 @@ enum {
     TIMEOUT_RELAY_MS = 65 * 60 * 1000,      /* silence of both sides: Sync waits up to 59 min */
     TIMEOUT_BODY_MS = 60 * 1000,            /* silence of the client while we wait for its body */
     TIMEOUT_WRITE_MS = 60 * 1000,           /* a peer that does not take a byte */
+    TIMEOUT_UPSTREAM_IDLE_MS = 5 * 1000,    /* the pause within a page; HAProxy purges after 5 s */
     TIMEOUT_DRAIN_MS = 60 * 1000,           /* graceful stop */
     TIMEOUT_DRAIN_IDLE_MS = 2000,           /* silent for so long, nothing is on its way any more */
     TIMEOUT_ADMIN_MS = 10 * 1000,           /* an admin request to come, and its answer to go */

@@ -105,6 +105,7 @@ static enum step_result relay_start(struct txn *txn)
     txn->request.on_body = on_request_body;
     txn->request.body_ctx = txn;
     txn->sent_us = clock_now_us();
+    txn->conn->is_bound = txn->conn->is_bound || http_binds_connection(&txn->request.head);
     http_parser_init_response(&txn->response, &txn->conn->worker->shared->response_limits,
                               slice_equal(txn->request.head.method, SLICE("HEAD")));
     if (!relay_send_head(txn))

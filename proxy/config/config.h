@@ -92,8 +92,9 @@ enum fail_mode {
 
 struct timeouts_config { /* milliseconds; defaults in limits.h */
     uint64_t header_ms, keepalive_ms, connect_ms, handshake_ms, relay_ms, body_ms, write_ms,
-        upstream_ms, /* silence of the upstream before its response head; follows relay_ms
-                      * while both are equal */
+        upstream_ms,      /* silence of the upstream before its response head; follows relay_ms
+                           * while both are equal */
+        upstream_idle_ms, /* of an upstream connection that nobody authenticated */
         drain_ms, drain_delay_ms;
 };
 

@@ -154,6 +154,8 @@ const struct config_key config_keys[] = {
     DURATION("timeouts.body", timeouts.body_ms, HOUR, TIMEOUT_BODY_MS),
     DURATION("timeouts.write", timeouts.write_ms, HOUR, TIMEOUT_WRITE_MS),
     DURATION("timeouts.upstream", timeouts.upstream_ms, 24 * HOUR, TIMEOUT_RELAY_MS),
+    DURATION("timeouts.upstream_idle", timeouts.upstream_idle_ms, 24 * HOUR,
+             TIMEOUT_UPSTREAM_IDLE_MS),
     DURATION("timeouts.drain", timeouts.drain_ms, HOUR, TIMEOUT_DRAIN_MS),
     NUMBER(KEY_DURATION, "timeouts.drain_delay", timeouts.drain_delay_ms, 0, HOUR, 0),
 

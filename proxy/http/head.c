@@ -51,6 +51,22 @@ bool http_list_has(struct slice list, struct slice token)
     return false;
 }
 
+static bool is_bound_scheme(struct slice credentials)
+{
+    struct slice scheme = slice_head(credentials, slice_find(credentials, ' '));
+    return !slice_equal_nocase(scheme, SLICE("Basic")) &&
+           !slice_equal_nocase(scheme, SLICE("Bearer"));
+}
+
+bool http_binds_connection(const struct http_head *head)
+{
+    for (size_t i = 0; i < head->n_fields; i++)
+        if (slice_equal_nocase(head->fields[i].name, SLICE("Authorization")) &&
+            is_bound_scheme(head->fields[i].value))
+            return true;
+    return false;
+}
+
 bool http_is_nominated(const struct http_head *head, struct slice name)
 {
     for (size_t i = 0; i < head->n_fields; i++)

@@ -63,5 +63,9 @@ struct http_head {
 /* Is name listed in a Connection field of this head (RFC 9110 7.6.1)? */
 bool http_is_nominated(const struct http_head *head, struct slice name);
 
+/* Does this request authenticate its connection, or may it? NTLM and Negotiate do; Basic and Bearer
+ * stand in each request anew. What is not known counts as if it did. */
+bool http_binds_connection(const struct http_head *head);
+
 /* Does the list of a field hold this token? */
 bool http_list_has(struct slice list, struct slice token);

@@ -1,5 +1,7 @@
 """Connections: one upstream connection for one client connection, kept, pipelined, re-opened."""
 
+import threading
+
 import pytest
 
 from harness.exchange import answer_all, serve
@@ -32,6 +34,45 @@ def test_a_later_client_does_not_inherit_the_upstream_connection(pair, client):
     wait_for(lambda: pair.exchange.connections[0].is_over, "the upstream connection to close with its client")
     client(pair.proxy).ask(GET)
     assert len(pair.exchange.connections) == 2
+
+
+IDLE = "timeouts:\n  upstream_idle: 300ms\n"
+
+
+@pytest.mark.parametrize("credentials", [[], ["Authorization: Basic dTpw"], ["authorization: bearer ey.J"]])
+def test_an_idle_upstream_connection_that_nobody_authenticated_is_let_go(proxy, exchange, client, credentials):
+    """Its client stays, and its next request gets a new one."""
+    upstream = exchange()
+    one = client(proxy(upstream, config=IDLE))
+    assert one.ask(GET, fields=credentials).status == 200
+    wait_for(lambda: upstream.connections[0].is_over, "the idle upstream connection to close")
+    assert one.ask(POST, "POST", body=b"x").status == 200
+    assert len(upstream.connections) == 2
+
+
+@pytest.mark.parametrize("credentials", ["Negotiate YII=", "NTLM TlRM", "negotiate", "Unheard-Of x"])
+def test_an_idle_upstream_connection_that_may_be_authenticated_is_kept(proxy, exchange, client, credentials):
+    """One that is not is let go meanwhile, so the time has passed for both."""
+    upstream = exchange()
+    one = proxy(upstream, config=IDLE)
+    user, passer_by = client(one), client(one)
+    assert user.ask(GET, fields=["Authorization: " + credentials]).status == 200
+    assert user.ask(GET).status == 200
+    assert passer_by.ask(GET).status == 200
+    wait_for(lambda: upstream.connections[1].is_over, "the other one to close")
+    assert user.ask(GET).status == 200
+    assert [len(c.requests) for c in upstream.connections] == [3, 1]
+
+
+def test_a_request_that_takes_its_time_keeps_its_upstream_connection(proxy, exchange, client):
+    over = threading.Event()
+
+    def script(conn):
+        conn.request()
+        over.wait(1.2)
+        conn.answer(body=b"at last")
+
+    assert client(proxy(exchange(script), config=IDLE)).ask(GET).body == b"at last"
 
 
 def test_a_client_that_sends_nothing_opens_no_upstream_connection(pair, client):

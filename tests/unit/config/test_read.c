@@ -325,7 +325,7 @@ static const char complete[] =
     "allow_upgrade: yes\n"
     "proxy_protocol: on\n"
     "timeouts: {header: 1s, keepalive: 2s, connect: 3s, handshake: 4s, relay: 5m, body: 6s,\n"
-    "           write: 7s, upstream: 8s, drain: 9s, drain_delay: 10s}\n"
+    "           write: 7s, upstream: 8s, upstream_idle: 10s, drain: 9s, drain_delay: 10s}\n"
     "limits: {field: 2KiB, head: 8KiB, fields: 16, target: 1KiB, body: 1GiB, connections: 7}\n";
 
 static void check_complete(const struct config *config)
@@ -375,6 +375,7 @@ static void check_numbers(const struct config *config)
     assert_int_equal(timeouts->body_ms, 6000);
     assert_int_equal(timeouts->write_ms, 7000);
     assert_int_equal(timeouts->upstream_ms, 8000);
+    assert_int_equal(timeouts->upstream_idle_ms, 10000);
     assert_int_equal(timeouts->drain_ms, 9000);
     assert_int_equal(timeouts->drain_delay_ms, 10000);
     assert_int_equal(config->limits.field_bytes, 2048);
