@@ -32,6 +32,7 @@ static void control_close_handles(struct control *control)
     control->admin = NULL;
     events_stop(control->events);
     health_stop(control->health);
+    control_parity_stop(control);
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         if (!uv_is_closing(handles[i]))
             uv_close(handles[i], NULL);
@@ -194,7 +195,8 @@ static bool control_start(struct control *control, struct err *err)
     control_inherit(control);
     bool ok = control_make_workers(control, err) && control_start_admin(control, err);
     control_inherit_end(control);
-    if (!ok || !control_start_workers(control, err) || !control_servers_start(control, err))
+    if (!ok || !control_start_workers(control, err) || !control_servers_start(control, err) ||
+        !control_parity_start(control, err))
         return false;
     control_watch_start(control);
     return true;
@@ -210,6 +212,7 @@ static void control_done(struct control *control)
         free(control->listener_urls.items[i]);
     free(control->listener_urls.items);
     control_rules_done(control);
+    control_parity_done(control);
     control_tls_done(control);
     log_writer_stop(control->log);
     events_free(control->events);

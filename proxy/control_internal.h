@@ -97,6 +97,7 @@ struct control {
     uint64_t reload_err_unix;
 
     struct tls_material *materials; /* in use, one a listener */
+    struct parity_watch *parity;    /* control_parity.c */
     SSL_CTX *check_context;         /* of the health checks; NULL: no TLS, or none */
     uint64_t tls_ok, tls_failed;    /* loads of certificates */
     struct err tls_err;             /* of the last one; kind ERR_NONE after a good one */
@@ -147,6 +148,17 @@ void control_tls_use(struct control *control, struct tls_load *load);
 bool control_tls_finish(struct control *control, struct tls_load *load, char *text, size_t size);
 void control_tls_load_free(const struct control *control, struct tls_load *load);
 void control_tls_done(struct control *control);
+
+/* control_parity.c */
+/* Begin to look after certificates, ours and those of the servers. */
+bool control_parity_start(struct control *control, struct err *err);
+/* Our certificates are others now. */
+void control_parity_renew(struct control *control);
+void control_parity_stop(struct control *control); /* the loop must run the close callbacks */
+void control_parity_done(struct control *control);
+void control_parity_server(const struct control *control, size_t server,
+                           struct server_status *status);
+void control_collect_certificates(const struct control *control, struct status *status);
 
 /* control_upstream.c */
 /* Goes on without a server whose name does not resolve: it may come back. */

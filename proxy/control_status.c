@@ -42,6 +42,7 @@ static void collect_tls(const struct control *control, struct status *status)
 {
     status->tls_reloads_ok = control->tls_ok;
     status->tls_reloads_failed = control->tls_failed;
+    control_collect_certificates(control, status);
     if (control->tls_err.kind == ERR_NONE)
         return;
     err_format(&control->tls_err, status->tls_error, sizeof(status->tls_error));
@@ -66,6 +67,7 @@ static void collect_servers(struct control *control, struct status *status)
         server->connections = atomic_load(&counts->connections);
         server->failures = atomic_load(&counts->failures);
         health_collect(control->health, i, server);
+        control_parity_server(control, i, server);
     }
 }
 

@@ -1,17 +1,13 @@
 /* Certificates on the control thread: load, publish to the workers, say what was refused. */
 #include "control_internal.h"
 
+#include "listener_tls.h"
 #include "net/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
-
-static bool is_self_signed(const struct config *config, const struct listen_config *listen)
-{
-    return listen->tls && listen->cert_path == NULL && config->n_certificates == 0;
-}
 
 static bool uses_tls(const struct config *config)
 {
@@ -23,38 +19,16 @@ static bool uses_tls(const struct config *config)
 
 /* ---- loading */
 
-/* The listener's own certificate first, then those for all. */
-static size_t list_sources(const struct config *config, const struct listen_config *listen,
-                           struct tls_source *sources)
-{
-    size_t n = 0;
-    if (listen->cert_path != NULL)
-        sources[n++] = (struct tls_source){.cert_path = listen->cert_path,
-                                           .key_path = listen->key_path,
-                                           .ocsp_path = listen->ocsp_path};
-    for (size_t i = 0; i < config->n_certificates && n < LIMIT_CERTIFICATES; i++) {
-        const struct certificate_config *one = &config->certificates[i];
-        sources[n++] = (struct tls_source){.cert_path = one->cert_path,
-                                           .key_path = one->key_path,
-                                           .ocsp_path = one->ocsp_path,
-                                           .names = (const char *const *)one->names.items,
-                                           .n_names = one->names.n};
-    }
-    return n;
-}
-
 static bool load_listener(const struct control *control, struct tls_load *load, size_t i)
 {
-    struct tls_source sources[LIMIT_CERTIFICATES];
     const struct listen_config *listen = &control->config->listen[i];
     struct tls_material *material = &load->materials[i];
     const struct tls_material *before = control->materials != NULL ? &control->materials[i] : NULL;
     if (!listen->tls)
         return true;
-    if (is_self_signed(control->config, listen))
-        return before != NULL || tls_material_self_signed(material, listen->host, &load->err);
-    size_t n = list_sources(control->config, listen, sources);
-    if (!tls_material_load(material, sources, n, &load->err))
+    if (before != NULL && listener_tls_is_self_signed(control->config, listen))
+        return true; /* it stays */
+    if (!listener_tls_load(control->config, listen, material, &load->err))
         return false;
     if (before != NULL)
         tls_material_keep_tickets(material, before);
@@ -133,7 +107,7 @@ void control_tls_load_free(const struct control *control, struct tls_load *load)
 
 static void warn_of(const struct config *config, size_t i, const struct tls_material *material)
 {
-    if (is_self_signed(config, &config->listen[i]))
+    if (listener_tls_is_self_signed(config, &config->listen[i]))
         log_event("warn", "self_signed",
                   "%s uses a self-signed certificate made in memory: browsers and Outlook will "
                   "refuse it; give --cert and --key",
@@ -202,6 +176,7 @@ bool control_tls_finish(struct control *control, struct tls_load *load, char *te
         (void)worker_post(&control->workers[i], &mail);
     }
     control->tls_err = (struct err){0};
+    control_parity_renew(control);
     if (!uses_tls(control->config))
         return true;
     control->tls_ok++;

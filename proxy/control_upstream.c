@@ -2,27 +2,14 @@
  * runs, and what the health checks say. Each change goes to the workers as a table of their own. */
 #include "control_internal.h"
 
-#include <netdb.h>
+#include "resolve.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
 
 enum { RESOLVE_EVERY_MS = 30 * 1000 };
-
-static void addresses_take(const struct addrinfo *list, struct upstream_addresses *ret_addresses)
-{
-    *ret_addresses = (struct upstream_addresses){0};
-    for (; list != NULL && ret_addresses->n < UPSTREAM_MAX_ADDRESSES; list = list->ai_next)
-        if (list->ai_addrlen <= sizeof(ret_addresses->items[0]))
-            memcpy(&ret_addresses->items[ret_addresses->n++], list->ai_addr, list->ai_addrlen);
-}
-
-static const struct addrinfo *resolve_hints(void)
-{
-    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    return &hints;
-}
 
 struct server_table *control_new_table(const struct control *control)
 {
@@ -44,27 +31,16 @@ static void control_post_table(void *ctx)
     }
 }
 
-static void resolve_now(struct control *control, size_t index)
-{
-    const struct server_config *server = config_server(control->config, index);
-    char service[8];
-    struct addrinfo *list;
-    (void)snprintf(service, sizeof(service), "%u", server->port);
-    int status = getaddrinfo(server->host, service, resolve_hints(), &list);
-    if (status != 0) {
-        log_event("error", "upstream_name",
-                  "%s does not resolve (%s); it is not used until it does", server->host,
-                  gai_strerror(status));
-        return;
-    }
-    addresses_take(list, &control->table.states[index].addresses);
-    freeaddrinfo(list);
-}
-
 void control_resolve_now(struct control *control)
 {
-    for (size_t i = 0; i < config_n_servers(control->config); i++)
-        resolve_now(control, i);
+    for (size_t i = 0; i < config_n_servers(control->config); i++) {
+        const struct server_config *server = config_server(control->config, i);
+        const char *problem = resolve_now(server, &control->table.states[i].addresses);
+        if (problem != NULL)
+            log_event("error", "upstream_name",
+                      "%s does not resolve (%s); it is not used until it does", server->host,
+                      problem);
+    }
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
@@ -77,7 +53,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     resolver->is_busy = false;
     if (status != 0) /* the addresses that worked stay */
         return;
-    addresses_take(list, &found);
+    resolve_take(list, &found);
     uv_freeaddrinfo(list);
     if (memcmp(&found, known, sizeof(found)) == 0)
         return;

@@ -51,6 +51,10 @@ static const struct {
     [EVENT_SET_LOADED] = {1020, "info", "rules_loaded"},
     [EVENT_SET_REFUSED] = {1021, "error", "rules_refused"},
     [EVENT_BUILD_LEARNED] = {1030, "info", "build_learned"},
+    [EVENT_PARITY_LOST] = {1040, "warn", "certificate_parity_lost"},
+    [EVENT_PARITY_REGAINED] = {1041, "info", "certificate_parity_regained"},
+    [EVENT_CERTIFICATE_EXPIRES] = {1042, "warn", "certificate_expires"},
+    [EVENT_STAPLE_EXPIRES] = {1043, "warn", "staple_expires"},
 };
 
 static void next_command(struct events *events);

@@ -19,6 +19,10 @@ enum event_id {
     EVENT_SET_LOADED,
     EVENT_SET_REFUSED,
     EVENT_BUILD_LEARNED,
+    EVENT_PARITY_LOST,
+    EVENT_PARITY_REGAINED,
+    EVENT_CERTIFICATE_EXPIRES,
+    EVENT_STAPLE_EXPIRES,
     EVENT_COUNT,
 };
 
@@ -26,7 +30,8 @@ struct events;
 
 /* NULL: no memory. config is borrowed. */
 struct events *events_start(uv_loop_t *loop, const struct config *config);
-/* subject  the id of a mitigation or the name of a set; may be "" */
+/* subject  the id of a mitigation, the name of a set, a server or the file of a certificate; may be
+ *          "" */
 __attribute__((format(printf, 4, 5))) void
 events_emit(struct events *events, enum event_id id, const char *subject, const char *format, ...);
 /* Events that the command did not get: it was too slow, or failed. */

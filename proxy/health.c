@@ -3,6 +3,7 @@
 
 #include "health_check.h"
 #include "log/log.h"
+#include "net/hub_loop.h"
 #include "proxy_limits.h"
 
 #include <stdio.h>
@@ -36,9 +37,7 @@ struct health {
     void (*on_change)(void *ctx);
     void *ctx;
     SSL_CTX *const *context;
-    struct stream_hub hub;
-    uv_prepare_t prepare; /* flush what the checks send, as a worker does */
-    uv_check_t after;
+    struct hub_loop hub;
     struct slice vdirs[LIMIT_HEALTH_VDIRS];
     size_t n_vdirs;
     struct health_target *targets; /* server by server */
@@ -153,7 +152,7 @@ static void target_ask(struct health_target *target)
     size_t server = target->server;
     struct health_question question = {
         .loop = health->loop,
-        .hub = &health->hub,
+        .hub = &health->hub.hub,
         .context = config_server(config, server)->tls ? *health->context : NULL,
         .name = config_server_name(config, server),
         .vdir = health->vdirs[target->column],
@@ -181,24 +180,9 @@ static void on_target_timer(uv_timer_t *timer)
 
 /* ---- life */
 
-static void on_prepare(uv_prepare_t *prepare)
-{
-    struct health *health = (struct health *)((char *)prepare - offsetof(struct health, prepare));
-    stream_hub_flush(&health->hub);
-}
-
-static void on_after(uv_check_t *after)
-{
-    struct health *health = (struct health *)((char *)after - offsetof(struct health, after));
-    stream_hub_flush(&health->hub);
-}
-
 static void start_timers(struct health *health)
 {
-    (void)uv_prepare_init(health->loop, &health->prepare); /* these cannot fail */
-    (void)uv_check_init(health->loop, &health->after);
-    (void)uv_prepare_start(&health->prepare, on_prepare);
-    (void)uv_check_start(&health->after, on_after);
+    hub_loop_start(&health->hub, health->loop);
     for (size_t i = 0; i < health->n_targets; i++) {
         struct health_target *target = &health->targets[i];
         target->health = health;
@@ -231,17 +215,15 @@ struct health *health_start(uv_loop_t *loop, const struct config *config,
         free(health);
         return NULL;
     }
-    stream_hub_init(&health->hub);
     start_timers(health);
     return health;
 }
 
 void health_stop(struct health *health)
 {
-    if (health == NULL || uv_is_closing((uv_handle_t *)&health->prepare))
+    if (health == NULL || uv_is_closing((uv_handle_t *)&health->hub.prepare))
         return;
-    uv_close((uv_handle_t *)&health->prepare, NULL);
-    uv_close((uv_handle_t *)&health->after, NULL);
+    hub_loop_stop(&health->hub);
     for (size_t i = 0; i < health->n_targets; i++) {
         struct health_target *target = &health->targets[i];
         uv_close((uv_handle_t *)&target->timer, NULL);
@@ -255,7 +237,7 @@ void health_free(struct health *health)
 {
     if (health == NULL)
         return;
-    stream_hub_done(&health->hub);
+    stream_hub_done(&health->hub.hub);
     free(health->targets);
     free(health);
 }

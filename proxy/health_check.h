@@ -1,5 +1,6 @@
 /* One health check: connect, ask for /VDIR/healthcheck.htm, take the status. On the control loop,
- * with the same verification of certificates as traffic. */
+ * with the same verification of certificates as traffic. Or only connect, to see the server's
+ * certificate. */
 #pragma once
 
 #include "config/config.h"
@@ -22,6 +23,9 @@ struct health_question {
     struct slice vdir;
     enum proxy_protocol_version proxy_protocol;
     const struct upstream_addresses *addresses; /* each is tried; looked at during the check */
+    /* Set: nothing is asked. Called with the certificate the server shows, borrowed and perhaps
+     * NULL; done follows, with status 0 and no error. Needs a context. */
+    void (*on_leaf)(void *ctx, X509 *leaf);
     health_check_cb done;
     void *ctx;
 };

@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
     {"status", cmd_status, "show what a running proxy does"},
     {"reload", cmd_reload, "make a running proxy load its rules again"},
     {"drain", cmd_drain, "end a running proxy gracefully; --wait until it has ended"},
+    {"cert", cmd_cert, "parity: are Exchange's certificates those that clients see here?"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},

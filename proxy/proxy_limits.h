@@ -74,5 +74,13 @@ enum {
     MITIGATIONS_RETRY_MS = 10 * 1000,       /* rules are missing until the load succeeds */
     MITIGATIONS_SETTLE_MS = 10 * 60 * 1000, /* a farm behind one address shows all its servers */
     MITIGATIONS_FORGET_MS = 7 * 24 * 60 * 60 * 1000, /* a server in maintenance comes back */
-    TIMEOUT_SWEEP_MS = 250,                          /* granularity of all of them */
+    CERTIFICATE_TICK_MS = 60 * 1000,       /* look at expiries; ask a server again that was away */
+    PARITY_EVERY_MS = 24 * 60 * 60 * 1000, /* a certificate is renewed at Exchange, too */
+    TIMEOUT_SWEEP_MS = 250,                /* granularity of all of them */
+};
+
+/* Before a certificate or a response expires, in seconds. */
+enum {
+    CERTIFICATE_SOON_S = 21 * 24 * 60 * 60, /* an order, a maintenance window and a holiday */
+    STAPLE_SOON_S = 24 * 60 * 60,           /* responses live for a week: three would always warn */
 };

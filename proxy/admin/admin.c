@@ -17,6 +17,9 @@ void status_done(struct status *status)
     free(status->servers);
     status->servers = NULL;
     status->n_servers = 0;
+    free(status->certificates);
+    status->certificates = NULL;
+    status->n_certificates = 0;
     free(status->rules);
     free(status->mitigations);
     status->mitigations = NULL;

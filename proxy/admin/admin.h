@@ -44,7 +44,25 @@ struct server_status { /* one Exchange server */
     uint64_t connections_open;
     uint64_t connections, failures; /* made, and those that could not be made */
     struct vdir_status vdirs[LIMIT_HEALTH_VDIRS];
-    size_t n_vdirs; /* 0: no checks */
+    size_t n_vdirs;       /* 0: no checks */
+    const char *parity;   /* its certificate and ours: "unknown", "equal", "same_key", "differs";
+                           * NULL: not compared */
+    bool is_parity_known; /* it has answered; else nothing of what follows is known */
+    bool has_parity;
+    uint64_t parity_checked_unix;
+    char parity_names[160]; /* for which clients see the certificate below */
+    char parity_error[128]; /* of the last try; "" after an answer */
+    char ours_sha256[65], certificate_sha256[65];
+    int64_t certificate_until_unix;
+};
+
+struct certificate_status { /* one certificate of a listener */
+    const char *path;
+    char sha256[65];
+    int64_t until_unix;
+    bool has_staple;
+    int64_t staple_until_unix; /* INT64_MAX: no end */
+    const char *staple_problem;
 };
 
 /* Everything that status and metrics show; filled by the backend at each request. */
@@ -74,6 +92,8 @@ struct status {
     char tls_error[1024]; /* why the last certificates were refused; empty after good ones */
     char tls_error_code[32];
     uint64_t tls_error_unix;
+    struct certificate_status *certificates; /* malloc'd array, freed by status_done */
+    size_t n_certificates;
     struct rule_status *rules; /* malloc'd array, freed by status_done */
     size_t n_rules;
     bool mitigations_on;                   /* the switches */

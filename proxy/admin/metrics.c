@@ -167,6 +167,64 @@ static bool render_tls(const struct status *status, struct buf *out)
            render_number(out, status->tls_reloads_failed);
 }
 
+static bool render_time(struct buf *out, int64_t unix_s)
+{
+    return buf_printf(out, "} %lld\n", (long long)unix_s);
+}
+
+static bool render_certificates(const struct status *status, struct buf *out)
+{
+    bool ok = status->n_certificates == 0 ||
+              render_family(out, "gauge", "certificate_expiry_timestamp_seconds",
+                            "When a certificate of ours expires, since 1970");
+    for (size_t i = 0; ok && i < status->n_certificates; i++) {
+        const struct certificate_status *one = &status->certificates[i];
+        ok = render_label(out, PREFIX "certificate_expiry_timestamp_seconds{", "certificate",
+                          one->path) &&
+             render_label(out, ",", "sha256", one->sha256) && render_time(out, one->until_unix);
+    }
+    bool has_family = false;
+    for (size_t i = 0; ok && i < status->n_certificates; i++) {
+        const struct certificate_status *one = &status->certificates[i];
+        if (!one->has_staple || one->staple_until_unix == INT64_MAX)
+            continue;
+        ok = (has_family || render_family(out, "gauge", "staple_expiry_timestamp_seconds",
+                                          "When a stapled response expires, since 1970")) &&
+             render_label(out, PREFIX "staple_expiry_timestamp_seconds{", "certificate",
+                          one->path) &&
+             render_label(out, ",", "sha256", one->sha256) &&
+             render_time(out, one->staple_until_unix);
+        has_family = true;
+    }
+    return ok;
+}
+
+/* Of servers that have answered; without one the families are left out. */
+static bool render_parity(const struct status *status, struct buf *out)
+{
+    static const char *const families[][2] = {
+        {"certificate_parity", "1 when a server has the certificate that clients see here"},
+        {"server_certificate_expiry_timestamp_seconds",
+         "When the certificate of a server expires, since 1970"},
+    };
+    bool ok = true;
+    for (size_t row = 0; row < sizeof(families) / sizeof(families[0]); row++) {
+        char name[64];
+        bool has_family = false;
+        (void)snprintf(name, sizeof(name), PREFIX "%s{", families[row][0]);
+        for (size_t i = 0; ok && i < status->n_servers; i++) {
+            const struct server_status *server = &status->servers[i];
+            if (!server->is_parity_known)
+                continue;
+            ok = (has_family || render_family(out, "gauge", families[row][0], families[row][1])) &&
+                 render_label(out, name, "server", server->url) &&
+                 render_time(out, row == 0 ? server->has_parity : server->certificate_until_unix);
+            has_family = true;
+        }
+    }
+    return ok;
+}
+
 static bool render_server_numbers(const struct status *status, struct buf *out)
 {
     static const struct {
@@ -241,6 +299,7 @@ static bool render_servers(const struct status *status, struct buf *out)
 bool metrics_render(const struct status *status, struct buf *out)
 {
     return render_program(status, out) && render_traffic(&status->totals, out) &&
-           render_servers(status, out) && render_tls(status, out) && render_rules(status, out) &&
-           render_mitigations(status, out);
+           render_servers(status, out) && render_tls(status, out) &&
+           render_certificates(status, out) && render_parity(status, out) &&
+           render_rules(status, out) && render_mitigations(status, out);
 }

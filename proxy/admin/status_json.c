@@ -82,6 +82,26 @@ static bool add_vdirs(json_t *server, const struct server_status *status)
     return ok;
 }
 
+/* How the certificate of a server and ours get on. */
+static bool add_parity(json_t *server, const struct server_status *status)
+{
+    json_t *object = status->parity != NULL ? json_object() : NULL;
+    if (status->parity == NULL)
+        return true;
+    bool ok = json_object_set_new(server, "certificate", object) == 0 &&
+              set_text(object, "parity", status->parity) &&
+              set_text(object, "last_error",
+                       status->parity_error[0] != '\0' ? status->parity_error : NULL);
+    if (!ok || !status->is_parity_known)
+        return ok;
+    return set_text(object, "names", status->parity_names) &&
+           set_text(object, "ours_sha256", status->ours_sha256) &&
+           set_text(object, "sha256", status->certificate_sha256) &&
+           json_object_set_new(object, "expires_unix",
+                               json_integer(status->certificate_until_unix)) == 0 &&
+           set_number(object, "checked_unix", status->parity_checked_unix);
+}
+
 static bool add_servers(json_t *root, const struct status *status)
 {
     json_t *servers = json_array();
@@ -93,7 +113,8 @@ static bool add_servers(json_t *root, const struct status *status)
              set_number(object, "weight", server->weight) &&
              set_number(object, "connections_open", server->connections_open) &&
              set_number(object, "connections", server->connections) &&
-             set_number(object, "connect_failures", server->failures) && add_vdirs(object, server);
+             set_number(object, "connect_failures", server->failures) &&
+             add_vdirs(object, server) && add_parity(object, server);
     }
     return ok;
 }
@@ -144,6 +165,25 @@ static bool add_tls(json_t *root, const struct status *status)
            set_text(error, "code", status->tls_error_code) &&
            set_text(error, "text", status->tls_error) &&
            set_number(error, "time_unix", status->tls_error_unix);
+}
+
+static bool add_certificates(json_t *root, const struct status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(root, "certificates", list) == 0;
+    for (size_t i = 0; ok && i < status->n_certificates; i++) {
+        const struct certificate_status *one = &status->certificates[i];
+        json_t *object = json_object();
+        ok = json_array_append_new(list, object) == 0 && set_text(object, "path", one->path) &&
+             set_text(object, "sha256", one->sha256) &&
+             json_object_set_new(object, "expires_unix", json_integer(one->until_unix)) == 0;
+        if (ok && one->has_staple && one->staple_until_unix != INT64_MAX)
+            ok = json_object_set_new(object, "staple_expires_unix",
+                                     json_integer(one->staple_until_unix)) == 0;
+        if (ok && one->staple_problem[0] != '\0')
+            ok = set_text(object, "staple_problem", one->staple_problem);
+    }
+    return ok;
 }
 
 static bool add_rule(json_t *list, const struct rule_status *status)
@@ -227,8 +267,8 @@ bool status_render_json(const struct status *status, struct buf *out)
     json_t *root = json_object();
     bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
               add_ruleset(root, status) && add_reload(root, status) && add_tls(root, status) &&
-              add_rules(root, status) && add_mitigations(root, status) &&
-              add_counters(root, &status->totals) &&
+              add_certificates(root, status) && add_rules(root, status) &&
+              add_mitigations(root, status) && add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

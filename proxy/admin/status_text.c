@@ -121,6 +121,24 @@ static void print_sick_vdirs(json_t *vdirs, FILE *out)
     }
 }
 
+/* Equal and in time needs no line, either. */
+static void print_parity(const json_t *certificate, FILE *out)
+{
+    const char *parity = get_text(certificate, "parity");
+    if (strcmp(parity, "differs") == 0 || strcmp(parity, "same_key") == 0) {
+        (void)fputs("  CERTIFICATE differs from what clients see here for ", out);
+        put_text(out, get_text(certificate, "names"));
+        (void)fputs(": with Extended Protection they cannot log on; 'stopgap cert parity' says "
+                    "what to do\n",
+                    out);
+    }
+    if (get_text(certificate, "last_error")[0] == '\0')
+        return;
+    (void)fputs("  certificate was not seen at the last try: ", out);
+    put_text(out, get_text(certificate, "last_error"));
+    (void)fputc('\n', out);
+}
+
 static void print_server(const json_t *server, FILE *out)
 {
     json_t *vdirs = json_object_get(server, "vdirs");
@@ -137,6 +155,7 @@ static void print_server(const json_t *server, FILE *out)
         (void)fprintf(out, "; %zu of %zu directories up", n_up, json_object_size(vdirs));
     (void)fputc('\n', out);
     print_sick_vdirs(vdirs, out);
+    print_parity(json_object_get(server, "certificate"), out);
 }
 
 static void print_servers(const json_t *root, FILE *out)
@@ -191,6 +210,26 @@ static void print_tls(const json_t *root, FILE *out)
     (void)fputs("\nTHE LAST CERTIFICATES WERE REFUSED; those before stay in use.\n", out);
     put_time_row(out, "  when", get_number(error, "time_unix"));
     put_row(out, "  cause", get_text(error, "text"));
+}
+
+static void print_certificates(const json_t *root, FILE *out)
+{
+    const json_t *list = json_object_get(root, "certificates");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        long long until = get_number(one, "expires_unix");
+        (void)fprintf(out, "%-14s", i == 0 ? "certificates" : "");
+        put_text(out, get_text(one, "path"));
+        (void)fputs(until <= (long long)time(NULL) ? " EXPIRED " : " until ", out);
+        put_time(out, until);
+        if (json_is_integer(json_object_get(one, "staple_expires_unix"))) {
+            (void)fputs(", OCSP response until ", out);
+            put_time(out, get_number(one, "staple_expires_unix"));
+        }
+        put_text(out, get_text(one, "staple_problem")[0] != '\0' ? "; no OCSP response: " : "");
+        put_text(out, get_text(one, "staple_problem"));
+        (void)fputc('\n', out);
+    }
 }
 
 static void print_rule(const json_t *rule, FILE *out)
@@ -280,6 +319,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_ruleset(root, out);
     print_reload(root, out);
     print_tls(root, out);
+    print_certificates(root, out);
     print_rules(root, out);
     print_mitigations(root, out);
     print_counters(root, out);

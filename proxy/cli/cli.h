@@ -21,6 +21,7 @@ int cmd_check(int argc, char **argv);  /* check a config file, or print the effe
 int cmd_status(int argc, char **argv); /* what the running proxy does */
 int cmd_reload(int argc, char **argv); /* ask the running proxy to load its rules again */
 int cmd_drain(int argc, char **argv);  /* ask the running proxy to end gracefully */
+int cmd_cert(int argc, char **argv);   /* parity */
 int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
 int cmd_rules(int argc, char **argv);  /* test, list, import-iis */
 /* `rules import-iis`; argv[0] is "import-iis" */

@@ -54,6 +54,7 @@ struct upstream_config {
     char *ca_path; /* NULL: the system's store */
     char *build;   /* of Exchange, set by hand; NULL: learned from its responses */
     char *name;    /* of every server without its own; NULL: its host */
+    bool parity;   /* compare the servers' certificates with ours */
     enum balance_method balance;
     enum proxy_protocol_version proxy_protocol; /* sent to the servers */
     uint64_t slow_start_ms; /* until a recovered server has its full weight; 0: at once */

@@ -82,6 +82,7 @@ const struct config_key config_keys[] = {
     {.path = "upstream.ca", .kind = KEY_TEXT, .offset = AT(upstream.ca_path)},
     {.path = "upstream.name", .kind = KEY_TEXT, .offset = AT(upstream.name)},
     {.path = "upstream.verify", .kind = KEY_BOOL, .offset = AT(upstream.verify), .standard = 1},
+    {.path = "upstream.parity", .kind = KEY_BOOL, .offset = AT(upstream.parity), .standard = 1},
     {.path = "upstream.build", .kind = KEY_TEXT, .offset = AT(upstream.build)},
     {.path = "upstream.balance",
      .kind = KEY_WORD,

@@ -106,6 +106,9 @@ static bool read_names(struct tls_certificate *one, const struct tls_source *sou
 static bool certificate_load(struct tls_certificate *one, const struct tls_source *source,
                              struct err *err)
 {
+    one->path = strdup(source->cert_path);
+    if (one->path == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for certificates");
     if (!read_chain(one, source->cert_path, err) || !read_key(one, source, err) ||
         !read_names(one, source, err))
         return false;
@@ -153,6 +156,7 @@ void tls_material_done(struct tls_material *material)
 {
     for (size_t i = 0; material->items != NULL && i < material->n; i++) {
         struct tls_certificate *one = &material->items[i];
+        free(one->path);
         X509_free(one->leaf);
         sk_X509_pop_free(one->chain, X509_free);
         EVP_PKEY_free(one->key);

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 enum {
+    TLS_KEY_KINDS = 4, /* RSA, RSA-PSS, elliptic curve, others */
     TLS_TICKET_KEY_BYTES = 80,
     TLS_PROBLEM_BYTES = 200,
 };
@@ -33,6 +34,7 @@ struct tls_staple {
 };
 
 struct tls_certificate {
+    char *path; /* where the leaf was read; NULL: made in memory */
     X509 *leaf;
     STACK_OF(X509) * chain;
     EVP_PKEY *key;
@@ -55,6 +57,11 @@ bool tls_material_load(struct tls_material *material, const struct tls_source *s
 /* A certificate for host made in memory, valid 30 days: for trying out only. */
 bool tls_material_self_signed(struct tls_material *material, const char *host, struct err *err);
 void tls_material_done(struct tls_material *material);
+
+/* The certificates that clients who ask for name (lower case) get, one of each kind of key, for
+ * what they can verify decides. NULL: clients that name nobody we know. Returns how many. */
+size_t tls_material_shown(const struct tls_material *material, const char *name,
+                          const struct tls_certificate *ret_shown[static TLS_KEY_KINDS]);
 
 /* Keep sessions alive over a reload, but only when every certificate is still the same: a resumed
  * session would go on under the old one, which channel binding (RFC 5929) does not survive. */

@@ -14,6 +14,7 @@
 /* OpenSSL holds one certificate of each kind of key in a context, and picks by what the client
  * can verify. */
 enum key_slot { SLOT_RSA = 0, SLOT_RSA_PSS, SLOT_EC, SLOT_OTHER, SLOT_COUNT };
+_Static_assert((int)SLOT_COUNT == (int)TLS_KEY_KINDS, "tls_material_shown has room for each");
 
 struct group {
     const struct tls_certificate *certs[SLOT_COUNT];
@@ -125,6 +126,17 @@ static struct group default_group(const struct tls_material *material)
         group = group_of(material, first->names.items[0]);
     group.certs[slot_of(first->key)] = first;
     return group;
+}
+
+size_t tls_material_shown(const struct tls_material *material, const char *name,
+                          const struct tls_certificate *ret_shown[static TLS_KEY_KINDS])
+{
+    struct group group = name != NULL ? group_of(material, name) : default_group(material);
+    size_t n = 0;
+    for (size_t i = 0; i < SLOT_COUNT; i++)
+        if (group.certs[i] != NULL)
+            ret_shown[n++] = group.certs[i];
+    return n;
 }
 
 static SSL_CTX *group_context(const struct group *group, const struct tls_material *material,

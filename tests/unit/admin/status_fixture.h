@@ -35,9 +35,17 @@ static inline struct status fixture_status(void)
     status.totals.ended[END_RULE_BLOCK] = 17;
     status.rules = calloc(2, sizeof(*status.rules));
     status.servers = calloc(1, sizeof(*status.servers));
-    if (status.rules == NULL || status.servers == NULL)
+    status.certificates = calloc(1, sizeof(*status.certificates));
+    if (status.rules == NULL || status.servers == NULL || status.certificates == NULL)
         abort();
     status.n_servers = 1;
+    status.n_certificates = 1;
+    status.certificates[0] = (struct certificate_status){.path = "/etc/stopgap/\x1b[2J\".pem",
+                                                         .sha256 = "ab",
+                                                         .until_unix = 4102444800, /* 2100 */
+                                                         .has_staple = true,
+                                                         .staple_until_unix = 4102444801,
+                                                         .staple_problem = ""};
     status.servers[0] = (struct server_status){
         .url = "https://exch01",
         .weight = 10,
@@ -52,7 +60,14 @@ static inline struct status fixture_status(void)
                    .checks = 6,
                    .failed = 4,
                    .error = "\x1b[2J status 503 instead of 200"}},
-        .n_vdirs = 2};
+        .n_vdirs = 2,
+        .parity = "differs",
+        .is_parity_known = true,
+        .parity_names = "mail.example.com",
+        .parity_error = "\x1b[2J connection refused",
+        .ours_sha256 = "ab",
+        .certificate_sha256 = "cd",
+        .certificate_until_unix = 4102444802};
     status.rules[0] = (struct rule_status){.info = {.id = "SG-1",
                                                     .title = "first rule",
                                                     .cve = "CVE-2021-26855",

@@ -49,6 +49,13 @@ static void test_metrics_show_what_the_status_says(void **state)
         "\nstopgap_server_up{server=\"https://exch01\",vdir=\"owa\"} 1\n",
         "\nstopgap_server_up{server=\"https://exch01\",vdir=\"mapi\"} 0\n",
         "\nstopgap_server_checks_failed_total{server=\"https://exch01\",vdir=\"mapi\"} 4\n",
+        "\nstopgap_certificate_expiry_timestamp_seconds{certificate=\"/etc/stopgap/"
+        "\x1b[2J\\\".pem\","
+        "sha256=\"ab\"} 4102444800\n",
+        "\",sha256=\"ab\"} 4102444801\n",
+        "\nstopgap_certificate_parity{server=\"https://exch01\"} 0\n",
+        "\nstopgap_server_certificate_expiry_timestamp_seconds{server=\"https://exch01\"} "
+        "4102444802\n",
         "\nstopgap_last_reload_successful 1\n",
     };
     struct status status = fixture_status();
@@ -211,6 +218,9 @@ static void test_the_page_tells_a_person_the_state(void **state)
         "2 rules, 7 patterns, 4 KiB, loaded in 1500 ms\n",
         "loads         3 good, 1 refused\n",
         "enforced  block          first rule\n",
+        "  CERTIFICATE differs from what clients see here for mail.example.com",
+        "  certificate was not seen at the last try: ?[2J connection refused\n",
+        ".pem until 2100-01-01 00:00:00 UTC, OCSP response until 2100-01-01 00:00:01 UTC\n",
         "           12345  Requests that ended, whatever the end\n",
         "              17  a rule blocked the request\n",
     };

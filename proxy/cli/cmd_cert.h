@@ -1,0 +1,27 @@
+/* Shared by cmd_cert*.c only. */
+#pragma once
+
+#include "parity.h"
+#include "proxy_limits.h"
+
+#include <stdio.h>
+
+struct leaf_check;
+
+/* What one server showed. */
+struct cert_answer {
+    X509 *leaf; /* NULL: error says why, or it speaks no TLS */
+    char error[128];
+};
+
+struct cert_report {
+    const struct config *config;
+    struct tls_material materials[LIMIT_LISTENERS];
+    struct parity_faces faces;
+    struct leaf_check *leaf_check;
+    size_t n_open; /* servers that have not answered */
+    struct cert_answer answers[LIMIT_SERVERS];
+};
+
+bool cert_report_text(const struct cert_report *report, FILE *out);
+bool cert_report_json(const struct cert_report *report, FILE *out);
