@@ -111,18 +111,48 @@ static bool test_must_pass(const struct selftest *test, size_t index)
     return true;
 }
 
+static bool selftest_init(struct selftest *test, struct ruleset *set, struct err *err)
+{
+    *test = (struct selftest){.set = set, .err = err};
+    test->matched = calloc(ruleset_n_rules(set) + 1, sizeof(*test->matched));
+    test->lease = lease_new(set, err);
+    return (test->matched != NULL && test->lease != NULL) ||
+           err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the self-test");
+}
+
+static void selftest_done(struct selftest *test)
+{
+    lease_free(test->lease);
+    free(test->matched);
+}
+
+static bool test_rule(const struct selftest *test, size_t index)
+{
+    return test_must_block(test, index) && test_must_pass(test, index);
+}
+
 bool rules_selftest(struct ruleset *set, struct err *err)
 {
-    struct selftest test = {.set = set, .err = err};
-    size_t n = ruleset_n_rules(set);
-    test.matched = calloc(n + 1, sizeof(*test.matched));
-    test.lease = lease_new(set, err);
-    bool is_passed = test.matched != NULL && test.lease != NULL;
-    if (!is_passed)
-        (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the self-test");
-    for (size_t i = 0; i < n && is_passed; i++)
-        is_passed = test_must_block(&test, i) && test_must_pass(&test, i);
-    lease_free(test.lease);
-    free(test.matched);
+    struct selftest test;
+    bool is_passed = selftest_init(&test, set, err);
+    for (size_t i = 0; i < ruleset_n_rules(set) && is_passed; i++)
+        is_passed = test_rule(&test, i);
+    selftest_done(&test);
     return is_passed;
+}
+
+bool rules_selftest_each(struct ruleset *set,
+                         void (*failed)(void *ctx, size_t index, const struct err *err), void *ctx,
+                         struct err *err)
+{
+    struct selftest test;
+    bool is_made = selftest_init(&test, set, err);
+    for (size_t i = 0; i < ruleset_n_rules(set) && is_made; i++) {
+        struct err failure = {0};
+        test.err = &failure;
+        if (!test_rule(&test, i))
+            failed(ctx, i, &failure);
+    }
+    selftest_done(&test);
+    return is_made;
 }

@@ -23,7 +23,7 @@ int cmd_reload(int argc, char **argv); /* ask the running proxy to load its rule
 int cmd_drain(int argc, char **argv);  /* ask the running proxy to end gracefully */
 int cmd_cert(int argc, char **argv);   /* parity */
 int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
-int cmd_rules(int argc, char **argv);  /* test, list, import-iis */
+int cmd_rules(int argc, char **argv);  /* test, list, lint, ... */
 /* `rules import-iis`; argv[0] is "import-iis" */
 int cmd_rules_import_iis(int argc, char **argv);
 int cmd_explain(int argc, char **argv);     /* why the rules say what they say of a request */

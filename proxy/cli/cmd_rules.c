@@ -1,68 +1,38 @@
-/* `stopgap rules`: list a rule set, or prove it by its own samples. */
-#include "cli/cli.h"
-#include "cli/rule_paths.h"
+/* `stopgap rules`: the table of its verbs, and the two that only load a set. */
+#include "cli/cmd_rules.h"
 
-#include "stopgap/ruleset.h"
+#include "cli/rules_call.h"
 
-#include <getopt.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
 #include "stopgap/banned.h"
 
 static const char help[] =
-    "usage: stopgap rules test [--trust ROOT] [PATH...]\n"
-    "       stopgap rules list [--trust ROOT] [--json] [PATH...]\n"
-    "       stopgap rules import-iis FILE --out DIR ...\n"
+    "stopgap rules VERB: look at rule sets before they are in force\n"
     "\n"
-    "PATH is a folder of rule files (*.yaml) or a signed bundle (*.sgb, needs --trust).\n"
+    "  stopgap rules test [--trust ROOT] [PATH...]\n"
+    "  stopgap rules list [--trust ROOT] [--json] [PATH...]\n"
+    "  stopgap rules lint [--strict] [--json] [PATH...]\n"
+    "  stopgap rules import-iis FILE --out DIR ...\n"
+    "\n"
+    "PATH is a folder of rule files (*.yaml), one file, or a signed bundle (*.sgb, needs "
+    "--trust).\n"
     "Without PATH the rules compiled into the program are meant.\n"
     "\n"
-    "  test   load the set as the proxy would: parse, compile, run every sample\n"
-    "  list   one line a rule: id, mode, action, CVE, side effects\n"
-    "  import-iis   rules of IIS URL Rewrite to rule files; see 'rules import-iis --help'\n"
+    "  test         load the set as the proxy would: parse, compile, run every sample\n"
+    "  list         one line a rule: id, mode, action, CVE, side effects\n"
+    "  lint         what is wrong with rules that load, and with those that do not\n"
+    "  import-iis   rules of IIS URL Rewrite to rule files\n"
     "\n"
     "  --trust ROOT  root file that says who may sign bundles\n"
     "  --json        list as JSON\n"
     "\n"
+    "'stopgap rules VERB --help' says more.\n"
     "Exit status: 0 fine, 1 a rule or sample failed, 2 usage.\n"
     "\n"
     "Example: stopgap rules test rules/sets/exchange\n";
-
-/* What the command line asked for. */
-struct rules_call {
-    bool json;
-    struct rule_paths paths;
-};
-
-/* Returns EXIT_FINE, or what the verb shall end with; *ret_help: help was asked for. */
-static int call_parse(int argc, char **argv, struct rules_call *call, bool *ret_help)
-{
-    static const struct option options[] = {{"trust", required_argument, NULL, 't'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 't')
-            call->paths.trust = optarg;
-        else if (option == 'j')
-            call->json = true;
-        else if (option == 'h')
-            *ret_help = true;
-        else
-            return cli_option_error("rules", option, argv);
-    }
-    for (; optind < argc; optind++) {
-        int exit_code = rule_paths_add(&call->paths, "rules", argv[optind]);
-        if (exit_code != EXIT_FINE)
-            return exit_code;
-    }
-    return rule_paths_check(&call->paths, "rules");
-}
 
 static void print_table(const struct ruleset *set)
 {
@@ -112,35 +82,49 @@ static void print_proof(const struct ruleset *set)
     (void)printf("%zu samples passed, 0 failed\n", n_block + n_pass);
 }
 
-int cmd_rules(int argc, char **argv)
+/* test and list */
+static int run_loaded(int argc, char **argv)
 {
-    struct rules_call call = {0};
+    struct rules_call call;
+    struct rule_paths paths;
     struct err err = {0};
-    if (argc >= 2 && strcmp(argv[1], "import-iis") == 0)
-        return cmd_rules_import_iis(argc - 1, argv + 1);
-    bool wants_help = argc >= 2 && strcmp(argv[1], "--help") == 0;
-    bool is_test = argc >= 2 && strcmp(argv[1], "test") == 0;
-    if (!wants_help && !is_test && (argc < 2 || strcmp(argv[1], "list") != 0))
-        return cli_usage_error("rules", "say 'test', 'list' or 'import-iis'");
-    if (!wants_help) {
-        int exit_code = call_parse(argc - 1, argv + 1, &call, &wants_help);
-        if (exit_code != EXIT_FINE)
-            return exit_code;
-    }
-    if (wants_help) {
-        (void)fputs(help, stdout);
-        return EXIT_FINE;
-    }
-    struct ruleset *set = rule_paths_load(&call.paths, NULL, &err);
+    bool is_list = strcmp(argv[0], "list") == 0;
+    int status = rules_call_parse(argc, argv, is_list ? RULES_OPTION_JSON : 0, &call);
+    if (status == EXIT_FINE && call.wants_help)
+        return fputs(help, stdout) < 0;
+    if (status == EXIT_FINE)
+        status = rules_call_paths(&call, 0, call.n_words, &paths);
+    if (status != EXIT_FINE)
+        return status;
+    struct ruleset *set = rule_paths_load(&paths, NULL, &err);
     if (set == NULL)
         return cli_error(&err);
-    int exit_code = EXIT_FINE;
-    if (is_test)
+    if (!is_list)
         print_proof(set);
     else if (call.json)
-        exit_code = print_json(set);
+        status = print_json(set);
     else
         print_table(set);
     ruleset_unref(set);
-    return exit_code;
+    return status;
+}
+
+int cmd_rules(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } verbs[] = {
+        {"test", run_loaded},
+        {"list", run_loaded},
+        {"lint", cmd_rules_lint},
+        {"import-iis", cmd_rules_import_iis},
+    };
+    const char *verb = argc >= 2 ? argv[1] : "";
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
+        return fputs(help, stdout) < 0;
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    return cli_usage_error("rules", "say 'test', 'list', 'lint' or 'import-iis'");
 }

@@ -84,6 +84,18 @@ static struct ruleset *load_config(const struct config *config, struct rules_sou
     return set;
 }
 
+struct rules_source rule_paths_source(const struct rule_paths *paths, struct trust_store *trust)
+{
+    return (struct rules_source){
+        .use_builtin = paths->n_bundles + paths->n_directories == 0,
+        .bundle_paths = paths->bundles,
+        .n_bundles = paths->n_bundles,
+        .directories = paths->directories,
+        .n_directories = paths->n_directories,
+        .trust = trust,
+    };
+}
+
 struct ruleset *rule_paths_load(const struct rule_paths *paths, const struct config *config,
                                 struct err *err)
 {
@@ -94,18 +106,9 @@ struct ruleset *rule_paths_load(const struct rule_paths *paths, const struct con
     struct trust_store *trust = NULL;
     if (root != NULL && (trust = trust_open(&options, err)) == NULL)
         return NULL;
-    struct rules_source source = {.trust = trust};
-    struct ruleset *set;
-    if (paths->n_bundles + paths->n_directories != 0 || config == NULL) {
-        source.use_builtin = paths->n_bundles + paths->n_directories == 0;
-        source.bundle_paths = paths->bundles;
-        source.n_bundles = paths->n_bundles;
-        source.directories = paths->directories;
-        source.n_directories = paths->n_directories;
-        set = rules_load(&source, err);
-    } else {
-        set = load_config(config, &source, err);
-    }
+    struct rules_source source = rule_paths_source(paths, trust);
+    struct ruleset *set = source.use_builtin && config != NULL ? load_config(config, &source, err)
+                                                               : rules_load(&source, err);
     trust_close(trust);
     return set;
 }

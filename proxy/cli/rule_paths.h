@@ -20,6 +20,9 @@ int rule_paths_add(struct rule_paths *paths, const char *verb, const char *path)
 /* To be called when all options are read; the same results. */
 int rule_paths_check(const struct rule_paths *paths, const char *verb);
 
+/* The source that paths name, the built-in rules without any. It borrows both. */
+struct rules_source rule_paths_source(const struct rule_paths *paths, struct trust_store *trust);
+
 /* Load them; without a path what config says, and without a config (NULL) the built-in rules.
  *
  * Of a config: its bundles, the operator's changes and the mitigations that it blocks, with those

@@ -26,6 +26,15 @@ MUST_USE bool ruleset_set_mitigations(struct ruleset *set, const struct mitigati
 /* The rule as it was parsed. */
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index);
 
+/* What wakes a rule: one of n facts that the scan finds. */
+struct rule_guard {
+    size_t n;       /* 0: nothing, the rule is evaluated for every request */
+    unsigned score; /* how rare the commonest of them is: about the bytes of its text */
+    bool has_body;  /* one of them is that there is a body */
+    size_t n_regex; /* of them, those that are scanned as a whole regex, having no such text */
+};
+struct rule_guard ruleset_rule_guard(const struct ruleset *set, size_t index);
+
 /* One request, complete, with the response to it. */
 struct trial {
     const struct request_head *head;

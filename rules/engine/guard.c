@@ -144,6 +144,7 @@ bool guard_choose(struct pattern_table *table, struct compiled_rule *rule, struc
         return false;
     memcpy(rule->guard, guard.patterns, guard.n * sizeof(struct pattern *));
     rule->n_guard = guard.n;
+    rule->guard_score = guard.score;
     for (size_t i = 0; i < guard.n; i++)
         guard.patterns[i]->is_used = true;
     return true;

@@ -78,7 +78,8 @@ struct compiled_rule {
     struct cond *when;
     struct cond *when_response; /* NULL without */
     struct pattern **guard;
-    size_t n_guard; /* 0: evaluated for every request */
+    size_t n_guard;       /* 0: evaluated for every request */
+    unsigned guard_score; /* bytes of text that a request must have to wake the rule */
     struct rule_info info;
     struct slice first_cve;
     bool is_response;

@@ -3,21 +3,6 @@
 
 #include "stopgap/banned.h"
 
-enum token_kind {
-    TOKEN_BYTE,  /* stands for one known byte */
-    TOKEN_OTHER, /* a set, an assertion, a reference */
-    TOKEN_OPEN,
-    TOKEN_CLOSE,
-    TOKEN_BAR,
-    TOKEN_REPEAT,
-};
-
-struct token {
-    enum token_kind kind;
-    size_t end;       /* offset behind it */
-    bool is_optional; /* REPEAT: zero times is allowed */
-};
-
 static bool is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
@@ -53,7 +38,7 @@ static size_t skip_argument(struct slice regex, char escape, size_t at)
     return at;
 }
 
-static struct token read_escape(struct slice regex, size_t at)
+static struct regex_token read_escape(struct slice regex, size_t at)
 {
     char c = byte_at(regex, at + 1);
     size_t end = at + 2 < regex.len ? at + 2 : regex.len;
@@ -62,11 +47,11 @@ static struct token read_escape(struct slice regex, size_t at)
         for (int i = 0; i < 2 && is_alnum(byte_at(regex, end)); i++)
             end++;
     if (is_hex || !is_alnum(c) || c == 'n' || c == 't' || c == 'r')
-        return (struct token){.kind = TOKEN_BYTE, .end = end};
-    return (struct token){.kind = TOKEN_OTHER, .end = skip_argument(regex, c, end)};
+        return (struct regex_token){.kind = TOKEN_BYTE, .end = end};
+    return (struct regex_token){.kind = TOKEN_OTHER, .end = skip_argument(regex, c, end)};
 }
 
-static struct token read_class(struct slice regex, size_t at)
+static struct regex_token read_class(struct slice regex, size_t at)
 {
     size_t end = at + 1;
     if (byte_at(regex, end) == '^')
@@ -82,29 +67,37 @@ static struct token read_class(struct slice regex, size_t at)
                 end++;
         end++;
     }
-    return (struct token){.kind = TOKEN_OTHER, .end = end < regex.len ? end + 1 : regex.len};
+    return (struct regex_token){.kind = TOKEN_OTHER, .end = end < regex.len ? end + 1 : regex.len};
 }
 
 /* "{2,}", "{,3}", "?", with the "?" or "+" behind it. A "{" that opens no count is a byte. */
-static struct token read_repeat(struct slice regex, size_t at)
+static struct regex_token read_repeat(struct slice regex, size_t at)
 {
     size_t end = at + 1;
     bool is_optional = regex.ptr[at] != '+';
+    bool is_unbounded = regex.ptr[at] == '*' || regex.ptr[at] == '+';
+    unsigned most = 0;
     if (regex.ptr[at] == '{') {
         is_optional = byte_at(regex, end) == '0';
-        while (byte_at(regex, end) == ',' ||
-               (byte_at(regex, end) >= '0' && byte_at(regex, end) <= '9'))
-            end++;
+        for (char c; (c = byte_at(regex, end)) == ',' || (c >= '0' && c <= '9'); end++)
+            most = c == ',' ? 0 : most < 100000 ? most * 10 + (unsigned)(c - '0') : most;
+        is_unbounded = regex.ptr[end - 1] == ',';
         if (byte_at(regex, end) != '}' || end == at + 1)
-            return (struct token){.kind = TOKEN_BYTE, .end = at + 1};
+            return (struct regex_token){.kind = TOKEN_BYTE, .end = at + 1};
         end++;
     }
-    if (byte_at(regex, end) == '?' || byte_at(regex, end) == '+')
+    bool is_possessive = byte_at(regex, end) == '+';
+    if (is_possessive || byte_at(regex, end) == '?')
         end++;
-    return (struct token){.kind = TOKEN_REPEAT, .end = end, .is_optional = is_optional};
+    return (struct regex_token){.kind = TOKEN_REPEAT,
+                                .end = end,
+                                .is_optional = is_optional,
+                                .is_unbounded = is_unbounded,
+                                .is_possessive = is_possessive,
+                                .most = most};
 }
 
-static struct token token_read(struct slice regex, size_t at)
+struct regex_token regex_token_read(struct slice regex, size_t at)
 {
     switch (regex.ptr[at]) {
     case '\\':
@@ -112,11 +105,11 @@ static struct token token_read(struct slice regex, size_t at)
     case '[':
         return read_class(regex, at);
     case '(':
-        return (struct token){.kind = TOKEN_OPEN, .end = at + 1};
+        return (struct regex_token){.kind = TOKEN_OPEN, .end = at + 1};
     case ')':
-        return (struct token){.kind = TOKEN_CLOSE, .end = at + 1};
+        return (struct regex_token){.kind = TOKEN_CLOSE, .end = at + 1};
     case '|':
-        return (struct token){.kind = TOKEN_BAR, .end = at + 1};
+        return (struct regex_token){.kind = TOKEN_BAR, .end = at + 1};
     case '*':
     case '+':
     case '?':
@@ -125,9 +118,9 @@ static struct token token_read(struct slice regex, size_t at)
     case '.':
     case '^':
     case '$':
-        return (struct token){.kind = TOKEN_OTHER, .end = at + 1};
+        return (struct regex_token){.kind = TOKEN_OTHER, .end = at + 1};
     default:
-        return (struct token){.kind = TOKEN_BYTE, .end = at + 1};
+        return (struct regex_token){.kind = TOKEN_BYTE, .end = at + 1};
     }
 }
 
@@ -136,7 +129,7 @@ static size_t find_close(struct slice regex, size_t at)
 {
     unsigned depth = 1;
     while (at < regex.len) {
-        struct token token = token_read(regex, at);
+        struct regex_token token = regex_token_read(regex, at);
         if (token.kind == TOKEN_OPEN)
             depth++;
         if (token.kind == TOKEN_CLOSE && --depth == 0)
@@ -151,7 +144,7 @@ static size_t find_bar(struct slice regex)
 {
     unsigned depth = 0;
     for (size_t at = 0; at < regex.len;) {
-        struct token token = token_read(regex, at);
+        struct regex_token token = regex_token_read(regex, at);
         if (token.kind == TOKEN_OPEN)
             depth++;
         else if (token.kind == TOKEN_CLOSE && depth != 0)
@@ -225,7 +218,7 @@ struct regex_literal regex_find_literal(struct slice regex)
     if (regex_is_obscure(regex) || find_bar(regex) != SIZE_MAX)
         return (struct regex_literal){.n_bytes = 0};
     for (size_t at = 0; at < regex.len;) {
-        struct token token = token_read(regex, at);
+        struct regex_token token = regex_token_read(regex, at);
         bool is_byte = token.kind == TOKEN_BYTE && depth == 0;
         if (is_byte) {
             run.start = run.n == 0 ? at : run.start;
@@ -273,7 +266,7 @@ size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_
 
 const char *regex_forbidden(struct slice regex)
 {
-    for (size_t at = 0; at + 1 < regex.len; at = token_read(regex, at).end)
+    for (size_t at = 0; at + 1 < regex.len; at = regex_token_read(regex, at).end)
         if (regex.ptr[at] == '(' && regex.ptr[at + 1] == '*')
             return "(*verb)";
     return has_option(regex, 'm', true) ? "(?-m)" : NULL;

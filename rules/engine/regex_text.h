@@ -4,6 +4,27 @@
 
 #include "stopgap/slice.h"
 
+enum regex_token_kind {
+    TOKEN_BYTE,  /* stands for one known byte */
+    TOKEN_OTHER, /* a set, an assertion, a reference */
+    TOKEN_OPEN,  /* the parenthesis only */
+    TOKEN_CLOSE,
+    TOKEN_BAR,
+    TOKEN_REPEAT,
+};
+
+struct regex_token {
+    enum regex_token_kind kind;
+    size_t end;         /* offset behind it */
+    bool is_optional;   /* REPEAT: zero times is allowed */
+    bool is_unbounded;  /* REPEAT: any number of times is */
+    bool is_possessive; /* REPEAT: never gives back what it took */
+    unsigned most;      /* REPEAT of the form {n,m}: m */
+};
+
+/* The token at `at`, which is within the regex. */
+struct regex_token regex_token_read(struct slice regex, size_t at);
+
 /* A part of a regex that stands for itself. */
 struct regex_literal {
     struct slice text; /* as the regex writes it, with "^" or "$" where it touches an end */

@@ -133,6 +133,17 @@ size_t ruleset_find(const struct ruleset *set, const char *id)
     return found != NULL ? (size_t)(*found - set->rules) : SIZE_MAX;
 }
 
+struct rule_guard ruleset_rule_guard(const struct ruleset *set, size_t index)
+{
+    const struct compiled_rule *rule = &set->rules[index];
+    struct rule_guard guard = {.n = rule->n_guard, .score = rule->guard_score};
+    for (size_t i = 0; i < rule->n_guard; i++) {
+        guard.n_regex += rule->guard[i]->text != NULL && rule->guard[i]->score == 0;
+        guard.has_body = guard.has_body || rule->guard[i]->bit == BIT_HAS_BODY;
+    }
+    return guard;
+}
+
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index)
 {
     return set->rules[index].rule;

@@ -152,6 +152,8 @@ bool convert_node(struct convert *convert, struct yaml_node *yaml, uint64_t path
     if (node == NULL)
         return report_no_memory(convert->report);
     *ret_node = node;
+    const struct place *place = places_find(convert->report->places, path);
+    node->line = place != NULL ? place->line : 0;
 
     size_t n_groups = 0;
     for (unsigned kind = 0; kind < N_GROUPS; kind++)

@@ -72,9 +72,8 @@ static bool visit(FTS *walk, FTSENT *entry, struct paths *paths, struct err *err
     }
     if (entry->fts_info == FTS_D && entry->fts_level > LIMIT_FOLDER_DEPTH)
         return fail(err, ERR_LIMIT, entry->fts_path, "folders are nested too deep; flatten them");
-    if (entry->fts_level == 0 && entry->fts_info == FTS_F)
-        return fail(err, ERR_USAGE, entry->fts_path, "is a file; name the folder of the rules");
-    return !is_rule_file(entry) || add_path(paths, entry->fts_path, err);
+    bool is_named = entry->fts_level == 0 && entry->fts_info == FTS_F;
+    return (!is_named && !is_rule_file(entry)) || add_path(paths, entry->fts_path, err);
 }
 
 static bool find_files(const char *path, struct paths *paths, struct err *err)
@@ -134,32 +133,48 @@ static bool read_file(const char *path, struct buf *buf, struct err *err)
     return is_good;
 }
 
-static bool parse_file(const char *path, const char *source, struct rule_list *list,
-                       struct err *err)
+static bool visit_file(const char *path, rules_file_cb each, void *ctx, struct err *err)
 {
     struct buf buf;
     buf_init(&buf, LIMIT_RULE_FILE_BYTES + 1);
-    bool is_good =
-        read_file(path, &buf, err) && rules_parse(buf_slice(&buf), source, path, list, err);
+    bool is_good = read_file(path, &buf, err) && each(ctx, path, buf_slice(&buf), err);
     buf_done(&buf);
     return is_good;
+}
+
+bool rules_each_file(const char *path, rules_file_cb each, void *ctx, struct err *err)
+{
+    struct paths paths = {0};
+    bool is_good = find_files(path, &paths, err);
+    if (is_good && paths.n != 0)
+        qsort(paths.items, paths.n, sizeof(paths.items[0]), compare_paths);
+    for (size_t i = 0; is_good && i < paths.n; i++)
+        is_good = visit_file(paths.items[i], each, ctx, err);
+    for (size_t i = 0; i < paths.n; i++)
+        free(paths.items[i]);
+    free(paths.items);
+    return is_good;
+}
+
+struct target {
+    const char *source;
+    struct rule_list *list;
+};
+
+static bool parse_file(void *ctx, const char *path, struct slice text, struct err *err)
+{
+    const struct target *target = ctx;
+    return rules_parse(text, target->source, path, target->list, err);
 }
 
 bool rules_parse_directory(const char *path, const char *source, struct rule_list *list,
                            struct err *err)
 {
-    struct paths paths = {0};
+    struct target target = {.source = source, .list = list};
     size_t n_before = list->n;
-    bool is_good = find_files(path, &paths, err);
-    if (is_good && paths.n != 0)
-        qsort(paths.items, paths.n, sizeof(paths.items[0]), compare_paths);
-    for (size_t i = 0; is_good && i < paths.n; i++)
-        is_good = parse_file(paths.items[i], source, list, err);
+    bool is_good = rules_each_file(path, parse_file, &target, err);
     /* Half a folder is no rule set. */
     while (!is_good && list->n > n_before)
         rule_free(list->items[--list->n]);
-    for (size_t i = 0; i < paths.n; i++)
-        free(paths.items[i]);
-    free(paths.items);
     return is_good;
 }

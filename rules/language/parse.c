@@ -28,6 +28,25 @@ static bool list_append(struct rule_list *list, struct rule *rule)
     return true;
 }
 
+static void note_lines(const struct places *places, struct rule *rule)
+{
+    static const char *const keys[RULE_KEY_COUNT] = {
+        [RULE_KEY_ID] = "id",
+        [RULE_KEY_TITLE] = "title",
+        [RULE_KEY_CVE] = "cve",
+        [RULE_KEY_REFERENCES] = "references",
+        [RULE_KEY_APPLIES_TO] = "applies_to",
+        [RULE_KEY_SIDE_EFFECTS] = "side_effects",
+        [RULE_KEY_SUPERSEDED_BY] = "superseded_by",
+        [RULE_KEY_WHEN] = "when",
+        [RULE_KEY_SAMPLES] = "samples",
+    };
+    for (int key = 0; key < RULE_KEY_COUNT; key++) {
+        const struct place *place = places_find(places, place_key(PLACE_ROOT, keys[key]));
+        rule->lines[key] = place != NULL ? place->line : 0;
+    }
+}
+
 static bool parse(struct slice text, const char *source, const struct report *report,
                   struct rule *rule, struct places *places)
 {
@@ -41,6 +60,7 @@ static bool parse(struct slice text, const char *source, const struct report *re
     bool is_good = places_scan(text, report, places) && yaml_rule_load(text, report, &yaml) &&
                    convert_rule(report, yaml, rule);
     yaml_rule_free(yaml);
+    note_lines(places, rule);
     return is_good;
 }
 

@@ -61,6 +61,7 @@ enum node_kind {
 /* A node of a condition tree. */
 struct node {
     enum node_kind kind;
+    unsigned line;          /* in the rule's file; 0: unknown */
     struct node **children; /* ALL, ANY, NONE */
     size_t n_children;
     enum field_id field; /* the rest: TEST */
@@ -101,6 +102,20 @@ struct build_range {
     char *before; /* NULL: up to now */
 };
 
+/* Keys of a rule file whose place is kept for messages. */
+enum rule_key {
+    RULE_KEY_ID = 0,
+    RULE_KEY_TITLE,
+    RULE_KEY_CVE,
+    RULE_KEY_REFERENCES,
+    RULE_KEY_APPLIES_TO,
+    RULE_KEY_SIDE_EFFECTS,
+    RULE_KEY_SUPERSEDED_BY,
+    RULE_KEY_WHEN,
+    RULE_KEY_SAMPLES,
+    RULE_KEY_COUNT,
+};
+
 struct rule {
     char *id;
     char *title;
@@ -128,8 +143,9 @@ struct rule {
     size_t n_must_block;
     struct sample *must_pass;
     size_t n_must_pass;
-    char *source; /* "builtin" or the bundle's name */
-    char *file;   /* where it was read, for messages */
+    char *source;                   /* "builtin" or the bundle's name */
+    char *file;                     /* where it was read, for messages */
+    unsigned lines[RULE_KEY_COUNT]; /* 0: the key is not there */
 };
 
 struct rule_list {
@@ -148,7 +164,13 @@ struct rule_list {
 MUST_USE bool rules_parse(struct slice text, const char *source, const char *file,
                           struct rule_list *list, struct err *err);
 
-/* Read every *.yaml below path (C-locale order) into list. */
+/* What is done with one file; false ends the walk, with err. text is borrowed for the call. */
+typedef bool (*rules_file_cb)(void *ctx, const char *path, struct slice text, struct err *err);
+
+/* Every *.yaml below path in C-locale order, or the one file that path is. */
+MUST_USE bool rules_each_file(const char *path, rules_file_cb each, void *ctx, struct err *err);
+
+/* Read every *.yaml below path (C-locale order), or the one file that it is, into list. */
 MUST_USE bool rules_parse_directory(const char *path, const char *source, struct rule_list *list,
                                     struct err *err);
 

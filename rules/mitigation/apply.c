@@ -21,12 +21,17 @@ static struct build border(const char *text)
     return build;
 }
 
+struct build_span rule_build_span(const struct rule *rule, size_t index)
+{
+    return (struct build_span){.from = border(rule->applies_to[index].from),
+                               .before = border(rule->applies_to[index].before)};
+}
+
 bool rule_applies_to(const struct rule *rule, const struct build *build)
 {
     bool applies = rule->n_applies_to == 0 || !build_is_known(build);
     for (size_t i = 0; i < rule->n_applies_to && !applies; i++) {
-        struct build_span span = {.from = border(rule->applies_to[i].from),
-                                  .before = border(rule->applies_to[i].before)};
+        struct build_span span = rule_build_span(rule, i);
         applies = build_is_in(build, &span);
     }
     return applies;

@@ -16,5 +16,7 @@ MUST_USE bool mitigations_apply(struct rule_list *rules, struct rule_list *dropp
                                 const struct mitigation_policy *policy,
                                 struct mitigation_info **ret_infos, size_t *ret_n);
 
+/* Range `index` of the rule's builds; a border that is not given is not known. */
+struct build_span rule_build_span(const struct rule *rule, size_t index);
 /* May a server of this build need the rule? One whose build is not known may. */
 bool rule_applies_to(const struct rule *rule, const struct build *build);

@@ -162,16 +162,24 @@ static void test_directory_refuses_what_cannot_be_read(void **state)
     }
 }
 
-static void test_directory_refuses_a_missing_folder_and_a_file(void **state)
+static void test_directory_refuses_a_missing_folder(void **state)
 {
     (void)state;
     struct err err = {0};
     assert_false(rules_parse_directory(in_root("missing"), "x", &list, &err));
     assert_int_equal(err.kind, ERR_IO);
     assert_non_null(strstr(err.text, "check the path"));
+}
+
+static void test_a_path_may_be_one_file(void **state)
+{
+    (void)state;
+    struct err err = {0};
     add_rule("a.yaml", "R-A");
-    assert_false(rules_parse_directory(in_root("a.yaml"), "x", &list, &err));
-    assert_int_equal(err.kind, ERR_USAGE);
+    add_rule("b.yaml", "R-B");
+    assert_true(rules_parse_directory(in_root("b.yaml"), "x", &list, &err));
+    assert_int_equal(list.n, 1);
+    assert_string_equal(list.items[0]->id, "R-B");
 }
 
 static void test_directory_without_rules_adds_none(void **state)
@@ -216,8 +224,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_directory_refuses_an_id_twice, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_directory_refuses_what_cannot_be_read, make_root,
                                         remove_root),
-        cmocka_unit_test_setup_teardown(test_directory_refuses_a_missing_folder_and_a_file,
-                                        make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_directory_refuses_a_missing_folder, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(test_a_path_may_be_one_file, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_directory_without_rules_adds_none, make_root,
                                         remove_root),
         cmocka_unit_test_setup_teardown(test_directory_refuses_folders_that_are_nested_too_deep,

@@ -1,0 +1,4 @@
+/* The verbs of `stopgap rules` that have a file of their own; argv[0] is the verb. */
+#pragma once
+
+int cmd_rules_lint(int argc, char **argv);
