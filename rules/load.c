@@ -122,13 +122,6 @@ static bool load_directories(struct loading *loading)
 
 /* ---- the operator's changes */
 
-static int compare_ids(const void *a, const void *b)
-{
-    const struct rule *const *left = a;
-    const struct rule *const *right = b;
-    return strcmp((*left)->id, (*right)->id);
-}
-
 /* An id must be unique over all sources: logs and the operator's changes go by it. */
 static bool check_unique(const struct loading *loading)
 {
@@ -138,7 +131,7 @@ static bool check_unique(const struct loading *loading)
         return no_memory(loading->err);
     for (size_t i = 0; i < rules->n; i++)
         sorted[i] = rules->items[i];
-    qsort(sorted, rules->n, sizeof(struct rule *), compare_ids);
+    qsort(sorted, rules->n, sizeof(struct rule *), rule_compare_ids);
     bool is_unique = true;
     for (size_t i = 1; i < rules->n && is_unique; i++) {
         is_unique = strcmp(sorted[i - 1]->id, sorted[i]->id) != 0;

@@ -2,3 +2,5 @@
 #pragma once
 
 int cmd_rules_lint(int argc, char **argv);
+int cmd_rules_show(int argc, char **argv);
+int cmd_rules_diff(int argc, char **argv);

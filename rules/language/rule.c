@@ -73,3 +73,10 @@ void rule_list_done(struct rule_list *list)
     free(list->items);
     *list = (struct rule_list){0};
 }
+
+int rule_compare_ids(const void *a, const void *b)
+{
+    const struct rule *const *left = a;
+    const struct rule *const *right = b;
+    return strcmp((*left)->id, (*right)->id);
+}

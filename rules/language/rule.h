@@ -175,6 +175,8 @@ MUST_USE bool rules_parse_directory(const char *path, const char *source, struct
                                     struct err *err);
 
 void rule_list_done(struct rule_list *list);
+/* Order of two struct rule *const, for qsort. */
+int rule_compare_ids(const void *a, const void *b);
 
 const char *field_word(enum field_id field);      /* "arg_name" */
 const char *operator_word(enum operator_id op);   /* "starts_with" */

@@ -1,6 +1,8 @@
 /* Conditions that can never be true, that always are, or nearly always. */
 #include "lint/private.h"
 
+#include "language/tree.h"
+
 #include "stopgap/banned.h"
 
 /* Ordered: ALL is as true as its least child, ANY as its most. */
@@ -126,7 +128,7 @@ static bool contradict(const struct node *a, const struct node *b)
 {
     for (size_t i = 0; b->kind == NODE_NONE && i < b->n_children; i++) {
         const struct node *child = b->children[i];
-        if (lint_same_tree(a, child) || (is_about_one_value(a, child) && excludes(a, child, true)))
+        if (node_is_same(a, child) || (is_about_one_value(a, child) && excludes(a, child, true)))
             return true;
     }
     return is_about_one_value(a, b) && (excludes(a, b, false) || have_other_beginnings(a, b));
@@ -150,7 +152,7 @@ static bool is_exhaustive(const struct node *node)
         for (size_t k = 0; k < node->n_children; k++) {
             const struct node *none = node->children[k];
             if (none->kind == NODE_NONE && none->n_children == 1 &&
-                lint_same_tree(node->children[i], none->children[0]))
+                node_is_same(node->children[i], none->children[0]))
                 return true;
         }
     return false;

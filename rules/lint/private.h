@@ -90,5 +90,3 @@ void lint_check_engine(struct lint *lint, struct ruleset *set);
 
 /* Whether an operator's operand fits one value; false for a regex that does not compile. */
 bool lint_test_fits(const struct node *node, struct slice value);
-/* Equal trees, whatever the order of their branches. */
-bool lint_same_tree(const struct node *a, const struct node *b);

@@ -1,7 +1,7 @@
 /* What rules say about each other, and what the engine makes of all of them. */
 #include "lint/private.h"
 
-#include "lint/tree.h"
+#include "language/tree.h"
 #include "selftest.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static bool names(const struct rule *rule, const struct rule *other)
 static bool says_the_same(const struct rule *a, const struct rule *b)
 {
     bool is_edit = action_is_response(a->action) || action_is_response(b->action);
-    return !is_edit && !names(a, b) && !names(b, a) && lint_same_tree(a->when, b->when);
+    return !is_edit && !names(a, b) && !names(b, a) && node_is_same(a->when, b->when);
 }
 
 static void check_duplicates(struct lint *lint, struct lint_rule **sorted)
@@ -91,7 +91,7 @@ void lint_check_set(struct lint *lint)
     }
     for (size_t i = 0; i < lint->n_rules; i++) {
         sorted[i] = &lint->rules[i];
-        sorted[i]->hash = lint_hash_tree(sorted[i]->rule->when);
+        sorted[i]->hash = node_hash(sorted[i]->rule->when);
     }
     check_duplicates(lint, sorted);
     check_superseded(lint, sorted);

@@ -77,3 +77,119 @@ def test_wrong_options_are_usage_errors(arguments):
 def test_a_path_that_is_not_there_is_an_error(tmp_path):
     done = run("rules", "lint", tmp_path / "missing")
     assert done.returncode == 1 and "check the path" in done.stderr
+
+
+# ---- show
+
+def test_show_says_in_words_what_a_rule_looks_for(rules):
+    folder = rules(a=rule(when="{all: [{field: path, equals: /owa/shell.aspx}, {none: [{field: arg, name: a, "
+                               "not_one_of: [b, c]}]}]}", blind_to="[other names]"))
+    done = run("rules", "show", "A-RULE", folder)
+    assert done.returncode == 0, done.stderr
+    for part in ("the path is '/owa/shell.aspx'", "none of:", "the argument a is none of 'b', 'c'",
+                 "before 15.1.2242.4, fixed by Exchange 2016 CU20", "CVE-2021-26855", "other names",
+                 "GET /owa/shell.aspx", f"{folder}/a.yaml", "block 403"):
+        assert part in done.stdout, part
+
+
+def test_show_as_json_has_the_tree():
+    shown = json.loads(run("rules", "show", "EEMS-M2.1", "--json").stdout)
+    assert shown["when"]["all"][0]["field"] == "target" and shown["when"]["all"][0]["operator"] == "regex"
+    assert shown["when_response"]["all"][0]["name"] == "Content-Type"
+    assert shown["applies_to"][0]["before"] == "15.1.2507.69" and "state" not in shown
+    assert shown["mitigation"] == "M2.1" and shown["must_block"]
+
+
+@pytest.mark.parametrize("lines, state", [
+    ("", "in force"),
+    ("rules: {disabled: [SG-2021-34473-EMAIL]}", "off: rules.disabled names it"),
+    ("rules: {detect_only: [SG-2021-34473-EMAIL]}", "only reports: rules.detect_only names it"),
+    ("mode: detect", "only reports: mode is detect"),
+    ("mitigations: {blocked: [SG-2021-34473-EMAIL]}", "off: Blocked"),
+    ("mitigations: {server_enabled: false}", "off: Disabled"),
+    ("rules: {builtin: false}", None),
+])
+def test_show_says_what_becomes_of_a_rule_under_a_configuration(tmp_path, lines, state):
+    config = tmp_path / "stopgap.yaml"
+    config.write_text("upstream: {url: 'http://127.0.0.1:9'}\nlisten: [{url: 'http://127.0.0.1:10'}]\n" + lines + "\n")
+    done = run("rules", "show", "SG-2021-34473-EMAIL", "-c", config)
+    if state is None:
+        assert done.returncode == 1 and "E_RULE_UNKNOWN" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert f"state        {state}\n" in done.stdout
+
+
+def test_show_of_no_rule_is_an_error_and_of_no_id_a_usage_error():
+    assert run("rules", "show", "NO-SUCH").returncode == 1
+    assert run("rules", "show").returncode == 2
+
+
+# ---- diff
+
+def test_equal_sets_do_not_differ():
+    done = run("rules", "diff", "builtin", SHIPPED)
+    assert done.returncode == 0 and "0 rules differ" in done.stdout
+
+
+def diff(old, new):
+    done = run("rules", "diff", "--json", old, new)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_added_removed_and_changed_rules_are_told_apart(rules):
+    old = rules("old", a=rule("A"), b=rule("B"), c=rule("C"))
+    new = rules("new", b=rule("B", title="another"), c=rule("C"), d=rule("D"))
+    status, found = diff(old, new)
+    assert status == 1
+    assert [(r["rule"], r["change"], r["drift"]) for r in found["rules"]] == [
+        ("A", "removed", "looser"), ("B", "changed", "same"), ("D", "added", "tighter")]
+    assert found["rules"][1]["differs"] == ["texts"] and found["verdicts"] == []
+
+
+SHELL, OTHER = "{field: path, equals: /owa/shell.aspx}", "{field: arg, name: a, contains: word}"
+
+
+@pytest.mark.parametrize("old, new, drift", [
+    (SHELL, f"{{all: [{SHELL}]}}", "same"),
+    (SHELL, f"{{any: [{SHELL}, {OTHER}]}}", "tighter"),
+    (f"{{any: [{SHELL}, {OTHER}]}}", SHELL, "looser"),
+    (f"{{any: [{SHELL}, {OTHER}]}}", f"{{any: [{OTHER}, {SHELL}]}}", None),
+    (f"{{all: [{SHELL}]}}", f"{{all: [{SHELL}, {{none: [{OTHER}]}}]}}", "looser"),
+    (f"{{all: [{SHELL}, {{none: [{OTHER}]}}]}}",
+     f"{{all: [{SHELL}, {{none: [{OTHER}, {{field: query, contains: more}}]}}]}}", "looser"),
+    (SHELL, "{field: path, one_of: [/owa/shell.aspx, /owa/x.aspx]}", "tighter"),
+    ("{field: path, contains: /shell}", "{field: path, contains: shell}", "tighter"),
+    ("{field: path, starts_with: /owa/s}", "{field: path, starts_with: /owa/shell}", "looser"),
+    ("{field: path, regex: '^/owa/s'}", "{field: path, regex: '^/owa/sh'}", "different"),
+])
+def test_the_form_of_a_condition_tells_which_way_it_went(rules, old, new, drift):
+    _, found = diff(rules("old", a=rule(when=old)), rules("new", a=rule(when=new)))
+    assert [r["drift"] for r in found["rules"]] == ([] if drift is None else [drift])
+
+
+def test_samples_whose_verdict_changes_are_listed(rules):
+    one = "{must_block: [{target: /owa/shell.aspx}], must_pass: [{target: /}, {target: /owa/x.aspx}]}"
+    two = "{must_block: [{target: /owa/x.aspx}], must_pass: [{target: /}, {target: /owa/shell.aspx}]}"
+    old = rules("old", a=rule(samples=one))
+    new = rules("new", a=rule(when="{field: path, equals: /owa/x.aspx}", samples=two,
+                              action="{type: block, status: 404}"))
+    status, found = diff(old, new)
+    judged = {v["sample"]: (v["old"]["verdict"], v["new"]["verdict"], v["effect"]) for v in found["verdicts"]}
+    assert status == 1
+    assert judged == {"GET /owa/shell.aspx": ("block", "pass", "looser"), "GET /owa/x.aspx": ("pass", "block", "tighter")}
+    shown = run("rules", "diff", old, new).stdout
+    assert "block 403 by A-RULE -> pass" in shown and "- the path is '/owa/shell.aspx'" in shown
+
+
+def test_a_rule_that_only_reports_now_is_looser(rules):
+    _, found = diff(rules("old", a=rule()), rules("new", a=rule(mode="detect")))
+    assert found["rules"][0]["differs"] == ["mode"] and found["rules"][0]["drift"] == "looser"
+    assert found["verdicts"][0]["new"] == {"verdict": "detect", "status": 0, "rule": "A-RULE"}
+
+
+def test_a_diff_needs_two_sets_that_load(rules):
+    assert run("rules", "diff", "builtin").returncode == 2
+    done = run("rules", "diff", "builtin", rules(a=rule(when="{field: path, equals: /other}")))
+    assert done.returncode == 1 and "E_SELFTEST" in done.stderr

@@ -1,7 +1,5 @@
-/* Trees are equal when they say the same, whatever the order of branches and listed values. */
-#include "lint/tree.h"
-
-#include "lint/private.h"
+/* Equality of condition trees. */
+#include "tree.h"
 
 #include "stopgap/banned.h"
 
@@ -22,14 +20,14 @@ static uint64_t mix_text(uint64_t hash, const char *text)
 }
 
 /* Depth is limited by LIMIT_CONDITION_DEPTH. Sums do not depend on the order. */
-uint64_t lint_hash_tree(const struct node *node)
+uint64_t node_hash(const struct node *node)
 {
     if (node == NULL)
         return 0;
     uint64_t hash = mix(HASH_START, node->kind);
     uint64_t sum = 0;
     for (size_t i = 0; i < node->n_children; i++)
-        sum += lint_hash_tree(node->children[i]);
+        sum += node_hash(node->children[i]);
     if (node->kind != NODE_TEST)
         return mix(hash, sum);
     for (size_t i = 0; i < node->n_values; i++)
@@ -67,13 +65,13 @@ static bool same_test(const struct node *a, const struct node *b)
 static bool has_child(const struct node *node, const struct node *child)
 {
     for (size_t i = 0; i < node->n_children; i++)
-        if (lint_same_tree(node->children[i], child))
+        if (node_is_same(node->children[i], child))
             return true;
     return false;
 }
 
 /* Depth is limited by LIMIT_CONDITION_DEPTH. */
-bool lint_same_tree(const struct node *a, const struct node *b)
+bool node_is_same(const struct node *a, const struct node *b)
 {
     if (a == NULL || b == NULL)
         return a == b;
