@@ -2,11 +2,12 @@
 """Send every request of this folder through a proxy and see which ones reach the upstream.
 
   tests/corpus/check.py 'build/release/stopgap run --listen http://127.0.0.1:{listen}
-                         --upstream http://127.0.0.1:{upstream}'
+                         --upstream http://127.0.0.1:{upstream}' [--clients FILE] [--attacks FILE]
 
-Attacks must not reach it, clients must. Each request has a connection of its own. Exit status 0
+With a file of other requests only these are sent. Attacks must not reach it, clients must. Each request has a connection of its own. Exit status 0
 when all is well, 1 with one line for each request that went the wrong way. Standard library only.
 """
+import argparse
 import base64
 import json
 import os
@@ -109,10 +110,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def check(port, upstream):
+def check(port, upstream, files):
     wrong = 0
-    for name, must_reach in (("attacks.jsonl", False), ("clients.jsonl", True)):
-        rows = [json.loads(line) for line in (FOLDER / name).read_text().splitlines()]
+    for path, must_reach in files:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
         n_right = 0
         for row in rows:
             before = upstream.count
@@ -122,22 +123,27 @@ def check(port, upstream):
             else:
                 print("%s %s %s [%s]" % (row["id"], row["method"], row["target"], status))
         wrong += len(rows) - n_right
-        print("%s: %d of %d as expected" % (name, n_right, len(rows)))
+        print("%s: %d of %d as expected" % (path.name, n_right, len(rows)))
     return wrong
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("proxy")
+    parser.add_argument("--clients", type=pathlib.Path)
+    parser.add_argument("--attacks", type=pathlib.Path)
+    args = parser.parse_args()
+    files = [(path, must_reach) for path, must_reach in ((args.attacks, False), (args.clients, True)) if path is not None]
+    files = files or [(FOLDER / "attacks.jsonl", False), (FOLDER / "clients.jsonl", True)]
     upstream = Upstream()
     upstream.start()
     port = free_port()
-    command = sys.argv[1].replace("{listen}", str(port)).replace("{upstream}", str(upstream.port))
+    command = args.proxy.replace("{listen}", str(port)).replace("{upstream}", str(upstream.port))
     with open(os.devnull, "wb") as nowhere:
         process = subprocess.Popen(shlex.split(command), stdout=nowhere, stderr=nowhere)
     try:
         wait_until_up(port, process)
-        return 1 if check(port, upstream) else 0
+        return 1 if check(port, upstream, files) else 0
     finally:
         process.terminate()
         try:

@@ -23,24 +23,33 @@ enum {
     ARENA_FIRST_BYTES = 256 * 1024, /* several heads; more comes from malloc */
 };
 
-/* A request and the memory of its texts. */
+/* A request and the memory of its texts, which the slices point into. */
 struct row {
     const char *id;
     struct request_head head;
     struct header_field fields[MAX_FIELDS];
     struct slice body;
+    char *owned[2 * MAX_FIELDS + 3];
+    size_t n_owned;
 };
 
 struct counts {
     unsigned long n_pass, n_stopped;
 };
 
-/* The bytes that a text of the corpus stands for: one for each code point. Shortens in place. */
-static struct slice latin1(const json_t *text)
+static char *own(struct row *row, size_t size)
+{
+    char *memory = malloc(size);
+    row->owned[row->n_owned++] = memory;
+    return memory;
+}
+
+/* The bytes that a text of the corpus stands for: one for each code point. */
+static struct slice latin1(struct row *row, const json_t *text)
 {
     const char *utf8 = json_string_value(text);
     size_t length = json_string_length(text);
-    char *out = malloc(length + 1);
+    char *out = own(row, length + 1);
     size_t n = 0;
     for (size_t i = 0; out != NULL && i < length; i++) {
         unsigned char c = (unsigned char)utf8[i];
@@ -53,13 +62,8 @@ static struct slice latin1(const json_t *text)
 
 static void row_free(struct row *row)
 {
-    free((void *)(uintptr_t)row->head.method.ptr);
-    free((void *)(uintptr_t)row->head.target.ptr);
-    free((void *)(uintptr_t)row->body.ptr);
-    for (size_t i = 0; i < row->head.n_fields; i++) {
-        free((void *)(uintptr_t)row->fields[i].name.ptr);
-        free((void *)(uintptr_t)row->fields[i].value.ptr);
-    }
+    while (row->n_owned != 0)
+        free(row->owned[--row->n_owned]);
 }
 
 static bool read_body(const json_t *line, struct row *row)
@@ -68,7 +72,7 @@ static bool read_body(const json_t *line, struct row *row)
     struct slice text = slice_make(json_string_value(coded), json_string_length(coded));
     if (text.len == 0)
         return true;
-    char *body = malloc(base64_decoded_max(text.len) + 1);
+    char *body = own(row, base64_decoded_max(text.len) + 1);
     row->body = slice_make(body, 0);
     return body != NULL && base64_decode(text, body, &row->body.len);
 }
@@ -79,8 +83,8 @@ static bool read_row(const json_t *line, struct row *row)
     const json_t *headers = json_object_get(line, "headers");
     *row = (struct row){.id = json_string_value(json_object_get(line, "id"))};
     row->head = (struct request_head){
-        .method = latin1(json_object_get(line, "method")),
-        .target = latin1(json_object_get(line, "target")),
+        .method = latin1(row, json_object_get(line, "method")),
+        .target = latin1(row, json_object_get(line, "target")),
         .fields = row->fields,
         .client = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}},
     };
@@ -88,8 +92,8 @@ static bool read_row(const json_t *line, struct row *row)
     for (size_t i = 0; i < n && row->head.n_fields < MAX_FIELDS; i++) {
         const json_t *pair = json_array_get(headers, i);
         struct header_field *field = &row->fields[row->head.n_fields++];
-        *field =
-            (struct header_field){latin1(json_array_get(pair, 0)), latin1(json_array_get(pair, 1))};
+        *field = (struct header_field){latin1(row, json_array_get(pair, 0)),
+                                       latin1(row, json_array_get(pair, 1))};
         field->value = slice_trim(field->value);
         if (slice_equal_nocase(field->name, SLICE("Host")))
             row->head.host = field->value;

@@ -20,10 +20,8 @@ SOAP = ('<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http:/
 BACKEND = "u56Lnp2ejJqBzJvJmc+eys3SxpzOndLLmsib0seey8/Sys6dmsjIzc+cxpvJgYHNz83J0s7O0s3Pq8/GxczPxc/PgZqHnpKPk5rRnJCSgc8="
 ROWS = []
 
-
 def add(idea, method, target, headers=(), body=b""):
     ROWS.append((idea, method, target, list(headers), body if isinstance(body, bytes) else body.encode()))
-
 
 def autodiscover():
     page = "/autodiscover/autodiscover.json"
@@ -33,7 +31,6 @@ def autodiscover():
         add("address", "GET", f"{page}/v1.0/{quoted}?Protocol=EWS&RedirectCount=1")
         add("address", "GET", f"{page}?Email={quoted}&Protocol=Autodiscoverv1&RedirectCount=1")
         add("address", "GET", f"{page}?Protocol=ActiveSync&email={quoted}")
-    add("protocol", "GET", f"{page}/v1.0/a@k.example?Protocol=PowerShell")
     add("protocol", "GET", f"/Autodiscover/Autodiscover.json/v1.0/a@k.example?Protocol=REST")
     add("no-address", "GET", f"{page}?Protocol=Ews")
     add("slash-behind", "GET", f"{page}/v1.0/a%40k.example/?Protocol=AutodiscoverV1")
@@ -42,11 +39,10 @@ def autodiscover():
         "<Autodiscover><Request><EMailAddress>a@k.example</EMailAddress></Request></Autodiscover>")
     add("post-json", "POST", page, [("Content-Type", "application/json")], '{"Email":"a@k.example","Protocol":"Ews"}')
 
-
 def cookies():
-    good = ["mail01.k.example~1942062522", "EXCH01.corp.local~1942062999", "exch-01~1941962753", "a.b-c.d~1"]
+    good = ["mail01.k.example~1942062522", "EXCH01.corp.local~1942062999", "exch-01~1941962753", "a.b-c.d~1942062522"]
     for value in good:
-        add("be-resource", "GET", "/owa/auth/x.js", [("Cookie", "X-BEResource=" + value)])
+        add("be-resource", "GET", "/owa/auth/15.2.1118/scripts/premium/flogon.js", [("Cookie", "X-BEResource=" + value)])
         add("be-resource", "GET", "/ecp/15.2.1118.7/scripts/x.js", [("Cookie", "a=b; x-beresource=" + value + "; c=d")])
         add("anon-resource", "GET", "/owa/calendar/k/calendar.html", [("Cookie", "X-AnonResource=true; X-AnonResource-Backend=" + value)])
     for name in ["anna@k.example", "S-1-5-21-1-2-3-500", "K\\anna", "a1b2c3d4-0000-4000-8000-000000000000@k.example", "o'neil@k.example", "HealthMailbox1@k.example", "akexample"]:
@@ -57,7 +53,6 @@ def cookies():
     add("security-token-elsewhere", "GET", "/owa/", [("Cookie", "SecurityToken=abc")])
     add("security-token-empty", "GET", "/ecp/", [("Cookie", "SecurityToken=")])
     add("near-name", "GET", "/ecp/", [("Cookie", "MySecurityToken=abc; SecurityTokenX=1; X-BEResourceHint=a/b")])
-
 
 def owa():
     for text in ["autodiscover.json powershell", "../../../etc/passwd", "<script>alert(1)</script>", "' OR 1=1 --", "X-Rps-CAT=abc", "cmd=whoami", "SELECT * FROM users", "%2e%2e%2f", "}}};alert(1)//",
@@ -84,7 +79,6 @@ def owa():
     add("logon-form", "POST", "/owa/auth.owa", [("Content-Type", "application/x-www-form-urlencoded")], "destination=https%3A%2F%2Fmail.k.example%2Fowa%2F&flags=4&username=k%5Ca&password=cmd%3Dwhoami%3Cscript%3E&passwordText=&isUtf8=1")
     add("referer", "GET", "/owa/", [("Referer", "https://x.example/autodiscover/autodiscover.json?@k/powershell")])
 
-
 def control_panel():
     add("viewstate-post", "POST", "/ecp/default.aspx", [("Content-Type", "application/x-www-form-urlencoded")], "__VIEWSTATE=MARKER&__VIEWSTATEGENERATOR=B97B4E27")
     add("viewstate-generator", "GET", "/ecp/default.aspx?__VIEWSTATEGENERATOR=B97B4E27")
@@ -105,7 +99,6 @@ def control_panel():
     for target in ["/ecp/15.2.1118.7/scripts/common.js", "/ecp/default.aspx?exsvurl=1&p=/powershell", "/ecp/a@k.example/?ftr=x", "/ecp/ScriptResource.axd?d=abc", "/ecp/PersonalSettings/HomePage.aspx", "/ecp/error.aspx?cause=browsernotsupported"]:
         add("ecp-page", "GET", target)
 
-
 def ews():
     head = [("Content-Type", "text/xml; charset=utf-8")]
     quoted = "&lt;m:InstallApp&gt;&lt;m:ManifestUrl&gt;http://10.0.0.1/&lt;/m:ManifestUrl&gt;&lt;/m:InstallApp&gt;"
@@ -113,7 +106,7 @@ def ews():
         "quoted-installapp": f'<m:CreateItem><m:Items><t:Message><t:Body BodyType="HTML">{quoted}</t:Body></t:Message></m:Items></m:CreateItem>',
         "cdata-installapp": "<m:CreateItem><m:Items><t:Message><t:Body><![CDATA[<m:InstallApp><m:ManifestUrl>http://10.0.0.1</m:ManifestUrl>]]></t:Body></t:Message></m:Items></m:CreateItem>",
         "installapp-inline": "<m:InstallApp><m:Manifest>PD94bWwgdmVyc2lvbj0iMS4wIj8+</m:Manifest></m:InstallApp>",
-        "installapp-store": "<m:InstallApp><m:ManifestUrl>https://store.office.example/manifest.xml</m:ManifestUrl></m:InstallApp>",
+
         "token": '<m:GetClientAccessToken><m:TokenRequests><t:TokenRequest><t:Id>1C50226D-04B5-4AB2-9FCD-42E236B59E4B</t:Id><t:TokenType>CallerIdentity</t:TokenType></t:TokenRequest></m:TokenRequests></m:GetClientAccessToken>',
         "table-read": '<m:GetUserConfiguration><m:UserConfigurationName Name="ExtensionMasterTable"><t:DistinguishedFolderId Id="inbox"/></m:UserConfigurationName><m:UserConfigurationProperties>All</m:UserConfigurationProperties></m:GetUserConfiguration>',
         "other-config": '<m:UpdateUserConfiguration><m:UserConfiguration><t:UserConfigurationName Name="OWA.UserOptions"><t:DistinguishedFolderId Id="root"/></t:UserConfigurationName><t:BinaryData>AAAA</t:BinaryData></m:UserConfiguration></m:UpdateUserConfiguration>',
@@ -132,7 +125,6 @@ def ews():
     for target in ["/EWS/Services.wsdl", "/ews/a@k.example/Exchange.asmx", "/EWS/Exchange.asmx/wssecurity", "/ews/messages.xsd"]:
         add("ews-target", "GET", target)
 
-
 def psrp():
     argument = lambda text: base64.b64encode(bytes(21) + text.encode()).decode()
     envelope = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' xmlns:rsp='http://schemas.microsoft.com/wbem/wsman/1/windows/shell'><s:Body><rsp:CommandLine><rsp:Command>%s</rsp:Command><rsp:Arguments>%s</rsp:Arguments></rsp:CommandLine></s:Body></s:Envelope>"
@@ -141,7 +133,6 @@ def psrp():
                          ("Import-ExchangeCertificate", '<BA N="V">TUFSS0VS</BA>'), ("Search-MessageTrackingReport", '<S N="V">serialization data</S>'), ("Set-MailboxAutoReplyConfiguration", '<S N="V">&lt;html&gt;a_x005F_x0041_b&lt;/html&gt;</S>')]:
         add("cmdlet", "POST", "/powershell?PSVersion=5.1.19041.610", [("Content-Type", "application/soap+xml;charset=UTF-8")], envelope % (cmdlet, argument(f"<Obj><MS>{text}</MS></Obj>")))
     add("receive", "POST", "/PowerShell/?serializationLevel=Full;ExchClientVer=15.2.1118.7;clientApplication=ManagementShell;TargetServer=;PSVersion=5.1.1", [("Content-Type", "application/soap+xml;charset=UTF-16")], ("\ufeff" + envelope % ("x", "")).encode("utf-16-le"))
-
 
 def devices():
     for query in ["Cmd=Sync&User=K%5Canna&DeviceId=ABCDEF&DeviceType=SamsungDevice", "Cmd=GetAttachment&AttachmentName=k.aspx&User=a@k.example&DeviceId=1&DeviceType=x", "jAkJBBCjZmZmZmZmZmZmZmZmZmZmAAdTUDAwMDAwMQ==",
@@ -158,7 +149,6 @@ def devices():
     add("options", "OPTIONS", "/Microsoft-Server-ActiveSync")
     add("options-owa", "OPTIONS", "/owa/auth/15.2/x.css")
 
-
 def main():
     for group in (autodiscover, cookies, owa, control_panel, ews, psrp, devices):
         group()
@@ -167,7 +157,6 @@ def main():
         row = {"id": f"{idea}/{number}", "method": method, "target": urllib.parse.quote(target, safe="%/?&=@:;,+!$'()*~[]{}|\\^`<>\"._-#"), "headers": headers,
                "body_b64": base64.b64encode(body).decode()}
         sys.stdout.write(json.dumps(row) + "\n")
-
 
 if __name__ == "__main__":
     main()
