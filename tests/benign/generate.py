@@ -306,8 +306,9 @@ def requests(seed, count):
         group = c.r.choices(groups, weights)[0]
         method, target, headers, body = group(c)
         agent = c.pick(BROWSERS) if target[:4].lower() in ("/owa", "/ecp") else c.pick(OUTLOOKS)
-        absolute = "https://mail.k.example" if c.chance(0.01) else ""
-        fields = [("Host", c.pick(["mail.k.example", "autodiscover.k.example", "mail.k.example:443"])), ("User-Agent", agent), ("Accept-Language", c.pick(LANGUAGES)), *headers]
+        host = c.pick(["mail.k.example", "autodiscover.k.example", "mail.k.example:443"])
+        absolute = "https://" + host if c.chance(0.01) else ""
+        fields = [("Host", host), ("User-Agent", agent), ("Accept-Language", c.pick(LANGUAGES)), *headers]
         yield {"id": f"{group.__name__}/{seed}/{number}", "method": method, "target": absolute + target, "headers": fields, "body_b64": base64.b64encode(body).decode()}
 
 
