@@ -179,7 +179,18 @@ static int on_chunk_header(llhttp_t *llhttp)
         (void)http_refuse(parser, 400, END_BAD_REQUEST, "chunk size over 2^63-1 (RFC 9112 7.1)");
         return -1;
     }
+    parser->is_last_chunk = llhttp->content_length == 0;
     return 0;
+}
+
+/* The line of the next chunk begins, unless that was the last one. */
+static int on_chunk_complete(llhttp_t *llhttp)
+{
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->is_last_chunk)
+        return 0;
+    parser->line = CHUNK_LINE_SIZE;
+    return HPE_PAUSED;
 }
 
 static int on_message_complete(llhttp_t *llhttp)
@@ -197,6 +208,7 @@ static const llhttp_settings_t *parser_settings(void)
         .on_headers_complete = on_headers_complete,
         .on_body = on_body,
         .on_chunk_header = on_chunk_header,
+        .on_chunk_complete = on_chunk_complete,
         .on_message_complete = on_message_complete,
     };
     return &settings;
@@ -328,6 +340,8 @@ static enum parse_result head_complete(struct http_parser *parser, bool keep)
         return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
     if (!strict_check_layout(parser) || !strict_check_head(parser))
         return PARSE_REFUSED;
+    if (parser->head.framing == FRAMING_CHUNKED)
+        parser->line = CHUNK_LINE_SIZE;
     if (parser->head.framing == FRAMING_NONE ||
         (parser->head.framing == FRAMING_LENGTH && parser->head.content_length == 0))
         parser->is_done = true;
@@ -389,6 +403,35 @@ static bool ends_in_crlf(const struct http_parser *parser, struct slice bytes, s
     return parser->head.framing != FRAMING_CHUNKED || used == 0 || before == '\r';
 }
 
+/* llhttp, up to the line of the next chunk. *ret_used: what it took. */
+static enum llhttp_errno feed_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
+{
+    enum llhttp_errno error = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
+    *ret_used = bytes.len;
+    if (is_pause(error)) {
+        *ret_used = (size_t)(llhttp_get_error_pos(&parser->llhttp) - bytes.ptr);
+        llhttp_resume(&parser->llhttp);
+    }
+    return is_pause(error) && !parser->is_done ? HPE_OK : error;
+}
+
+/* The next bytes that belong together: those of extensions, or those in front of them. */
+static enum llhttp_errno body_step(struct http_parser *parser, struct slice bytes, size_t *ret_used)
+{
+    if (parser->line == CHUNK_LINE_SIZE) {
+        size_t len = chunk_line_size(&parser->line, bytes);
+        return feed_body(parser, slice_head(bytes, len), ret_used);
+    }
+    if (parser->line == CHUNK_LINE_NONE)
+        return feed_body(parser, bytes, ret_used);
+    *ret_used = chunk_line_extensions(&parser->line, bytes);
+    if (parser->line != CHUNK_LINE_BAD)
+        return HPE_OK;
+    parser->suspect = bytes.ptr + *ret_used;
+    (void)http_refuse(parser, 400, END_BAD_REQUEST, "malformed chunk extension (RFC 9112 7.1.1)");
+    return HPE_USER;
+}
+
 enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
 {
     *ret_used = 0;
@@ -399,15 +442,20 @@ enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes
     parser->base_len = bytes.len;
     parser->suspect = NULL;
     llhttp_resume(&parser->llhttp);
-    enum llhttp_errno error = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
+    enum llhttp_errno error = HPE_OK;
+    size_t at = 0;
+    while (error == HPE_OK && at < bytes.len) {
+        size_t used;
+        error = body_step(parser, slice_from(bytes, at), &used);
+        at += used;
+    }
     bool is_done = parser->is_done && is_pause(error);
     if (!is_done && error != HPE_OK)
         return refuse_llhttp(parser);
-    const char *end = is_done ? llhttp_get_error_pos(&parser->llhttp) : bytes.ptr + bytes.len;
-    if (!count_overhead(parser, end))
+    if (!count_overhead(parser, bytes.ptr + at))
         return PARSE_REFUSED;
-    *ret_used = (size_t)(end - bytes.ptr);
-    if (is_done && !ends_in_crlf(parser, bytes, *ret_used))
+    *ret_used = at;
+    if (is_done && !ends_in_crlf(parser, bytes, at))
         return http_refuse(parser, 400, END_BAD_REQUEST, "bare LF ends the message (RFC 9112 7.1)");
     if (bytes.len != 0)
         parser->last_byte = bytes.ptr[bytes.len - 1];

@@ -5,6 +5,7 @@
  * RPC_OUT_DATA and because its reading of start lines is laxer than what may be forwarded. */
 #pragma once
 
+#include "http/chunk_line.h"
 #include "http/head.h"
 
 #include "reason.h"
@@ -60,10 +61,12 @@ struct http_parser {
     /* body */
     void (*on_body)(void *ctx, struct slice bytes);
     void *body_ctx;
-    uint64_t body_bytes;     /* so far */
-    size_t overhead;         /* framing bytes since the last data */
-    const char *mark;        /* of the current call: up to where bytes were counted */
-    char last_byte;          /* of the call before */
+    uint64_t body_bytes;  /* so far */
+    size_t overhead;      /* framing bytes since the last data */
+    const char *mark;     /* of the current call: up to where bytes were counted */
+    char last_byte;       /* of the call before */
+    enum chunk_line line; /* where in the line before a chunk */
+    bool is_last_chunk;
     size_t trailer_name_len; /* of the trailer field that is being read */
     bool is_response;
     bool is_head_request; /* response: to HEAD */
