@@ -136,15 +136,18 @@ static bool tls_read_record(struct tls_stream *tls)
         return true;
     }
     int error = SSL_get_error(tls->ssl, n_read);
-    if (error == SSL_ERROR_ZERO_RETURN) {
+    bool is_cut = error == SSL_ERROR_WANT_READ && tls->has_under_ended;
+    if (error == SSL_ERROR_ZERO_RETURN || (is_cut && tls->is_server)) {
+        /* A FIN without close_notify can only cut a request, and its own framing shows that; a
+         * whole one gets its answer, as over plain TCP. */
         tls->has_peer_ended = true;
         stream_read(tls->under, false);
         tls->stream.events->on_end(&tls->stream);
     } else if (error != SSL_ERROR_WANT_READ) {
         tls_fail_ssl(tls);
-    } else if (tls->has_under_ended) {
-        /* FIN without close_notify is a truncation attack, or a peer that does not care. Between
-         * messages the owner treats both alike, inside one it must see a broken connection. */
+    } else if (is_cut) {
+        /* A server's response may end with the connection, so a truncation attack would make a
+         * part of it look whole: the owner must see a broken connection. */
         tls_fail(tls, STREAM_RESET, "the peer closed without close_notify");
     }
     return false;

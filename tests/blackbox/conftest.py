@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness.bundles import Publisher
-from harness.certs import Authority
+from harness.certs import Authority, server_context
 from harness.client import Client
 from harness.exchange import Exchange, answer_all
 from harness.launcher import Launcher, Pair
@@ -84,9 +84,9 @@ def proxy(stopgap_bin, ports, tmp_path):
     launcher.finish()
 
 
-def shared_pair(stopgap_bin, ports, folder, *options):
+def shared_pair(stopgap_bin, ports, folder, *options, **kwargs):
     launcher = Launcher(stopgap_bin, ports, folder)
-    pair = Pair(launcher, *options)
+    pair = Pair(launcher, *options, **kwargs)
     yield pair
     pair.exchange.close()
     launcher.finish()
@@ -102,6 +102,14 @@ def detect_mode_pair(stopgap_bin, ports, tmp_path_factory):
     yield from shared_pair(stopgap_bin, ports, tmp_path_factory.mktemp("detect"), "--mode", "detect")
 
 
+@pytest.fixture(scope="session")
+def tls_mode_pair(stopgap_bin, ports, tmp_path_factory, authority):
+    cert, key = authority.leaf()
+    options = ("--cert", cert, "--key", key, "--upstream-ca", authority.cert)
+    yield from shared_pair(stopgap_bin, ports, tmp_path_factory.mktemp("tls"), *options, schemes=("https",),
+                           tls=server_context(cert, key))
+
+
 @pytest.fixture
 def pair(block_mode_pair):
     """.proxy with default options and .exchange, its upstream; both lent, so one test at a time."""
@@ -114,6 +122,13 @@ def detect_pair(detect_mode_pair):
     """The same in detect mode: every target passes, no byte changes."""
     yield detect_mode_pair.lend()
     detect_mode_pair.check()
+
+
+@pytest.fixture
+def tls_pair(tls_mode_pair):
+    """The same as `pair`, with TLS on both sides."""
+    yield tls_mode_pair.lend()
+    tls_mode_pair.check()
 
 
 @pytest.fixture

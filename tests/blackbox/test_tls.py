@@ -103,6 +103,24 @@ def test_a_plain_request_to_the_tls_port_is_not_served(tls_proxy, client):
     assert tls_proxy.is_running()
 
 
+def test_a_client_that_only_sends_a_fin_behind_its_request_gets_its_answer(tls_proxy, client):
+    """Without close_notify: the request's own framing tells that it is whole."""
+    one = client(tls_proxy, tls=tls_context())
+    one.send(request(GET))
+    one.finish()
+    assert one.read().status == 200
+    assert one.is_closed()
+
+
+@pytest.mark.parametrize("rest", [b"Content-Length: 10\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", b"X: y"])
+def test_a_fin_inside_a_request_does_not_complete_it(tls_pair, client, rest):
+    one = client(tls_pair.proxy, tls=tls_context())
+    one.send(b"POST /owa/auth.owa HTTP/1.1\r\nHost: mail.example.test\r\n" + rest)
+    one.finish()
+    assert one.is_closed()
+    assert tls_pair.exchange.requests == []
+
+
 def test_a_large_response_over_tls_arrives_unchanged(proxy, exchange, client):
     body = bytes(range(256)) * 4096 * 8
     one = proxy(exchange(serve(response(body=body))), schemes=("https",))

@@ -1,20 +1,14 @@
 """What the client and the log say when the upstream fails: 502 or 504 with the reason."""
 
-import ssl
 import threading
 
 import pytest
 
+from harness.certs import server_context
 from harness.exchange import serve
 from harness.http import request
 
 GET = "/owa/auth/logon.aspx"
-
-
-def server_context(cert, key):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
 
 
 def check_own_answer(answer, status):

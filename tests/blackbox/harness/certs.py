@@ -1,6 +1,7 @@
 """Certificates made with the openssl program, one authority and the leaves that tests need."""
 
 import os
+import ssl
 import subprocess
 
 
@@ -8,6 +9,12 @@ def openssl(*args, **kwargs):
     done = subprocess.run(["openssl", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
     assert done.returncode == 0, "openssl %s: %s" % (" ".join(args), done.stderr.decode())
     return done.stdout
+
+
+def server_context(cert, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
 
 
 EC_KEY = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")

@@ -22,7 +22,8 @@ class Client:
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
-            self.sock = tls.wrap_socket(self.sock, server_hostname=name)
+            # An end without close_notify is an error here, not the end of a message.
+            self.sock = tls.wrap_socket(self.sock, server_hostname=name, suppress_ragged_eofs=False)
         self.reader = Reader(self.sock)
 
     def __enter__(self):

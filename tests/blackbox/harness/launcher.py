@@ -57,11 +57,12 @@ class Launcher:
 class Pair:
     """A proxy with default options and its upstream, lent from test to test."""
 
-    def __init__(self, launcher, *options, schemes=("http",)):
+    def __init__(self, launcher, *options, schemes=("http",), tls=None):
+        """tls  the upstream's ssl.SSLContext, or None"""
         self.launcher = launcher
         self.options = options
         self.schemes = schemes
-        self.exchange = Exchange()
+        self.exchange = Exchange(tls=tls)
         self.proxy = None
 
     def lend(self):
