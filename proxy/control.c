@@ -27,6 +27,7 @@ static void control_close_handles(struct control *control)
         (uv_handle_t *)&control->watch_timer,    (uv_handle_t *)&control->mitigation_timer,
         (uv_handle_t *)&control->watchdog_timer,
     };
+    control_eocs_stop(control);
     if (control->admin != NULL)
         admin_stop(control->admin);
     control->admin = NULL;
@@ -190,7 +191,7 @@ static bool control_start(struct control *control, struct err *err)
     for (size_t i = 0; i < config->n_listen; i++)
         if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
             return false;
-    if (!control_rules_start(control, err))
+    if (!control_eocs_init(control, err) || !control_rules_start(control, err))
         return false;
     control_inherit(control);
     bool ok = control_make_workers(control, err) && control_start_admin(control, err);
@@ -199,6 +200,7 @@ static bool control_start(struct control *control, struct err *err)
         !control_parity_start(control, err))
         return false;
     control_watch_start(control);
+    control_eocs_start(control);
     return true;
 }
 
@@ -215,6 +217,7 @@ static void control_done(struct control *control)
     control_parity_done(control);
     control_tls_done(control);
     log_writer_stop(control->log);
+    control_eocs_done(control);
     events_free(control->events);
     health_free(control->health);
     (void)uv_loop_close(&control->loop);

@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 #include "config/config.h"
 #include "control.h"
+#include "control_eocs.h"
 #include "control_mitigations.h"
 #include "events.h"
 #include "health.h"
@@ -30,11 +31,17 @@ struct tls_load {
     struct err err;
 };
 
+/* Where the rules of a load come from, beside those compiled in; owned. */
+struct rule_files {
+    struct string_list bundles; /* configured ones, then what lies in the watched directory */
+    char *eocs_directory;       /* NULL: none */
+};
+
 /* One load on the pool: its own copy of the request, then its result. */
 struct load_job {
     uv_work_t work;
     struct control *control;
-    struct string_list bundles; /* configured ones, then what lies in the watched directory */
+    struct rule_files files;
     struct policy_copy *policy;
     struct ruleset *set;   /* the result, or NULL with err */
     struct lease **leases; /* one a worker */
@@ -79,6 +86,7 @@ struct control {
     uv_timer_t mitigation_timer;
     struct events *events;
     struct mitigations mitigations;
+    struct control_eocs *eocs; /* NULL: not configured */
 
     struct ruleset *set; /* active */
     uint64_t set_since;
@@ -113,7 +121,7 @@ struct control {
 };
 
 /* control_rules.c */
-struct ruleset *control_load(struct control *control, const struct string_list *bundles,
+struct ruleset *control_load(struct control *control, const struct rule_files *files,
                              const struct policy_copy *policy, struct err *err);
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);

@@ -22,14 +22,15 @@ struct rule_total {
 
 /* ---- loading */
 
-struct ruleset *control_load(struct control *control, const struct string_list *bundles,
+struct ruleset *control_load(struct control *control, const struct rule_files *files,
                              const struct policy_copy *policy, struct err *err)
 {
     const struct config *config = control->config;
     struct rules_source source = {
         .use_builtin = config->use_builtin,
-        .bundle_paths = (const char *const *)bundles->items,
-        .n_bundles = bundles->n,
+        .bundle_paths = (const char *const *)files->bundles.items,
+        .n_bundles = files->bundles.n,
+        .eocs_directory = files->eocs_directory,
         .trust = control->trust,
         .disabled_rules = (const char *const *)config->rules_disabled.items,
         .n_disabled = config->rules_disabled.n,
@@ -114,16 +115,30 @@ static void string_list_free(struct string_list *list)
     *list = (struct string_list){0};
 }
 
-static bool all_bundles(const struct config *config, struct string_list *ret_list, struct err *err)
+static void rule_files_done(struct rule_files *files)
 {
-    *ret_list = (struct string_list){0};
+    string_list_free(&files->bundles);
+    free(files->eocs_directory);
+    files->eocs_directory = NULL;
+}
+
+static bool find_files(const struct control *control, struct rule_files *ret_files, struct err *err)
+{
+    const struct config *config = control->config;
+    const char *eocs = control_eocs_directory(control);
+    *ret_files = (struct rule_files){0};
     bool ok = true;
     for (size_t i = 0; ok && i < config->rules.n; i++)
-        ok = config_add_string(ret_list, config->rules.items[i], err);
+        ok = config_add_string(&ret_files->bundles, config->rules.items[i], err);
     if (ok && config->rules_watch != NULL)
-        ok = watched_bundles(config->rules_watch, ret_list, err);
+        ok = watched_bundles(config->rules_watch, &ret_files->bundles, err);
+    if (ok && eocs != NULL) {
+        ret_files->eocs_directory = strdup(eocs);
+        ok = ret_files->eocs_directory != NULL ||
+             err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
+    }
     if (!ok)
-        string_list_free(ret_list);
+        rule_files_done(ret_files);
     return ok;
 }
 
@@ -138,27 +153,37 @@ static void note_refusal(struct control *control, const struct err *err)
                 control->set != NULL ? ruleset_name(control->set) : "none", line);
 }
 
+/* The first set. What is refused is left out step by step, first what Microsoft's feed gave: it
+ * must not keep mail down after a reboot. What is compiled in still protects, and log, metric and
+ * status say that it is not what was asked for. */
+static void load_first(struct control *control, const struct policy_copy *policy, struct err *err)
+{
+    struct rule_files files;
+    struct rule_files less = {0};
+    if (find_files(control, &files, err)) {
+        control->set = control_load(control, &files, policy, err);
+        less.bundles = files.bundles;
+    }
+    struct err refused = *err;
+    bool is_refused = control->set == NULL;
+    if (control->set == NULL && files.eocs_directory != NULL)
+        control->set = control_load(control, &less, policy, err);
+    less = (struct rule_files){0};
+    if (control->set == NULL && control->config->use_builtin)
+        control->set = control_load(control, &less, policy, err);
+    if (control->set != NULL && is_refused) {
+        control->reloads_failed++;
+        note_refusal(control, &refused);
+    }
+    rule_files_done(&files);
+}
+
 bool control_rules_start(struct control *control, struct err *err)
 {
-    struct string_list bundles;
-    struct string_list none = {0};
     struct policy_copy *policy = control_policy(control);
     if (policy == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
-    if (all_bundles(control->config, &bundles, err)) {
-        control->set = control_load(control, &bundles, policy, err);
-        string_list_free(&bundles);
-    }
-    if (control->set == NULL && control->config->use_builtin) {
-        /* A bundle that cannot be used must not keep mail down after a reboot: what is compiled
-         * in still protects, and log, metric and status say that it is not what was asked for. */
-        struct err refused = *err;
-        control->set = control_load(control, &none, policy, err);
-        if (control->set != NULL) {
-            control->reloads_failed++;
-            note_refusal(control, &refused);
-        }
-    }
+    load_first(control, policy, err);
     control->set_since = control_unix_now();
     control_policy_done(control, policy, control->set != NULL);
     free(policy);
@@ -231,7 +256,7 @@ static void tell_waiting(struct control *control, size_t n, bool ok, const char 
 
 static void job_free(struct load_job *job)
 {
-    string_list_free(&job->bundles);
+    rule_files_done(&job->files);
     control_tls_load_free(job->control, &job->tls);
     free(job->leases);
     free(job->policy);
@@ -289,7 +314,7 @@ static void on_load(uv_work_t *work)
     if (job->reads_tls)
         (void)control_tls_load(control, &job->tls, control->n_workers);
     if (!job->had_error) {
-        job->set = control_load(control, &job->bundles, job->policy, &job->err);
+        job->set = control_load(control, &job->files, job->policy, &job->err);
         job->had_error = job->set == NULL;
     }
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
@@ -352,7 +377,7 @@ void control_reload_rules(struct control *control, admin_reload_cb done, void *d
         (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
     } else {
         /* A directory that cannot be read refuses the rules, not the certificates. */
-        job->had_error = !all_bundles(control->config, &job->bundles, &job->err);
+        job->had_error = !find_files(control, &job->files, &job->err);
         notify_reloading();
         control->job = job;
         job->n_waiting = control->n_waiting;

@@ -51,6 +51,28 @@ static void collect_tls(const struct control *control, struct status *status)
     status->tls_error_unix = control->tls_err_unix;
 }
 
+static void collect_feed(const struct control *control, struct status *status)
+{
+    const struct control_eocs *eocs = control->eocs;
+    if (eocs == NULL)
+        return;
+    struct feed_status *feed = &status->feed;
+    *feed = (struct feed_status){.url = control->config->eocs.url,
+                                 .document = eocs->current.sha256,
+                                 .signed_unix = eocs->current.signed_at,
+                                 .contact_unix = eocs->contact_unix,
+                                 .n_good = eocs->n_good,
+                                 .n_failed = eocs->n_failed,
+                                 .n_files = eocs->current.n_files,
+                                 .n_left_out = eocs->current.n_left_out,
+                                 .left_out = eocs->current.left_out,
+                                 .error_unix = eocs->err_unix};
+    if (eocs->err.kind == ERR_NONE)
+        return;
+    err_format(&eocs->err, feed->error, sizeof(feed->error));
+    (void)snprintf(feed->error_code, sizeof(feed->error_code), "%s", eocs->err.code);
+}
+
 static void collect_servers(struct control *control, struct status *status)
 {
     size_t n = config_n_servers(control->config);
@@ -92,4 +114,5 @@ void control_collect(void *ctx, struct status *ret_status)
     collect_reloads(control, ret_status);
     control_collect_mitigations(control, ret_status);
     collect_tls(control, ret_status);
+    collect_feed(control, ret_status);
 }

@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},
     {"explain", cmd_explain, "why a request is blocked, or not: every rule and condition"},
+    {"feed", cmd_feed, "test the feed of a configuration as the proxy would use it"},
     {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };
 

@@ -120,6 +120,17 @@ static bool load_directories(struct loading *loading)
     return true;
 }
 
+/* What was verified when it was made into files; the state folder is as safe as the program. */
+static bool load_eocs(struct loading *loading)
+{
+    const char *directory = loading->source->eocs_directory;
+    if (directory == NULL)
+        return true;
+    const char *slash = strrchr(directory, '/');
+    return rules_parse_directory(directory, "eocs", &loading->rules, loading->err) &&
+           name_add(loading, "eocs@%.12s", slash != NULL ? slash + 1 : directory);
+}
+
 /* ---- the operator's changes */
 
 /* An id must be unique over all sources: logs and the operator's changes go by it. */
@@ -214,8 +225,8 @@ static uint64_t now_us(void)
 static struct ruleset *build(struct loading *loading, uint64_t started_us)
 {
     char hash[DIGEST_HEX_BYTES];
-    if (!load_builtin(loading) || !load_bundles(loading) || !load_directories(loading) ||
-        !check_unique(loading) || !apply_changes(loading))
+    if (!load_builtin(loading) || !load_bundles(loading) || !load_eocs(loading) ||
+        !load_directories(loading) || !check_unique(loading) || !apply_changes(loading))
         return NULL;
     if (!rules_digest(&loading->rules, loading->mitigations, loading->n_mitigations, hash)) {
         (void)no_memory(loading->err);

@@ -114,3 +114,40 @@ void eocs_files_free(struct eocs_files *files);
 MUST_USE bool eocs_state_load(const char *folder, int64_t *ret_newest, struct err *err);
 MUST_USE bool eocs_state_save(const char *folder, const struct eocs_document *document,
                               struct err *err);
+
+/* ---- the rule files of the newest document, in the folder of the state */
+
+enum {
+    EOCS_MAX_LEFT_OUT = 32, /* mitigations named with their reason; there are under five in all */
+    EOCS_PATH_BYTES = 4096,
+};
+
+struct eocs_left_out {
+    char id[64];
+    struct err why;
+};
+
+/* What one document came to. */
+struct eocs_set {
+    char path[EOCS_PATH_BYTES];   /* folder of its rule files; "": there is no set */
+    char sha256[EOCS_HASH_BYTES]; /* of what the document's signature covers */
+    int64_t signed_at;            /* 0: not known */
+    size_t n_mitigations;
+    size_t n_files;
+    struct eocs_left_out left_out[EOCS_MAX_LEFT_OUT];
+    size_t n_left_out; /* may be more than are named */
+};
+
+/* Convert every mitigation that can be, and put the files below folder, beside those in force: a
+ * set is written whole or not at all, and one that is there already is taken as it is.
+ *
+ * folder  NULL: nothing is written, ret_set->path stays ""
+ * bytes   of the document, kept with it for people
+ * False with err: E_EOCS_WRITE. What cannot be converted is left out and named. */
+MUST_USE bool eocs_set_make(const char *folder, const struct eocs_document *document,
+                            struct slice bytes, bool is_enforced, struct eocs_set *ret_set,
+                            struct err *err);
+/* Make it the one in force, also after a restart, and remember its document as the newest. */
+MUST_USE bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err *err);
+/* The one in force; ret_set->path is "" when there is none. */
+void eocs_set_current(const char *folder, struct eocs_set *ret_set);

@@ -29,6 +29,8 @@ struct rules_source {
     size_t n_bundles;
     const char *const *directories; /* unsigned rule directories: for rule authors' tools only */
     size_t n_directories;
+    const char
+        *eocs_directory; /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const char *const *disabled_rules; /* rule ids the operator switched off */
     size_t n_disabled;

@@ -10,6 +10,7 @@
 #include "stats.h"
 
 #include "stopgap/buf.h"
+#include "stopgap/eocs.h"
 #include "stopgap/err.h"
 #include "stopgap/ruleset.h"
 
@@ -65,6 +66,20 @@ struct certificate_status { /* one certificate of a listener */
     const char *staple_problem;
 };
 
+struct feed_status {       /* Microsoft's feed of mitigations */
+    const char *url;       /* NULL: not configured */
+    const char *document;  /* SHA-256 of the signed content; "": none yet */
+    int64_t signed_unix;   /* of the document; 0: not known */
+    uint64_t contact_unix; /* the last good visit; 0: none since the start */
+    uint64_t n_good, n_failed;
+    size_t n_files; /* rule files in force */
+    size_t n_left_out;
+    const struct eocs_left_out *left_out; /* as many as are named, at most EOCS_MAX_LEFT_OUT */
+    char error[1024];                     /* of the last visit; empty after a good one */
+    char error_code[32];
+    uint64_t error_unix;
+};
+
 /* Everything that status and metrics show; filled by the backend at each request. */
 struct status {
     const char *version;
@@ -92,6 +107,7 @@ struct status {
     char tls_error[1024]; /* why the last certificates were refused; empty after good ones */
     char tls_error_code[32];
     uint64_t tls_error_unix;
+    struct feed_status feed;
     struct certificate_status *certificates; /* malloc'd array, freed by status_done */
     size_t n_certificates;
     struct rule_status *rules; /* malloc'd array, freed by status_done */

@@ -137,6 +137,27 @@ static bool render_rules(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_feed(const struct status *status, struct buf *out)
+{
+    const struct feed_status *feed = &status->feed;
+    return feed->url == NULL ||
+           (render_gauge(out, "eocs_last_contact_timestamp_seconds",
+                         "When Microsoft's feed was last reached and verified, since 1970",
+                         feed->contact_unix) &&
+            render_gauge(out, "eocs_signed_timestamp_seconds",
+                         "When the document in force was signed, since 1970",
+                         (uint64_t)feed->signed_unix) &&
+            render_gauge(out, "eocs_rule_files", "Rule files of the feed in force",
+                         feed->n_files) &&
+            render_gauge(out, "eocs_left_out", "Mitigations that could not be applied",
+                         feed->n_left_out) &&
+            render_family(out, "counter", "eocs_visits_total", "Visits to the feed by result") &&
+            render_label(out, PREFIX "eocs_visits_total{", "result", "good") &&
+            render_number(out, feed->n_good) &&
+            render_label(out, PREFIX "eocs_visits_total{", "result", "failed") &&
+            render_number(out, feed->n_failed));
+}
+
 static bool render_mitigations(const struct status *status, struct buf *out)
 {
     bool ok = render_gauge(out, "mitigations_enabled", "0 when a switch takes all of them away",
@@ -301,5 +322,5 @@ bool metrics_render(const struct status *status, struct buf *out)
     return render_program(status, out) && render_traffic(&status->totals, out) &&
            render_servers(status, out) && render_tls(status, out) &&
            render_certificates(status, out) && render_parity(status, out) &&
-           render_rules(status, out) && render_mitigations(status, out);
+           render_rules(status, out) && render_mitigations(status, out) && render_feed(status, out);
 }

@@ -186,6 +186,40 @@ static bool add_certificates(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_left_out(json_t *feed, const struct feed_status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(feed, "left_out", list) == 0;
+    for (size_t i = 0; ok && i < status->n_left_out && i < EOCS_MAX_LEFT_OUT; i++) {
+        const struct eocs_left_out *one = &status->left_out[i];
+        json_t *object = json_object();
+        ok = json_array_append_new(list, object) == 0 && set_text(object, "mitigation", one->id) &&
+             set_text(object, "code", one->why.code) && set_text(object, "reason", one->why.text);
+    }
+    return ok;
+}
+
+static bool add_feed(json_t *root, const struct status *all)
+{
+    const struct feed_status *status = &all->feed;
+    if (status->url == NULL)
+        return true;
+    json_t *feed = json_object();
+    bool ok = json_object_set_new(root, "eocs", feed) == 0 && set_text(feed, "url", status->url) &&
+              set_text(feed, "document", status->document) &&
+              set_number(feed, "signed_unix", (uint64_t)status->signed_unix) &&
+              set_number(feed, "contact_unix", status->contact_unix) &&
+              set_number(feed, "good", status->n_good) &&
+              set_number(feed, "failed", status->n_failed) &&
+              set_number(feed, "rule_files", status->n_files) && add_left_out(feed, status);
+    if (!ok || status->error[0] == '\0')
+        return ok;
+    json_t *error = json_object();
+    return json_object_set_new(feed, "error", error) == 0 &&
+           set_text(error, "code", status->error_code) && set_text(error, "text", status->error) &&
+           set_number(error, "time_unix", status->error_unix);
+}
+
 static bool add_rule(json_t *list, const struct rule_status *status)
 {
     const struct rule_info *info = &status->info;
@@ -267,7 +301,7 @@ bool status_render_json(const struct status *status, struct buf *out)
     json_t *root = json_object();
     bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
               add_ruleset(root, status) && add_reload(root, status) && add_tls(root, status) &&
-              add_certificates(root, status) && add_rules(root, status) &&
+              add_feed(root, status) && add_certificates(root, status) && add_rules(root, status) &&
               add_mitigations(root, status) && add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));

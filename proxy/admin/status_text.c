@@ -232,6 +232,32 @@ static void print_certificates(const json_t *root, FILE *out)
     }
 }
 
+static void print_feed(const json_t *root, FILE *out)
+{
+    const json_t *feed = json_object_get(root, "eocs");
+    const json_t *error = json_object_get(feed, "error");
+    const json_t *left_out = json_object_get(feed, "left_out");
+    if (!json_is_object(feed))
+        return;
+    put_row(out, "eocs", get_text(feed, "url"));
+    put_time_row(out, "  last contact", get_number(feed, "contact_unix"));
+    if (get_text(feed, "document")[0] != '\0')
+        put_time_row(out, "  signed", get_number(feed, "signed_unix"));
+    (void)fprintf(out, "%-14s%lld\n", "  rule files", get_number(feed, "rule_files"));
+    for (size_t i = 0; i < json_array_size(left_out); i++) {
+        const json_t *one = json_array_get(left_out, i);
+        (void)fprintf(out, "%-14s", "  LEFT OUT");
+        put_text(out, get_text(one, "mitigation"));
+        (void)fputs(": ", out);
+        put_text(out, get_text(one, "reason"));
+        (void)fputc('\n', out);
+    }
+    if (!json_is_object(error))
+        return;
+    put_time_row(out, "  FAILED", get_number(error, "time_unix"));
+    put_row(out, "  cause", get_text(error, "text"));
+}
+
 static void print_rule(const json_t *rule, FILE *out)
 {
     bool is_enforced = json_is_true(json_object_get(rule, "enforced"));
@@ -319,6 +345,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_ruleset(root, out);
     print_reload(root, out);
     print_tls(root, out);
+    print_feed(root, out);
     print_certificates(root, out);
     print_rules(root, out);
     print_mitigations(root, out);

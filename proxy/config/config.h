@@ -127,6 +127,18 @@ struct mitigations_config {
     uint64_t forget_ms; /* a build that did not show so long is gone */
 };
 
+struct eocs_config { /* Microsoft's feed of mitigations */
+    char *url;       /* NULL: it is not asked */
+    uint64_t every_ms;
+    uint64_t timeout_ms; /* of one visit */
+    bool enforces;       /* its rules act; else they only report */
+    char *ca_path;       /* of the web server; NULL: the system's store */
+    char *proxy;         /* NULL: the environment's */
+    char *sign_anchors;  /* as in struct eocs_trust_options */
+    char *ts_anchors;
+    char *deny;
+};
+
 struct config {
     struct listen_config *listen;
     size_t n_listen;
@@ -148,6 +160,7 @@ struct config {
     struct string_list rules_detect;
 
     struct mitigations_config mitigations;
+    struct eocs_config eocs;
     struct string_list events_command; /* program and arguments; empty: none */
     bool log_syslog;                   /* events go there, too */
 

@@ -193,6 +193,23 @@ static void check_rules(struct checker *checker)
                          config->rules_disabled.items[i]);
 }
 
+static void check_eocs(struct checker *checker)
+{
+    const struct eocs_config *eocs = &checker->config->eocs;
+    if (eocs->url == NULL)
+        return;
+    if (strncmp(eocs->url, "https://", 8) != 0 && strncmp(eocs->url, "http://", 7) != 0)
+        complain(checker,
+                 "eocs.url: '%.300s' is not a URL: write "
+                 "https://officeclient.microsoft.com/GetExchangeMitigations",
+                 eocs->url);
+    if (checker->config->state_dir == NULL)
+        complain(checker, "eocs.url needs a place for the rules of the feed: add state with a "
+                          "directory that this user can write");
+    check_readable(checker, "eocs.ca", eocs->ca_path);
+    check_readable(checker, "eocs.deny", eocs->deny);
+}
+
 static void check_events(struct checker *checker)
 {
     const struct string_list *command = &checker->config->events_command;
@@ -226,6 +243,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_certificates(&checker);
     check_upstream(&checker);
     check_rules(&checker);
+    check_eocs(&checker);
     check_events(&checker);
     check_limits(&checker);
     /* Without them anybody could claim any client address, or nobody could connect. */

@@ -1,0 +1,199 @@
+/* The feed's timer, and the way of a new document into force. */
+#include "control_internal.h"
+
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+enum {
+    RETRY_MS = 60 * 1000,           /* after the first failure; doubled each time */
+    MAX_RETRY_MS = 6 * 3600 * 1000, /* who is out for a day is asked four times */
+    FIRST_SPREAD_MS = 600 * 1000,   /* a fleet that starts together does not ask together */
+    JITTER_PERCENT = 20,
+};
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule(struct control_eocs *eocs, uint64_t ms)
+{
+    (void)uv_timer_start(&eocs->timer, on_timer, ms, 0);
+}
+
+/* every, 20 % less or more. */
+static uint64_t with_jitter(uint64_t ms)
+{
+    uint64_t spread = ms * JITTER_PERCENT / 100;
+    return ms - spread + arc4random_uniform((uint32_t)(2 * spread) + 1);
+}
+
+static uint64_t retry_delay(const struct control_eocs *eocs)
+{
+    uint64_t most = MAX_RETRY_MS;
+    uint64_t delay = eocs->control->config->eocs.every_ms;
+    delay = delay < RETRY_MS ? delay : RETRY_MS;
+    for (unsigned i = 1; i < eocs->n_failed_in_a_row && delay < most; i++)
+        delay *= 2;
+    delay = delay < most ? delay : most;
+    uint64_t asked = (uint64_t)eocs->visit.response.retry_after_s * 1000;
+    return with_jitter(delay > asked ? delay : asked);
+}
+
+static void note_failure(struct control_eocs *eocs, const struct err *err)
+{
+    eocs->n_failed++;
+    eocs->n_failed_in_a_row++;
+    eocs->err = *err;
+    eocs->err_unix = control_unix_now();
+    uint64_t delay = retry_delay(eocs);
+    events_emit(eocs->control->events, EVENT_FEED_FAILED, err->code,
+                "url=%s again_in_s=%llu rules_from_feed=%zu reason=%s",
+                eocs->control->config->eocs.url, (unsigned long long)(delay / 1000),
+                eocs->current.n_files, err->text);
+    schedule(eocs, delay);
+}
+
+static void note_contact(struct control_eocs *eocs)
+{
+    eocs->n_good++;
+    eocs->n_failed_in_a_row = 0;
+    eocs->err = (struct err){0};
+    eocs->contact_unix = control_unix_now();
+    schedule(eocs, with_jitter(eocs->control->config->eocs.every_ms));
+}
+
+static void tell_new_set(const struct control_eocs *eocs)
+{
+    const struct eocs_set *set = &eocs->current;
+    events_emit(eocs->control->events, EVENT_FEED_DOCUMENT, set->sha256,
+                "mitigations=%zu rule_files=%zu left_out=%zu", set->n_mitigations, set->n_files,
+                set->n_left_out);
+    for (size_t i = 0; i < set->n_left_out && i < EOCS_MAX_LEFT_OUT; i++)
+        events_emit(eocs->control->events, EVENT_FEED_LEFT_OUT, set->left_out[i].id,
+                    "code=%s reason=%s", set->left_out[i].why.code, set->left_out[i].why.text);
+}
+
+/* The candidate is in force, or was refused and the set before goes on. */
+static void on_reloaded(void *ctx, bool ok, const char *text)
+{
+    struct control_eocs *eocs = ctx;
+    struct err err = {0};
+    if (eocs->control->is_stopping)
+        return;
+    if (!ok)
+        (void)err_set(&err, ERR_TRUST, "E_EOCS_LOAD", "%s", text);
+    else if (eocs_set_commit(eocs->control->config->state_dir, &eocs->candidate, &err))
+        eocs->current = eocs->candidate;
+    eocs->candidate.path[0] = '\0';
+    if (err.kind == ERR_NONE) {
+        note_contact(eocs);
+        tell_new_set(eocs);
+        return;
+    }
+    eocs->visit.etag[0] = '\0'; /* the next visit tries the whole way again */
+    note_failure(eocs, &err);
+}
+
+static void finish(struct control_eocs *eocs)
+{
+    const struct eocs_feed_visit *visit = &eocs->visit;
+    if (!visit->is_good) {
+        note_failure(eocs, &visit->err);
+    } else if (visit->is_unchanged || strcmp(visit->set.path, eocs->current.path) == 0) {
+        if (!visit->is_unchanged)
+            eocs->current = visit->set; /* what was left out is not kept over a restart */
+        note_contact(eocs);
+    } else {
+        eocs->candidate = visit->set;
+        control_reload_rules(eocs->control, on_reloaded, eocs);
+    }
+}
+
+static void on_visit(uv_work_t *work)
+{
+    struct control_eocs *eocs =
+        (struct control_eocs *)((char *)work - offsetof(struct control_eocs, work));
+    eocs_feed_run(&eocs->visit);
+}
+
+static void on_visited(uv_work_t *work, int status)
+{
+    struct control_eocs *eocs =
+        (struct control_eocs *)((char *)work - offsetof(struct control_eocs, work));
+    (void)status; /* visits are not cancelled in the queue */
+    eocs->is_busy = false;
+    if (!eocs->control->is_stopping)
+        finish(eocs);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct control_eocs *eocs =
+        (struct control_eocs *)((char *)timer - offsetof(struct control_eocs, timer));
+    if (eocs->is_busy || eocs->control->is_draining)
+        return;
+    eocs->is_busy = true;
+    (void)uv_queue_work(&eocs->control->loop, &eocs->work, on_visit,
+                        on_visited); /* with a callback it cannot fail */
+}
+
+bool control_eocs_init(struct control *control, struct err *err)
+{
+    const struct config *config = control->config;
+    if (config->eocs.url == NULL)
+        return true;
+    if (!fetch_init(err))
+        return false;
+    struct control_eocs *eocs = calloc(1, sizeof(*eocs));
+    if (eocs == NULL)
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    eocs->control = control;
+    atomic_init(&eocs->cancel, false);
+    eocs->visit = (struct eocs_feed_visit){.config = &config->eocs,
+                                           .state_dir = config->state_dir,
+                                           .writes = true,
+                                           .cancel = &eocs->cancel};
+    eocs_set_current(config->state_dir, &eocs->current);
+    (void)uv_timer_init(&control->loop, &eocs->timer);
+    control->eocs = eocs;
+    return true;
+}
+
+void control_eocs_start(struct control *control)
+{
+    struct control_eocs *eocs = control->eocs;
+    if (eocs == NULL)
+        return;
+    if (strncmp(control->config->eocs.url, "http://", 7) == 0)
+        log_event("warn", "feed_plain",
+                  "eocs.url is not https: what comes is verified by its signature, but anybody on "
+                  "the way can see or stop it");
+    uint64_t most = control->config->eocs.every_ms;
+    most = most < FIRST_SPREAD_MS ? most : FIRST_SPREAD_MS;
+    /* Who has nothing yet asks at once. */
+    schedule(eocs, eocs->current.path[0] == '\0' ? 0 : arc4random_uniform((uint32_t)most));
+}
+
+void control_eocs_stop(struct control *control)
+{
+    struct control_eocs *eocs = control->eocs;
+    if (eocs == NULL)
+        return;
+    atomic_store(&eocs->cancel, true);
+    if (!uv_is_closing((uv_handle_t *)&eocs->timer))
+        uv_close((uv_handle_t *)&eocs->timer, NULL);
+}
+
+void control_eocs_done(struct control *control)
+{
+    free(control->eocs);
+}
+
+const char *control_eocs_directory(const struct control *control)
+{
+    const struct control_eocs *eocs = control->eocs;
+    if (eocs == NULL)
+        return NULL;
+    if (eocs->candidate.path[0] != '\0')
+        return eocs->candidate.path;
+    return eocs->current.path[0] != '\0' ? eocs->current.path : NULL;
+}

@@ -1,0 +1,34 @@
+/* Microsoft's feed as a source of rules: when it is visited, and what a visit changes. */
+#pragma once
+
+#include "feed/eocs_feed.h"
+
+struct control;
+
+struct control_eocs {
+    struct control *control;
+    uv_timer_t timer;
+    uv_work_t work;
+    bool is_busy; /* a visit is on the pool */
+    atomic_bool cancel;
+    struct eocs_feed_visit visit;
+    struct eocs_set current;   /* in force */
+    struct eocs_set candidate; /* being loaded; path "": none */
+    uint64_t contact_unix;     /* the last visit that ended well; 0: none since the start */
+    uint64_t n_good, n_failed;
+    unsigned n_failed_in_a_row;
+    struct err err; /* of the last visit; kind ERR_NONE after a good one */
+    uint64_t err_unix;
+};
+
+/* Take up the set that the state folder has; nothing is fetched yet. Without eocs.url there is
+ * nothing to do. */
+bool control_eocs_init(struct control *control, struct err *err);
+/* Begin to visit; the loop runs soon. */
+void control_eocs_start(struct control *control);
+/* Give up a visit and close the timer; control_eocs_done when the loop has ended. */
+void control_eocs_stop(struct control *control);
+void control_eocs_done(struct control *control);
+
+/* Folder of the rule files that a load takes in: the candidate, or what is in force. NULL: none. */
+const char *control_eocs_directory(const struct control *control);

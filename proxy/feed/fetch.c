@@ -1,0 +1,177 @@
+/* libcurl, with everything off that is not needed. */
+#include "feed/fetch.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "stopgap/banned.h"
+
+enum {
+    SLOW_BYTES_PER_S = 16, /* a server below that for so long is stuck */
+    SLOW_S = 30,
+    SHOWN_URL_CHARS = 300, /* of a redirect's target in a message */
+};
+
+struct transfer {
+    CURL *curl;
+    struct buf *body;
+    const atomic_bool *cancel;
+    bool is_too_large;
+    char error[CURL_ERROR_SIZE];
+};
+
+bool fetch_init(struct err *err)
+{
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ||
+           err_set(err, ERR_MEMORY, "E_FETCH_INIT", "libcurl does not start");
+}
+
+/* Debian 12's libcurl does not enforce CURLOPT_MAXFILESIZE where no length is announced. */
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+    struct transfer *transfer = ctx;
+    if (buf_append(transfer->body, slice_make(data, size * n)))
+        return size * n;
+    transfer->is_too_large = true;
+    return CURL_WRITEFUNC_ERROR;
+}
+
+static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                       curl_off_t up_now)
+{
+    const struct transfer *transfer = ctx;
+    (void)total, (void)now, (void)up_total, (void)up_now;
+    return transfer->cancel != NULL && atomic_load(transfer->cancel) ? 1 : 0;
+}
+
+static void set_options(struct transfer *transfer, const struct fetch_request *request)
+{
+    CURL *curl = transfer->curl;
+    (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
+    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "stopgap/" STOPGAP_VERSION);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* other threads run */
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)FETCH_CONNECT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->total_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES_PER_S);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SLOW_S);
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->error);
+    if (request->ca_path != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_path);
+    if (request->proxy != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_PROXY, request->proxy);
+}
+
+/* NULL: no memory. Without an etag there is nothing to send. */
+static struct curl_slist *make_headers(const char *etag)
+{
+    char line[FETCH_ETAG_SIZE + 32];
+    (void)snprintf(line, sizeof(line), "If-None-Match: %s", etag);
+    return curl_slist_append(NULL, line);
+}
+
+static const char *find_header(CURL *curl, const char *name)
+{
+    struct curl_header *header = NULL;
+    return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+                                                                                   : "";
+}
+
+static void read_response(CURL *curl, struct fetch_response *response)
+{
+    curl_off_t total_us = 0;
+    const char *address = NULL;
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
+    (void)curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME_T, &total_us);
+    (void)curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &address);
+    response->is_unchanged = response->status == 304;
+    response->total_ms = (unsigned)(total_us / 1000);
+    (void)snprintf(response->address, sizeof(response->address), "%s",
+                   address != NULL ? address : "");
+    const char *etag = find_header(curl, "ETag");
+    if (strlen(etag) < sizeof(response->etag))
+        (void)snprintf(response->etag, sizeof(response->etag), "%s", etag);
+    const char *after = find_header(curl, "Retry-After");
+    if (isdigit((unsigned char)after[0])) { /* the form with a date is rare, and needs a clock */
+        unsigned long seconds = strtoul(after, NULL, 10);
+        response->retry_after_s =
+            (unsigned)(seconds < FETCH_MAX_RETRY_AFTER_S ? seconds : FETCH_MAX_RETRY_AFTER_S);
+    }
+}
+
+static bool fail_http(CURL *curl, const struct fetch_response *response, struct err *err)
+{
+    char target[SHOWN_URL_CHARS];
+    (void)snprintf(target, sizeof(target), "%s", find_header(curl, "Location"));
+    if (response->status / 100 == 3 && target[0] != '\0')
+        return err_set(err, ERR_IO, "E_FETCH_HTTP",
+                       "the server answered %ld and points to %s; redirects are not followed: if "
+                       "that is the feed's new place, write it into the configuration",
+                       response->status, target);
+    return err_set(err, ERR_IO, "E_FETCH_HTTP", "the server answered with status %ld",
+                   response->status);
+}
+
+static bool fail_transfer(const struct transfer *transfer, CURLcode code, struct err *err)
+{
+    const char *why = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
+    if (transfer->is_too_large)
+        return err_set(err, ERR_LIMIT, "E_FETCH_SIZE",
+                       "the answer has more than %zu bytes; this is not the feed",
+                       transfer->body->max);
+    switch ((int)code) {
+    case CURLE_ABORTED_BY_CALLBACK:
+        return err_set(err, ERR_IO, "E_FETCH_CANCELLED", "the program ends");
+    case CURLE_OPERATION_TIMEDOUT:
+        return err_set(err, ERR_IO, "E_FETCH_TIMEOUT", "%s", why);
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+        return err_set(err, ERR_IO, "E_FETCH_TLS",
+                       "%s; a firewall that looks into TLS needs its CA in eocs.ca, and an old "
+                       "system needs new ca-certificates",
+                       why);
+    default:
+        return err_set(err, ERR_IO, "E_FETCH_CONNECT", "%s", why);
+    }
+}
+
+bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
+               struct fetch_response *ret_response, struct err *err)
+{
+    struct transfer transfer = {
+        .curl = curl_easy_init(), .body = ret_body, .cancel = request->cancel};
+    struct curl_slist *headers = NULL;
+    bool has_etag = request->etag != NULL && request->etag[0] != '\0';
+    *ret_response = (struct fetch_response){0};
+    ret_body->len = 0;
+    if (transfer.curl == NULL || (has_etag && (headers = make_headers(request->etag)) == NULL)) {
+        curl_easy_cleanup(transfer.curl);
+        return err_set(err, ERR_MEMORY, "E_FETCH_INIT", "no memory for a download");
+    }
+    set_options(&transfer, request);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, headers);
+    CURLcode code = curl_easy_perform(transfer.curl);
+    read_response(transfer.curl, ret_response);
+    bool done;
+    if (code != CURLE_OK)
+        done = fail_transfer(&transfer, code, err);
+    else if (ret_response->status == 200 || (ret_response->is_unchanged && has_etag))
+        done = true;
+    else
+        done = fail_http(transfer.curl, ret_response, err);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(transfer.curl);
+    return done;
+}

@@ -1,0 +1,44 @@
+/* One download: a GET with a cap on everything. It blocks, so it is for threads of the pool and for
+ * the tools, never for an event loop. What comes back is not to be believed before its signature
+ * was checked; who the server is only protects privacy. */
+#pragma once
+
+#include "stopgap/buf.h"
+#include "stopgap/err.h"
+
+#include <stdatomic.h>
+
+enum {
+    FETCH_ETAG_SIZE = 128,                  /* longer ones are not sent back */
+    FETCH_CONNECT_MS = 20 * 1000,           /* three SYN retransmissions, then TLS */
+    FETCH_MAX_RETRY_AFTER_S = 24 * 60 * 60, /* an asked-for pause beyond that is not honoured */
+};
+
+struct fetch_request {
+    const char *url;     /* https://, or http:// for what authenticates itself */
+    const char *ca_path; /* PEM; NULL: the system's store */
+    const char *proxy;   /* URL; NULL: the environment's (https_proxy, no_proxy) */
+    const char *etag;    /* of the copy that is there; NULL or "": none */
+    unsigned total_ms;
+    const atomic_bool *cancel; /* set by any thread to give up soon; NULL: never */
+};
+
+struct fetch_response {
+    long status;
+    bool is_unchanged; /* 304: the body is empty */
+    char etag[FETCH_ETAG_SIZE];
+    unsigned retry_after_s; /* 0: not asked for */
+    char address[64];       /* of the server, or of the proxy */
+    unsigned total_ms;
+};
+
+/* Once, before the first thread: sets up libcurl. */
+MUST_USE bool fetch_init(struct err *err);
+
+/* Get the URL. ret_body.max is the cap, enforced while bytes come. No redirect is followed: the
+ * answer names the place, and a person decides. ret_response is filled as far as it went.
+ *
+ * False with err: E_FETCH_CONNECT, E_FETCH_TLS, E_FETCH_TIMEOUT, E_FETCH_SIZE, E_FETCH_HTTP (also
+ * redirects), E_FETCH_CANCELLED. */
+MUST_USE bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
+                        struct fetch_response *ret_response, struct err *err);

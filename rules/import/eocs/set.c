@@ -1,0 +1,241 @@
+/* Sets of rule files below a folder:
+ *
+ *   eocs-sets/HASH-MODE-VERSION/EOCS-M1.yaml ...   HASH: of the signed content
+ *   eocs-sets/HASH-MODE-VERSION/document.xml       for people; not read again
+ *   eocs-sets/current -> HASH-MODE-VERSION         replaced in one step
+ *
+ * The rules are kept, not the document alone: what was accepted once must not be judged again at a
+ * start many years later. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stopgap/eocs.h"
+#include "trust/file.h"
+
+#include "stopgap/banned.h"
+
+static const char sets_name[] = "eocs-sets";
+static const char document_name[] = "document.xml";
+
+enum { NAME_CHARS = 96 }; /* a hash, the mode, the version */
+
+static bool fail_write(const char *what, struct err *err)
+{
+    return err_set(err, ERR_IO, "E_EOCS_WRITE", "cannot write %s: %s", what, strerror(errno));
+}
+
+static bool is_rule_file(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 5 && strcmp(name + len - 5, ".yaml") == 0;
+}
+
+/* Open FOLDER/eocs-sets, made when it is not there. -1: errno says why. */
+static int open_sets(const char *folder, bool creates)
+{
+    char path[EOCS_PATH_BYTES];
+    int len = snprintf(path, sizeof(path), "%s/%s", folder, sets_name);
+    if (len < 0 || (size_t)len >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (creates && mkdir(path, 0700) != 0 && errno != EEXIST)
+        return -1;
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Remove a folder of plain files. What cannot be removed is tried again next time. */
+static void remove_set(int sets, const char *name)
+{
+    int fd = openat(sets, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
+    while ((entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    (void)closedir(dir);
+    (void)unlinkat(sets, name, AT_REMOVEDIR);
+}
+
+/* Every set but the one to keep: those before it, and what a killed run left behind. */
+static void remove_others(int sets, const char *keep)
+{
+    int fd = dup(sets);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    rewinddir(dir);
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled; as above */
+    while ((entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, keep) != 0)
+            remove_set(sets, entry->d_name); /* "current" is a link, which O_NOFOLLOW spares */
+    (void)closedir(dir);
+}
+
+static void note_left_out(struct eocs_set *set, const struct eocs_mitigation *mitigation,
+                          const struct err *why)
+{
+    if (set->n_left_out < EOCS_MAX_LEFT_OUT) {
+        struct eocs_left_out *left_out = &set->left_out[set->n_left_out];
+        (void)snprintf(left_out->id, sizeof(left_out->id), "%s", mitigation->id);
+        left_out->why = *why;
+    }
+    set->n_left_out++;
+}
+
+/* dir < 0: only count and judge. */
+static bool write_files(int dir, const struct eocs_files *files, struct err *err)
+{
+    for (size_t i = 0; i < files->n; i++)
+        if (dir >= 0 && !file_replace(dir, files->items[i].name, buf_slice(&files->items[i].text),
+                                      "E_EOCS_WRITE", err))
+            return false;
+    return true;
+}
+
+static bool convert_all(int dir, const struct eocs_document *document, bool is_enforced,
+                        struct eocs_set *set, struct err *err)
+{
+    for (size_t i = 0; i < document->n_mitigations; i++) {
+        struct err why = {0};
+        struct eocs_files files;
+        if (!eocs_convert(&document->mitigations[i], is_enforced, &files, &why)) {
+            note_left_out(set, &document->mitigations[i], &why);
+            continue;
+        }
+        bool done = write_files(dir, &files, err);
+        set->n_files += files.n;
+        eocs_files_free(&files);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
+/* Into NAME.tmp, which then gets its name. */
+static bool write_set(int sets, const char *name, const struct eocs_document *document,
+                      struct slice bytes, bool is_enforced, struct eocs_set *set, struct err *err)
+{
+    char tmp[NAME_CHARS + 8];
+    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", name);
+    remove_set(sets, tmp);
+    if (mkdirat(sets, tmp, 0700) != 0)
+        return fail_write(tmp, err);
+    int dir = openat(sets, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = dir >= 0 || fail_write(tmp, err);
+    done = done && convert_all(dir, document, is_enforced, set, err) &&
+           file_replace(dir, document_name, bytes, "E_EOCS_WRITE", err);
+    if (dir >= 0)
+        (void)close(dir);
+    if (done && renameat(sets, tmp, sets, name) != 0)
+        done = fail_write(name, err);
+    if (!done)
+        remove_set(sets, tmp);
+    return done;
+}
+
+bool eocs_set_make(const char *folder, const struct eocs_document *document, struct slice bytes,
+                   bool is_enforced, struct eocs_set *ret_set, struct err *err)
+{
+    char name[NAME_CHARS];
+    *ret_set = (struct eocs_set){.signed_at = document->signed_at,
+                                 .n_mitigations = document->n_mitigations};
+    memcpy(ret_set->sha256, document->sha256, sizeof(ret_set->sha256));
+    /* A newer program may understand more of the same document. */
+    (void)snprintf(name, sizeof(name), "%s-%s-%s", document->sha256,
+                   is_enforced ? "block" : "detect", STOPGAP_VERSION);
+    if (folder == NULL)
+        return convert_all(-1, document, is_enforced, ret_set, err);
+    int sets = open_sets(folder, true);
+    if (sets < 0)
+        return fail_write(folder, err);
+    bool is_there = faccessat(sets, name, F_OK, 0) == 0;
+    bool done = is_there ? convert_all(-1, document, is_enforced, ret_set, err)
+                         : write_set(sets, name, document, bytes, is_enforced, ret_set, err);
+    (void)close(sets);
+    int len = snprintf(ret_set->path, sizeof(ret_set->path), "%s/%s/%s", folder, sets_name, name);
+    return done && (len < (int)sizeof(ret_set->path) ||
+                    err_set(err, ERR_IO, "E_EOCS_WRITE", "the path of the folder is too long"));
+}
+
+bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err *err)
+{
+    const char *slash = strrchr(set->path, '/');
+    const char *name = slash != NULL ? slash + 1 : set->path;
+    int sets = open_sets(folder, true);
+    if (sets < 0)
+        return fail_write(folder, err);
+    (void)unlinkat(sets, "current.tmp", 0);
+    bool done = symlinkat(name, sets, "current.tmp") == 0 &&
+                renameat(sets, "current.tmp", sets, "current") == 0 && fsync(sets) == 0;
+    if (!done)
+        (void)fail_write("the link 'current'", err);
+    else
+        remove_others(sets, name);
+    (void)close(sets);
+    struct eocs_document known = {.signed_at = set->signed_at};
+    memcpy(known.sha256, set->sha256, sizeof(known.sha256));
+    return done && (set->signed_at == 0 || eocs_state_save(folder, &known, err));
+}
+
+static bool parse_name(const char *name, char ret_sha256[EOCS_HASH_BYTES])
+{
+    if (strspn(name, "0123456789abcdef") != EOCS_HASH_BYTES - 1 || name[EOCS_HASH_BYTES - 1] != '-')
+        return false;
+    memcpy(ret_sha256, name, EOCS_HASH_BYTES - 1);
+    ret_sha256[EOCS_HASH_BYTES - 1] = '\0';
+    return true;
+}
+
+static size_t count_rule_files(int sets, const char *name)
+{
+    int fd = openat(sets, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t n = 0;
+    if (dir == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return 0;
+    }
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled; as above */
+    while ((entry = readdir(dir)) != NULL)
+        n += is_rule_file(entry->d_name) ? 1 : 0;
+    (void)closedir(dir);
+    return n;
+}
+
+void eocs_set_current(const char *folder, struct eocs_set *ret_set)
+{
+    char name[NAME_CHARS];
+    *ret_set = (struct eocs_set){0};
+    int sets = open_sets(folder, false);
+    if (sets < 0)
+        return;
+    ssize_t len = readlinkat(sets, "current", name, sizeof(name) - 1);
+    if (len > 0) {
+        name[len] = '\0';
+        int n = snprintf(ret_set->path, sizeof(ret_set->path), "%s/%s/%s", folder, sets_name, name);
+        if (n < 0 || (size_t)n >= sizeof(ret_set->path) || !parse_name(name, ret_set->sha256) ||
+            faccessat(sets, name, F_OK, 0) != 0)
+            *ret_set = (struct eocs_set){0};
+        else
+            ret_set->n_files = count_rule_files(sets, name);
+    }
+    (void)close(sets);
+    if (ret_set->path[0] != '\0' && !eocs_state_load(folder, &ret_set->signed_at, NULL))
+        ret_set->signed_at = 0; /* only shown; the next visit says what is wrong */
+}

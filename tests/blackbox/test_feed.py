@@ -1,0 +1,234 @@
+"""Microsoft's feed as a source of rules: fetched, verified, in force, and never a reason to stop."""
+
+import subprocess
+
+import pytest
+
+from harness.certs import Authority
+from harness.eocs_documents import Feed, HEARTBEAT, STOPGAP, config, inbound
+from harness.feed_server import FeedServer
+from harness.http import request
+from harness.wait import wait_for
+
+FIRST = config("M7", inbound("(?=.*frobnicate)(?=.*powershell)"))
+SECOND = config("M8", inbound("(?=.*defenestrate)(?=.*powershell)"))
+SERVICE = config("M9", "MSExchangeUM", type_="StopService")
+FIRST_ATTACK = "/owa/frobnicate?powershell"
+
+
+@pytest.fixture
+def documents(tmp_path):
+    """"newer" is stamped later than the others."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    return Feed(folder, first=HEARTBEAT + FIRST, newer=HEARTBEAT + SECOND,
+                partly=HEARTBEAT + FIRST + SERVICE, altered=HEARTBEAT + FIRST)
+
+
+@pytest.fixture
+def server(authority, documents):
+    made = FeedServer(authority.leaf())
+    made.document = (documents.folder / "first.xml").read_bytes()
+    yield made
+    made.close()
+
+
+class Fed:
+    """A proxy with the feed, and the words to ask about it."""
+
+    def __init__(self, start, exchange, authority, documents, server, folder):
+        self.start_proxy, self.exchange, self.server = start, exchange, server
+        self.documents, self.state = documents, folder / "state"
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        self.lines = ["eocs:", "  url: %s" % server.url, "  ca: %s" % authority.cert, "  every: 200ms",
+                      "  timeout: 2s", "  sign_anchors: %s" % (documents.folder / "sign.pem"),
+                      "  ts_anchors: %s" % (documents.folder / "stamp.pem"), "state: %s" % self.state]
+
+    def start(self, *more):
+        lines = self.lines[:1] + ["  " + line for line in more] + self.lines[1:]
+        self.proxy = self.start_proxy(self.exchange(), config="\n".join(lines) + "\n")
+        return self.proxy
+
+    def serve(self, name):
+        self.server.document = (self.documents.folder / (name + ".xml")).read_bytes()
+
+    def feed(self):
+        return self.proxy.status()["eocs"]
+
+    def has_rule(self, name):
+        return any(rule["id"].startswith("EOCS-" + name) for rule in self.proxy.status()["rules"])
+
+    def wait_rule(self, name, is_there=True):
+        wait_for(lambda: self.has_rule(name) == is_there, "EOCS-%s to be %s" % (name, "there" if is_there else "gone"))
+
+    def wait_error(self, code):
+        wait_for(lambda: self.feed().get("error", {}).get("code") == code, "the feed to fail with " + code)
+
+    def wait_visits(self, n):
+        """Two visits later what the server changed before has been seen."""
+        def count():
+            return self.feed()["good"] + self.feed()["failed"]
+        target = count() + n
+        wait_for(lambda: count() >= target, "%d visits" % n)
+
+
+@pytest.fixture
+def fed(proxy, exchange, authority, documents, server, tmp_path):
+    return Fed(proxy, exchange, authority, documents, server, tmp_path)
+
+
+def test_a_mitigation_of_the_feed_is_in_force_without_anybody_doing_anything(fed, client):
+    one = fed.start("enforce: true")
+    fed.wait_rule("M7")
+    attacker = client(one)
+    attacker.send(request(FIRST_ATTACK))
+    assert attacker.is_closed()
+    assert client(one).ask("/owa/").status == 200
+    assert "eocs@" in one.ruleset_name()
+    one.wait_event("feed_document")
+    assert fed.feed()["rule_files"] == 1 and fed.feed()["left_out"] == []
+    assert one.metrics()["stopgap_eocs_rule_files"] == 1
+
+
+def test_it_only_reports_unless_it_is_told_to_enforce(fed, client):
+    one = fed.start()
+    fed.wait_rule("M7")
+    assert client(one).ask(FIRST_ATTACK).status == 200
+    assert one.wait_decision(target=FIRST_ATTACK)["rules"][0]["id"].startswith("EOCS-M7")
+
+
+def test_a_newer_document_replaces_the_older_and_what_it_lacks_is_gone(fed):
+    fed.start()
+    fed.wait_rule("M7")
+    fed.serve("newer")
+    fed.wait_rule("M8")
+    assert not fed.has_rule("M7")
+    sets = sorted(path.name for path in (fed.state / "eocs-sets").iterdir())
+    assert len(sets) == 2 and sets[1] == "current"  # the set before was removed
+
+
+def test_rules_of_the_feed_survive_a_restart_without_it(fed, server):
+    fed.start()
+    fed.wait_rule("M7")
+    fed.proxy.terminate()
+    server.close()
+    fed.start()
+    assert fed.has_rule("M7")
+    fed.wait_error("E_FETCH_CONNECT")
+    assert fed.has_rule("M7") and fed.feed()["signed_unix"] > 0
+    fed.proxy.wait_event("feed_failed")
+
+
+def test_an_older_document_is_refused_and_the_newer_goes_on(fed):
+    fed.serve("newer")
+    fed.start()
+    fed.wait_rule("M8")
+    fed.serve("first")
+    fed.wait_error("E_EOCS_ROLLBACK")
+    assert fed.has_rule("M8") and not fed.has_rule("M7")
+
+
+def test_what_cannot_be_done_by_a_proxy_is_alarmed_and_the_rest_applied(fed):
+    fed.serve("partly")
+    one = fed.start()
+    fed.wait_rule("M7")
+    wait_for(lambda: fed.feed()["left_out"], "the mitigation that was left out")
+    assert [(left["mitigation"], left["code"]) for left in fed.feed()["left_out"]] == [("M9", "E_EOCS_ADMIN")]
+    assert one.metrics()["stopgap_eocs_left_out"] == 1
+    one.wait_event("feed_left_out")
+
+
+def test_an_unchanged_document_is_not_sent_again(fed, server):
+    server.etag = '"v1"'
+    fed.start()
+    fed.wait_rule("M7")
+    wait_for(lambda: any(seen.get("If-None-Match") == '"v1"' for seen in server.seen[1:]), "a conditional request")
+    fed.wait_visits(2)
+    assert "error" not in fed.feed() and fed.has_rule("M7")
+
+
+# How a feed fails, and the code that says so.
+def moved(handler):
+    handler.answer(302, Location="https://elsewhere.example/feed")
+
+
+FAILURES = {
+    "status": (lambda handler: handler.answer(404, b"gone"), "E_FETCH_HTTP"),
+    "busy": (lambda handler: handler.answer(503, Retry_After="1"), "E_FETCH_HTTP"),
+    "moved": (moved, "E_FETCH_HTTP"),
+    "endless": (lambda handler: handler.drip(b"x" * 65536, 0, 100000), "E_FETCH_SIZE"),
+    "slow": (lambda handler: handler.drip(b"x", 0.2, 1000), "E_FETCH_TIMEOUT"),
+    "a page": (lambda handler: handler.answer(200, b"<html>sign in</html>", Content_Type="text/html"), "E_EOCS_ROOT"),
+    "empty": (lambda handler: handler.answer(200, b""), "E_EOCS_SIZE"),
+    "hangs up": (lambda handler: handler.connection.close(), "E_FETCH_CONNECT"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_feed_that_fails_ends_in_its_code_and_traffic_and_rules_go_on(fed, server, client, name):
+    one = fed.start("enforce: true")
+    fed.wait_rule("M7")
+    server.behave, code = FAILURES[name]
+    kept = client(one)
+    fed.wait_error(code)
+    assert kept.ask("/owa/").status == 200
+    assert fed.has_rule("M7")
+    server.behave = None
+    wait_for(lambda: "error" not in fed.feed(), "the feed to recover")
+
+
+def test_a_document_cut_short_or_altered_is_refused(fed, server):
+    fed.start()
+    fed.wait_rule("M7")
+    whole = server.document
+    server.document = whole[:len(whole) // 2]
+    fed.wait_error("E_EOCS_XML")
+    fed.serve("altered")
+    fed.wait_error("E_EOCS_DSIG")
+    assert fed.has_rule("M7")
+
+
+def test_a_web_server_nobody_vouches_for_is_told_from_a_forged_document(fed, tmp_path):
+    stranger = FeedServer(Authority(tmp_path / "stranger").leaf())
+    fed.lines[1] = "  url: %s" % stranger.url
+    fed.start()
+    fed.wait_error("E_FETCH_TLS")
+    assert "firewall" in fed.feed()["error"]["text"]
+    stranger.close()
+
+
+def feed_test(*args):
+    return subprocess.run([STOPGAP, "feed", *map(str, args)], capture_output=True, text=True, timeout=60)
+
+
+def options(documents, authority, url):
+    return ["test", "--url", url, "--ca", authority.cert, "--sign-anchors", documents.folder / "sign.pem",
+            "--ts-anchors", documents.folder / "stamp.pem"]
+
+
+def test_feed_test_prints_each_step_and_writes_nothing(documents, authority, server, tmp_path):
+    done = feed_test(*options(documents, authority, server.url), "--state", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["url", "fetch", "verify", "convert"]
+    assert "2 mitigations, 1 rule files, 0 left out" in done.stdout
+    assert not (tmp_path / "eocs-sets").exists()
+
+
+def test_feed_test_ends_with_3_where_nobody_answers_and_1_where_the_document_is_bad(documents, authority, server):
+    server.document = (documents.folder / "altered.xml").read_bytes()
+    bad = feed_test(*options(documents, authority, server.url))
+    assert bad.returncode == 1 and "E_EOCS_DSIG" in bad.stderr
+    url = server.url
+    server.close()
+    gone = feed_test(*options(documents, authority, url))
+    assert gone.returncode == 3 and "E_FETCH_CONNECT" in gone.stderr
+    assert feed_test("test").returncode == 2
+    assert feed_test("--help").returncode == 0
+
+
+def test_a_feed_without_a_state_directory_is_a_mistake_of_the_configuration(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("listen: [{url: 'http://127.0.0.1:1'}]\nupstream: {url: 'http://127.0.0.1:2'}\n"
+                    "eocs: {url: 'ftp://example.com'}\n")
+    done = subprocess.run([STOPGAP, "check", "-c", str(path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "eocs.url" in done.stderr and "state" in done.stderr
