@@ -130,11 +130,17 @@ struct lease *control_new_lease(struct control *control, struct err *err);
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 /* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
-void control_watch_start(struct control *control);
 void control_retire_leases(struct control *control);
 /* Since the program started. */
 uint64_t control_rule_hits(const struct control *control, const char *id);
 void control_rules_done(struct control *control);
+
+/* control_rule_files.c */
+bool control_find_rule_files(const struct control *control, struct rule_files *ret_files,
+                             struct err *err);
+void control_rule_files_done(struct rule_files *files);
+/* Load again when a bundle comes into the watched directory. */
+void control_watch_start(struct control *control);
 
 /* control_mitigations.c */
 void control_mitigations_start(struct control *control);

@@ -1,17 +1,11 @@
 /* The path of a rule set on the control thread: ask, load on the pool, publish, retire. */
 #include "control_internal.h"
 
-#include <dirent.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
-
-enum {
-    WATCH_SETTLE_MS = 200, /* a publisher that renames several files makes one load */
-    WATCH_MAX_FILES = 256, /* bundles looked at in the watched directory */
-};
 
 /* A node of the tree control->totals. */
 struct rule_total {
@@ -41,107 +35,6 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
     return rules_load(&source, err);
 }
 
-/* "NAME-EPOCH-SERIAL.sgb" in three parts. */
-struct bundle_name {
-    struct slice name;
-    uint64_t epoch, serial;
-};
-
-static bool bundle_name_parse(const char *file, struct bundle_name *ret_name)
-{
-    struct slice stem = slice_str(file);
-    if (!slice_ends_with_nocase(stem, SLICE(".sgb")) || file[0] == '.')
-        return false;
-    stem.len -= 4;
-    *ret_name = (struct bundle_name){.name = stem};
-    for (int part = 0; part < 2; part++) {
-        size_t dash = stem.len;
-        while (dash != 0 && stem.ptr[dash - 1] != '-')
-            dash--;
-        uint64_t number;
-        if (dash < 2 || !slice_to_u64(slice_from(stem, dash), &number))
-            return true; /* any other name stands for itself */
-        *(part == 0 ? &ret_name->serial : &ret_name->epoch) = number;
-        stem.len = dash - 1;
-    }
-    ret_name->name = stem;
-    return true;
-}
-
-/* Of the bundles of one name only the newest counts. */
-static bool bundle_is_newest(struct dirent **entries, int n, const struct bundle_name *one)
-{
-    for (int i = 0; i < n; i++) {
-        struct bundle_name other;
-        if (bundle_name_parse(entries[i]->d_name, &other) && slice_equal(other.name, one->name) &&
-            (other.epoch > one->epoch || (other.epoch == one->epoch && other.serial > one->serial)))
-            return false;
-    }
-    return true;
-}
-
-static int bundle_filter(const struct dirent *entry)
-{
-    struct bundle_name name;
-    return bundle_name_parse(entry->d_name, &name);
-}
-
-static bool watched_bundles(const char *directory, struct string_list *list, struct err *err)
-{
-    struct dirent **entries;
-    int n = scandir(directory, &entries, bundle_filter, alphasort);
-    if (n < 0)
-        return err_set(err, ERR_IO, "E_RULES_DIR", "cannot read rule directory %s", directory);
-    bool ok = true;
-    for (int i = 0; i < n; i++) {
-        struct bundle_name name;
-        char path[4096];
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-        if (ok && i < WATCH_MAX_FILES && bundle_name_parse(entries[i]->d_name, &name) &&
-            bundle_is_newest(entries, n, &name))
-            ok = config_add_string(list, path, err);
-    }
-    for (int i = 0; i < n; i++)
-        free(entries[i]);
-    free(entries);
-    return ok;
-}
-
-static void string_list_free(struct string_list *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct string_list){0};
-}
-
-static void rule_files_done(struct rule_files *files)
-{
-    string_list_free(&files->bundles);
-    free(files->eocs_directory);
-    files->eocs_directory = NULL;
-}
-
-static bool find_files(const struct control *control, struct rule_files *ret_files, struct err *err)
-{
-    const struct config *config = control->config;
-    const char *eocs = control_eocs_directory(control);
-    *ret_files = (struct rule_files){0};
-    bool ok = true;
-    for (size_t i = 0; ok && i < config->rules.n; i++)
-        ok = config_add_string(&ret_files->bundles, config->rules.items[i], err);
-    if (ok && config->rules_watch != NULL)
-        ok = watched_bundles(config->rules_watch, &ret_files->bundles, err);
-    if (ok && eocs != NULL) {
-        ret_files->eocs_directory = strdup(eocs);
-        ok = ret_files->eocs_directory != NULL ||
-             err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
-    }
-    if (!ok)
-        rule_files_done(ret_files);
-    return ok;
-}
-
 static void note_refusal(struct control *control, const struct err *err)
 {
     char line[1200];
@@ -160,7 +53,7 @@ static void load_first(struct control *control, const struct policy_copy *policy
 {
     struct rule_files files;
     struct rule_files less = {0};
-    if (find_files(control, &files, err)) {
+    if (control_find_rule_files(control, &files, err)) {
         control->set = control_load(control, &files, policy, err);
         less.bundles = files.bundles;
     }
@@ -175,7 +68,7 @@ static void load_first(struct control *control, const struct policy_copy *policy
         control->reloads_failed++;
         note_refusal(control, &refused);
     }
-    rule_files_done(&files);
+    control_rule_files_done(&files);
 }
 
 bool control_rules_start(struct control *control, struct err *err)
@@ -256,7 +149,7 @@ static void tell_waiting(struct control *control, size_t n, bool ok, const char 
 
 static void job_free(struct load_job *job)
 {
-    rule_files_done(&job->files);
+    control_rule_files_done(&job->files);
     control_tls_load_free(job->control, &job->tls);
     free(job->leases);
     free(job->policy);
@@ -377,7 +270,7 @@ void control_reload_rules(struct control *control, admin_reload_cb done, void *d
         (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
     } else {
         /* A directory that cannot be read refuses the rules, not the certificates. */
-        job->had_error = !find_files(control, &job->files, &job->err);
+        job->had_error = !control_find_rule_files(control, &job->files, &job->err);
         notify_reloading();
         control->job = job;
         job->n_waiting = control->n_waiting;
@@ -393,35 +286,6 @@ void control_reload_rules(struct control *control, admin_reload_cb done, void *d
     control->reloads_failed++;
     note_refusal(control, &err);
     tell_waiting(control, control->n_waiting, false, err.text);
-}
-
-/* ---- the watched directory */
-
-static void on_watch_settled(uv_timer_t *timer)
-{
-    struct control *control =
-        (struct control *)((char *)timer - offsetof(struct control, watch_timer));
-    control_reload_rules(control, NULL, NULL);
-}
-
-static void on_watch(uv_fs_event_t *watch, const char *file, int events, int status)
-{
-    struct control *control = (struct control *)((char *)watch - offsetof(struct control, watch));
-    (void)events;
-    struct bundle_name name;
-    if (status == 0 && (file == NULL || bundle_name_parse(file, &name)))
-        (void)uv_timer_start(&control->watch_timer, on_watch_settled, WATCH_SETTLE_MS, 0);
-}
-
-void control_watch_start(struct control *control)
-{
-    const char *directory = control->config->rules_watch;
-    if (directory == NULL)
-        return;
-    int status = uv_fs_event_start(&control->watch, on_watch, directory, 0);
-    if (status != 0)
-        log_event("error", "rules_watch", "cannot watch %s: %s; use 'stopgap reload' instead",
-                  directory, uv_strerror(status));
 }
 
 /* ---- retiring */

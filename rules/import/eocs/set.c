@@ -125,26 +125,22 @@ static bool convert_all(int dir, const struct eocs_document *document, bool is_e
     return true;
 }
 
-/* Into NAME.tmp, which then gets its name. */
-static bool write_set(int sets, const char *name, const struct eocs_document *document,
-                      struct slice bytes, bool is_enforced, struct eocs_set *set, struct err *err)
+static bool write_all(int dir, const struct eocs_document *document, struct slice bytes,
+                      bool is_enforced, struct eocs_set *set, struct err *err)
 {
-    char tmp[NAME_CHARS + 8];
-    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", name);
-    remove_set(sets, tmp);
-    if (mkdirat(sets, tmp, 0700) != 0)
-        return fail_write(tmp, err);
-    int dir = openat(sets, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = dir >= 0 || fail_write(tmp, err);
-    done = done && convert_all(dir, document, is_enforced, set, err) &&
+    return convert_all(dir, document, is_enforced, set, err) &&
            file_replace(dir, document_name, bytes, "E_EOCS_WRITE", err);
-    if (dir >= 0)
-        (void)close(dir);
-    if (done && renameat(sets, tmp, sets, name) != 0)
-        done = fail_write(name, err);
-    if (!done)
-        remove_set(sets, tmp);
-    return done;
+}
+
+/* A new folder NAME.tmp; -1 with err. */
+static int make_tmp(int sets, const char *tmp, struct err *err)
+{
+    remove_set(sets, tmp);
+    int dir =
+        mkdirat(sets, tmp, 0700) == 0 ? openat(sets, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (dir < 0)
+        (void)fail_write(tmp, err);
+    return dir;
 }
 
 bool eocs_set_make(const char *folder, const struct eocs_document *document, struct slice bytes,
@@ -159,16 +155,27 @@ bool eocs_set_make(const char *folder, const struct eocs_document *document, str
                    is_enforced ? "block" : "detect", STOPGAP_VERSION);
     if (folder == NULL)
         return convert_all(-1, document, is_enforced, ret_set, err);
+    int len = snprintf(ret_set->path, sizeof(ret_set->path), "%s/%s/%s", folder, sets_name, name);
+    if (len < 0 || (size_t)len >= sizeof(ret_set->path))
+        return err_set(err, ERR_IO, "E_EOCS_WRITE", "the path of the folder is too long");
     int sets = open_sets(folder, true);
     if (sets < 0)
         return fail_write(folder, err);
+    /* Written as NAME.tmp, which then gets its name: under that, a set is whole. */
+    char tmp[NAME_CHARS + 8];
+    (void)snprintf(tmp, sizeof(tmp), "%s.tmp", name);
     bool is_there = faccessat(sets, name, F_OK, 0) == 0;
+    int dir = is_there ? -1 : make_tmp(sets, tmp, err);
     bool done = is_there ? convert_all(-1, document, is_enforced, ret_set, err)
-                         : write_set(sets, name, document, bytes, is_enforced, ret_set, err);
+                         : dir >= 0 && write_all(dir, document, bytes, is_enforced, ret_set, err);
+    if (done && !is_there)
+        done = renameat(sets, tmp, sets, name) == 0 || fail_write(name, err);
+    if (dir >= 0)
+        (void)close(dir);
+    if (!done)
+        remove_set(sets, tmp);
     (void)close(sets);
-    int len = snprintf(ret_set->path, sizeof(ret_set->path), "%s/%s/%s", folder, sets_name, name);
-    return done && (len < (int)sizeof(ret_set->path) ||
-                    err_set(err, ERR_IO, "E_EOCS_WRITE", "the path of the folder is too long"));
+    return done;
 }
 
 bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err *err)
