@@ -1,6 +1,8 @@
 /* Client connections: events become facts, conn_run lets the transaction use them. */
 #include "conn.h"
 
+#include "accept.h"
+#include "address_table.h"
 #include "config/config.h"
 #include "net/proxy_protocol.h"
 #include "proxy_limits.h"
@@ -241,22 +243,31 @@ static void on_client_closed(struct stream *stream)
 
 /* ---- begin and end */
 
-static bool conn_is_over_limit(struct worker *worker)
-{
-    unsigned open = atomic_fetch_add(&worker->shared->n_connections, 1);
-    return open >= worker->config->limits.connections;
-}
-
 static bool conn_peer_is_trusted(const struct conn *conn)
 {
     const struct config *config = conn->worker->config;
     return net_list_contains(&config->trusted_proxies, &conn->address);
 }
 
+/* A balancer's own address stands for many clients, so it has no limit. */
+static bool conn_take_place(struct conn *conn)
+{
+    struct address_table *addresses = conn->worker->shared->addresses;
+    if (addresses == NULL || conn->is_trusted)
+        return true;
+    conn->place = address_table_take(addresses, &conn->address);
+    return conn->place != NULL;
+}
+
 /* The address is known: TLS first where the listener has it, then requests. */
 static void conn_open(struct conn *conn)
 {
     conn_touch(conn);
+    if (!conn_take_place(conn)) {
+        accept_note_refused(conn->worker, &conn->address);
+        conn_close(conn, END_ADDRESS_LIMIT, true); /* before TLS costs us anything */
+        return;
+    }
     if (conn->listener->context == NULL) {
         conn->state = CONN_OPEN;
         stream_read(conn->client, true);
@@ -281,26 +292,38 @@ static void conn_open(struct conn *conn)
     piece_queue_clear(&early);
 }
 
-void conn_accept(struct worker *worker, struct worker_socket *socket)
+struct conn *conn_new(struct worker *worker, const struct worker_listener *listener)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
-    socket->has_pending = conn == NULL; /* libuv stops listening until it is taken: on_sweep */
     if (conn == NULL)
-        return;
-    bool is_over = conn_is_over_limit(worker);
+        return NULL;
     conn->worker = worker;
-    conn->listener = socket->listener;
-    conn->id = ++worker->n_conns_made << 8 | worker->index;
+    conn->listener = listener;
     conn->server = -1;
+    return conn;
+}
+
+void conn_discard(struct conn *conn)
+{
+    free(conn);
+}
+
+void conn_begin(struct conn *conn, int fd)
+{
+    struct worker *worker = conn->worker;
+    unsigned n_others = atomic_fetch_add(&worker->shared->n_connections, 1);
+    conn->id = ++worker->n_conns_made << 8 | worker->index;
     conn->client = &conn->tcp.stream;
     tcp_stream_init(&conn->tcp, &worker->loop, &worker->hub, &client_events, conn);
     TAILQ_INSERT_TAIL(&worker->conns, conn, entry);
     counter_add(&worker->stats.connections_open, 1);
     conn_touch(conn);
-    bool ok = tcp_stream_accept(&conn->tcp, (uv_stream_t *)&socket->handle) &&
+    bool is_over = n_others >= worker->shared->max_connections;
+    bool ok = tcp_stream_accept(&conn->tcp, fd) &&
               tcp_stream_peer(&conn->tcp, &conn->address, &conn->port);
     if (!ok || is_over) {
-        counter_add(&worker->stats.connections_refused, is_over);
+        if (is_over)
+            accept_note_refused(worker, NULL);
         conn_close(conn, is_over ? END_CONNECTION_LIMIT : END_CLIENT_CLOSED, true);
         return;
     }
@@ -354,6 +377,7 @@ void conn_free(struct conn *conn)
         tls_stream_done(conn->tls);
     free(conn->tls);
     piece_queue_clear(&conn->in);
+    address_table_release(conn->worker->shared->addresses, conn->place);
     counter_add(&conn->worker->stats.connections_open, UINT64_MAX); /* minus one */
     atomic_fetch_sub(&conn->worker->shared->n_connections, 1);
     free(conn);

@@ -9,11 +9,11 @@
 
 #include "stopgap/request.h"
 
+struct address_place;
 struct txn;
 struct upstream;
 struct worker;
 struct worker_listener;
-struct worker_socket;
 
 enum conn_state {
     CONN_PROXY_HEADER = 0, /* a trusted balancer tells whom it speaks for */
@@ -41,6 +41,7 @@ struct conn {
     uint64_t id;
     uint64_t n_requests;
     struct net_address address;
+    struct address_place *place; /* what it counts for in shared->addresses, or NULL */
     uint16_t port;
     bool is_bound;   /* a request may have authenticated the upstream connection: it is kept */
     bool is_trusted; /* the peer is one of trusted_proxies */
@@ -56,8 +57,12 @@ struct conn {
     size_t pending_seen; /* unacknowledged bytes when a write time-out was last looked at */
 };
 
-/* Take a connection from the listener. */
-void conn_accept(struct worker *worker, struct worker_socket *socket);
+/* Memory for a connection that may come; NULL: none. Then either of the next two. */
+struct conn *conn_new(struct worker *worker, const struct worker_listener *listener);
+/* None came. */
+void conn_discard(struct conn *conn);
+/* It came; fd is taken. A connection over a limit is refused at once. */
+void conn_begin(struct conn *conn, int fd);
 /* Something happened: let the transaction go on. */
 void conn_run(struct conn *conn);
 /* Note that bytes moved, for the idle time-outs. */

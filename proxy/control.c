@@ -1,11 +1,12 @@
 /* The control loop: what runs beside the data path. */
+#include "address_table.h"
 #include "control_start.h"
+#include "fd_limit.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "stopgap/banned.h"
@@ -115,23 +116,6 @@ static bool control_start_admin(struct control *control, struct err *err)
 
 /* ---- the start */
 
-/* Each client costs two descriptors; ask for what the connection limit may need. */
-static void raise_fd_limit(const struct config *config)
-{
-    struct rlimit limit;
-    rlim_t wanted = (rlim_t)config->limits.connections * 2 + LIMIT_FD_RESERVE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < wanted)
-        log_event(
-            "info", "fd_limit",
-            "%llu file descriptors are allowed, %llu connections need %llu; raise LimitNOFILE",
-            (unsigned long long)limit.rlim_cur, (unsigned long long)config->limits.connections,
-            (unsigned long long)wanted);
-}
-
 static void control_init(struct control *control, const struct config *config)
 {
     *control = (struct control){.config = config, .started_unix = control_unix_now()};
@@ -158,11 +142,25 @@ static void control_init(struct control *control, const struct config *config)
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error code, not a death */
 }
 
+/* When everything else has its descriptors, and before the first client has one. */
+static bool control_limit_clients(struct control *control, struct err *err)
+{
+    const struct limits_config *limits = &control->config->limits;
+    struct worker_shared *shared = &control->shared;
+    if (!fd_limit_fit(control->config, &shared->max_connections, err))
+        return false;
+    if (limits->connections_per_address == 0)
+        return true;
+    shared->addresses =
+        address_table_new(shared->max_connections, limits->connections_per_address, err);
+    return shared->addresses != NULL;
+}
+
 static bool control_start(struct control *control, struct err *err)
 {
     const struct config *config = control->config;
     struct trust_options trust = {.root_path = config->trust_path, .state_dir = config->state_dir};
-    raise_fd_limit(config);
+    fd_limit_raise(config);
     control->events = events_start(&control->loop, config);
     if (control->events == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
@@ -194,7 +192,8 @@ static bool control_start(struct control *control, struct err *err)
     if (!control_eocs_init(control, err) || !control_rules_start(control, err))
         return false;
     control_inherit(control);
-    bool ok = control_make_workers(control, err) && control_start_admin(control, err);
+    bool ok = control_make_workers(control, err) && control_start_admin(control, err) &&
+              control_limit_clients(control, err);
     control_inherit_end(control);
     if (!ok || !control_start_workers(control, err) || !control_servers_start(control, err) ||
         !control_parity_start(control, err))
@@ -210,6 +209,7 @@ static void control_done(struct control *control)
     for (unsigned i = 0; i < control->n_workers; i++)
         worker_done(&control->workers[i]);
     free(control->workers);
+    address_table_free(control->shared.addresses);
     for (size_t i = 0; i < control->listener_urls.n; i++)
         free(control->listener_urls.items[i]);
     free(control->listener_urls.items);

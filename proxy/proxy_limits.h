@@ -32,7 +32,10 @@ enum {
     LIMIT_HEALTH_HEAD_BYTES = 16 * 1024, /* of an answer to a health check; real ones have 500 */
     LIMIT_PROBE_FIELD_BYTES = 256, /* a value in somebody else's health check; short ones suffice */
     LIMIT_FD_RESERVE = 64,         /* descriptors kept for logs, rules and the admin socket */
-    LIMIT_TRUSTED_NETWORKS = 64,   /* networks of balancers in front */
+    LIMIT_FD_OWN = 4096,           /* descriptors of the start: 64 workers with 16 listeners */
+    LIMIT_ACCEPT_BURST = 256,      /* connections taken in one go, so that those there get a turn */
+    LIMIT_REFUSAL_LOG_MS = 10 * 1000, /* between two lines about refused connections */
+    LIMIT_TRUSTED_NETWORKS = 64,      /* networks of balancers in front */
 
     LIMIT_CONFIG_BYTES = 1024 * 1024,        /* a config file; the complete example has 10 KiB */
     LIMIT_CONFIG_VALUE_BYTES = 4096,         /* PATH_MAX; the longest value is a path */

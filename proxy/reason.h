@@ -28,6 +28,7 @@
     X(END_TLS_TIMEOUT, "tls_timeout", "TLS handshake not complete in time")                        \
     X(END_PROXY_PROTOCOL, "proxy_protocol", "bad PROXY protocol header")                           \
     X(END_CONNECTION_LIMIT, "connection_limit", "too many connections")                            \
+    X(END_ADDRESS_LIMIT, "address_limit", "too many connections of one address")                   \
     X(END_UPSTREAM_CONNECT, "upstream_connect", "the upstream refuses or cannot be reached")       \
     X(END_UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", "no connection in time")           \
     X(END_UPSTREAM_TLS, "upstream_tls", "TLS to the upstream failed")                              \

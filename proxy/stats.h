@@ -10,6 +10,8 @@
 #define WORKER_COUNTERS(X)                                                                         \
     X(connections, "connections_total", "Client connections accepted")                             \
     X(connections_refused, "connections_refused_total", "Client connections over a limit")         \
+    X(accept_pauses, "accept_pauses_total",                                                        \
+      "Rests of a listener for lack of descriptors or memory")                                     \
     X(requests, "requests_total", "Requests that ended, whatever the end")                         \
     X(requests_blocked, "requests_blocked_total", "Requests stopped by a rule")                    \
     X(requests_detected, "requests_detected_total", "Requests a rule in detect mode matched")      \

@@ -1,6 +1,7 @@
 /* The worker's thread: loop, mail, sweep, accept. */
 #include "worker.h"
 
+#include "accept.h"
 #include "conn.h"
 #include "proxy_limits.h"
 #include "txn.h"
@@ -150,8 +151,7 @@ static void worker_close_listeners(struct worker *worker)
 {
     struct worker_socket *socket;
     LIST_FOREACH (socket, &worker->sockets, entry)
-        if (!uv_is_closing((uv_handle_t *)&socket->handle))
-            uv_close((uv_handle_t *)&socket->handle, NULL);
+        accept_stop(socket);
 }
 
 /* The loop ends when the last handle has closed. */
@@ -165,15 +165,6 @@ static void worker_close_handles(struct worker *worker)
     /* prepare and check hold no reference and stay until the loop is left. */
 }
 
-/* Take what had to wait at the door. */
-static void worker_accept_pending(struct worker *worker)
-{
-    struct worker_socket *socket;
-    LIST_FOREACH (socket, &worker->sockets, entry)
-        if (socket->has_pending && !uv_is_closing((uv_handle_t *)&socket->handle))
-            conn_accept(worker, socket);
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
     struct worker *worker = worker_of_sweep(timer);
@@ -181,7 +172,7 @@ static void on_sweep(uv_timer_t *timer)
     atomic_store_explicit(&worker->beat_us, clock_now_us(), memory_order_relaxed);
     while ((deadline = deadline_sweep(&worker->wheel, worker_now_ms(worker))) != NULL)
         conn_expire((struct conn *)((char *)deadline - offsetof(struct conn, deadline)));
-    worker_accept_pending(worker);
+    accept_resume(worker);
     if (worker->log != NULL)
         counter_add(&worker->stats.log_lines_dropped,
                     log_buffer_dropped(worker->log) - worker->stats.log_lines_dropped);
@@ -308,14 +299,6 @@ struct lease *worker_post(struct worker *worker, const struct worker_mail *mail)
     return overtaken;
 }
 
-static void on_connection(uv_stream_t *handle, int status)
-{
-    struct worker_socket *socket =
-        (struct worker_socket *)((char *)handle - offsetof(struct worker_socket, handle));
-    if (status == 0)
-        conn_accept(socket->listener->worker, socket);
-}
-
 /* ---- life */
 
 bool worker_init(struct worker *worker, unsigned index, struct worker_shared *shared,
@@ -368,15 +351,7 @@ bool worker_add_socket(struct worker *worker, int fd, struct err *err)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for a listener");
     socket->listener = listener;
     LIST_INSERT_HEAD(&worker->sockets, socket, entry);
-    int status = uv_tcp_init(&worker->loop, &socket->handle);
-    if (status == 0)
-        status = uv_tcp_open(&socket->handle, fd);
-    if (status == 0)
-        status = uv_listen((uv_stream_t *)&socket->handle, SOMAXCONN, on_connection);
-    if (status != 0)
-        return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", listener->config->url,
-                       uv_strerror(status));
-    return true;
+    return accept_start(worker, socket, fd, err);
 }
 
 static void worker_main(void *arg)

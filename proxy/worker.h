@@ -18,6 +18,7 @@
 
 #include <uv.h>
 
+struct address_table;
 struct conn;
 struct txn_memory;
 struct worker;
@@ -57,20 +58,29 @@ struct worker_listener {
 
 /* One socket of a listener; there are several when a program with more workers handed over. */
 struct worker_socket {
-    uv_tcp_t handle;
+    uv_poll_t handle;
+    int fd;
     LIST_ENTRY(worker_socket) entry;
     const struct worker_listener *listener;
-    bool has_pending; /* a connection waits to be taken: no memory, or no descriptors left */
+    bool rests; /* nothing could be taken for lack of memory or descriptors; see accept.c */
 };
 LIST_HEAD(worker_sockets, worker_socket);
+
+/* Refused connections since the last line in the log about them. */
+struct refusal_log {
+    uint64_t n;
+    uint64_t logged_ms; /* 0: never */
+};
 
 /* The limits all workers share. */
 struct worker_shared {
     const struct config *config;
     struct http_limits http_limits;
     struct http_limits response_limits;
-    _Atomic unsigned n_connections; /* touched at accept and close only */
-    _Atomic unsigned n_running;     /* workers whose loop has not ended */
+    unsigned max_connections;        /* limits.connections, or what the descriptors allow */
+    struct address_table *addresses; /* NULL: no limit for one address */
+    _Atomic unsigned n_connections;  /* touched at accept and close only */
+    _Atomic unsigned n_running;      /* workers whose loop has not ended */
     struct server_counts servers[LIMIT_SERVERS];
     uint64_t server_keys[LIMIT_SERVERS];    /* for the source hash */
     struct slice vdirs[LIMIT_HEALTH_VDIRS]; /* the columns of a server table */
@@ -105,6 +115,8 @@ struct worker {
     struct conn_list conns;
     struct conn_list dead; /* closed in this loop turn, freed at its end */
     uint64_t n_conns_made;
+    struct refusal_log refused_total, refused_address;
+    uint64_t accept_logged_ms;
     struct txn_memory *free_txns;
     unsigned n_free_txns;
 

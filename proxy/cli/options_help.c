@@ -76,8 +76,8 @@ static const char options[] =
     "                         upstream=65m upstream_idle=5s drain=60s\n"
     "                         drain_delay=0s are the defaults\n"
     "  --limit NAME=VALUE     repeatable; field=64KiB head=128KiB fields=100\n"
-    "                         target=16KiB body=0 (no limit) connections=20000 are\n"
-    "                         the defaults\n"
+    "                         target=16KiB body=0 (no limit) connections=20000\n"
+    "                         connections_per_address=0 (no limit) are the defaults\n"
     "\n";
 
 static const char run_examples[] =

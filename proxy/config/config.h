@@ -111,6 +111,7 @@ struct limits_config {
     uint64_t field_bytes, head_bytes, fields, target_bytes;
     uint64_t body_bytes; /* 0: no limit but 2^63-1 */
     uint64_t connections;
+    uint64_t connections_per_address; /* 0: no limit */
 };
 
 enum applicability {

@@ -181,6 +181,12 @@ const struct config_key config_keys[] = {
      .max = INT64_MAX,
      .is_zero_allowed = true},
     COUNT("limits.connections", limits.connections, 1, 1000000, LIMIT_CONNECTIONS),
+    {.path = "limits.connections_per_address",
+     .kind = KEY_COUNT,
+     .offset = AT(limits.connections_per_address),
+     .min = 1,
+     .max = 1000000,
+     .is_zero_allowed = true},
 };
 
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);

@@ -25,7 +25,7 @@ enum stream_failure {
     STREAM_UNREACHABLE, /* connect failed */
     STREAM_TLS,         /* handshake or record */
     STREAM_CERTIFICATE, /* the peer's certificate is not what we expect */
-    STREAM_MEMORY,
+    STREAM_MEMORY,      /* out of memory, descriptors or ports on our side */
 };
 
 struct stream_events {

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "stopgap/banned.h"
 
@@ -77,10 +78,12 @@ static void tcp_fail(struct tcp_stream *tcp, enum stream_failure failure, int uv
         tcp->stream.events->on_failed(&tcp->stream, failure, uv_strerror(uv_error));
 }
 
-bool tcp_stream_accept(struct tcp_stream *tcp, uv_stream_t *listener)
+bool tcp_stream_accept(struct tcp_stream *tcp, int fd)
 {
-    if (uv_accept(listener, tcp_uv(tcp)) != 0)
+    if (uv_tcp_open(&tcp->handle, fd) != 0) {
+        (void)close(fd);
         return false;
+    }
     tcp->is_open = true;
     (void)uv_tcp_nodelay(&tcp->handle, 1); /* a socket that has gone fails later anyway */
     return true;
@@ -102,11 +105,18 @@ static void on_connect(uv_connect_t *req, int status)
     tcp->stream.events->on_open(&tcp->stream);
 }
 
+/* What ran out on our side says nothing about the peer. */
+static bool is_local(int uv_error)
+{
+    return uv_error == UV_EMFILE || uv_error == UV_ENFILE || uv_error == UV_ENOBUFS ||
+           uv_error == UV_ENOMEM || uv_error == UV_EADDRNOTAVAIL;
+}
+
 void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address)
 {
     int status = uv_tcp_connect(&tcp->req.connect, &tcp->handle, address, on_connect);
     if (status != 0)
-        tcp_fail(tcp, STREAM_UNREACHABLE, status);
+        tcp_fail(tcp, is_local(status) ? STREAM_MEMORY : STREAM_UNREACHABLE, status);
 }
 
 static void read_address(const struct sockaddr_storage *storage, struct net_address *ret_address,

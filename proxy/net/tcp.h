@@ -34,9 +34,9 @@ struct tcp_stream {
 void tcp_stream_init(struct tcp_stream *tcp, uv_loop_t *loop, struct stream_hub *hub,
                      const struct stream_events *events, void *owner);
 
-/* Take the next connection of a listening handle. on_open does not come; reading is off.
- * False: nothing could be accepted; close the stream all the same. */
-MUST_USE bool tcp_stream_accept(struct tcp_stream *tcp, uv_stream_t *listener);
+/* Take an accepted socket. on_open does not come; reading is off. False: it could not be used and
+ * is closed; close the stream all the same. */
+MUST_USE bool tcp_stream_accept(struct tcp_stream *tcp, int fd);
 
 /* Connect; ends in on_open or on_failed. */
 void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address);

@@ -13,12 +13,13 @@ class Launcher:
         self.made = []
 
     def start(self, upstream, *options, schemes=("http",), config=None, env=None, sockets=(),
-              is_expected_to_fail=False):
+              descriptors=None, is_expected_to_fail=False):
         """upstream   an Exchange, a URL, or None when the options name it
         options    more options of `stopgap run`
         schemes    one listener for each
         config     text of a config file, passed with -c
         sockets    listening ones that it gets the way of systemd; the first ones are for the listeners
+        descriptors   how many files it may have open
         is_expected_to_fail   do not wait until it listens"""
         folder = self.folder / ("proxy-%d" % len(self.made))
         folder.mkdir()
@@ -36,7 +37,8 @@ class Launcher:
         argv += ["--admin", "unix:" + admin_path, "--log", str(folder / "access.log")]
         if "--workers" not in options:
             argv += ["--workers", "1"]
-        self.made.append(Proxy(self.binary, argv + [str(o) for o in options], taken, folder, admin_path, env, sockets))
+        self.made.append(Proxy(self.binary, argv + [str(o) for o in options], taken, folder, admin_path, env, sockets,
+                               descriptors))
         if not is_expected_to_fail:
             self.made[-1].wait_ready()
         return self.made[-1]

@@ -61,9 +61,10 @@ class Proxy:
     ports    the ports that it listens on, the first one is .port
     folder   where its files are
     sockets  listening ones to start it with
+    descriptors   how many files it may have open; None: as many as we
     """
 
-    def __init__(self, binary, argv, ports, folder, admin_path=None, env=None, sockets=()):
+    def __init__(self, binary, argv, ports, folder, admin_path=None, env=None, sockets=(), descriptors=None):
         self.argv = [binary, *argv]
         self.port = ports[0] if ports else None
         self.ports = ports
@@ -72,6 +73,8 @@ class Proxy:
         self.binary = binary
         fds = [s.fileno() for s in sockets]
         before = [sys.executable, "-c", ACTIVATE, str(len(fds)), *map(str, fds)] if fds else []
+        if descriptors:
+            before = ["prlimit", "--nofile=%d" % descriptors, *before]
         self.process = subprocess.Popen(before + self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, cwd=self.folder, env={**os.environ, **(env or {})},
                                         pass_fds=fds)

@@ -326,7 +326,8 @@ static const char complete[] =
     "proxy_protocol: on\n"
     "timeouts: {header: 1s, keepalive: 2s, connect: 3s, handshake: 4s, relay: 5m, body: 6s,\n"
     "           write: 7s, upstream: 8s, upstream_idle: 10s, drain: 9s, drain_delay: 10s}\n"
-    "limits: {field: 2KiB, head: 8KiB, fields: 16, target: 1KiB, body: 1GiB, connections: 7}\n";
+    "limits: {field: 2KiB, head: 8KiB, fields: 16, target: 1KiB, body: 1GiB, connections: 7,\n"
+    "         connections_per_address: 5}\n";
 
 static void check_complete(const struct config *config)
 {
@@ -384,6 +385,7 @@ static void check_numbers(const struct config *config)
     assert_int_equal(config->limits.target_bytes, 1024);
     assert_int_equal(config->limits.body_bytes, 1073741824);
     assert_int_equal(config->limits.connections, 7);
+    assert_int_equal(config->limits.connections_per_address, 5);
 }
 
 static void test_every_key_is_read(void **state)

@@ -71,7 +71,11 @@ static inline void rig_start(struct rig *rig)
     struct http_limits limits = {LIMIT_TARGET_BYTES, LIMIT_FIELD_BYTES, LIMIT_HEAD_BYTES,
                                  LIMIT_FIELDS, 0};
     rig->shared = (struct worker_shared){
-        .config = &rig->config, .http_limits = limits, .response_limits = limits};
+        .config = &rig->config,
+        .http_limits = limits,
+        .response_limits = limits,
+        .max_connections = LIMIT_CONNECTIONS,
+    };
     if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &pool, 1, &sockets, &err) ||
         !worker_init(&rig->worker, 0, &rig->shared, &parts, &err) ||
         !worker_add_listener(&rig->worker, sockets.fds[0], &rig->config.listen[0], NULL, &err))
