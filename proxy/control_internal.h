@@ -59,6 +59,7 @@ struct control_resolver {
     size_t index; /* of the server */
     bool is_busy;
     bool is_literal; /* an address, no name */
+    bool is_failing; /* the last look-up did */
 };
 
 struct control {
@@ -126,7 +127,8 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);
 struct lease *control_new_lease(struct control *control, struct err *err);
-/* Load everything that comes from files again; done is called once, when that is over. */
+/* Load everything that comes from files again, and look up names; done is called once, when that is
+ * over. */
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 /* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
@@ -177,6 +179,8 @@ void control_collect_certificates(const struct control *control, struct status *
 /* control_upstream.c */
 /* Goes on without a server whose name does not resolve: it may come back. */
 void control_resolve_now(struct control *control);
+/* Look names up again in the background: new connections go where they lead then. */
+void control_resolve_again(struct control *control);
 /* A copy for one worker; NULL: no memory. */
 struct server_table *control_new_table(const struct control *control);
 /* Begin to look after the servers: names, and health where it is configured. */

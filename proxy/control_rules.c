@@ -245,6 +245,7 @@ static void notify_reloading(void)
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx)
 {
     control->wants_tls = true;
+    control_resolve_again(control);
     control_reload_rules(control, done, done_ctx);
 }
 

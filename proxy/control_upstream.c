@@ -43,6 +43,20 @@ void control_resolve_now(struct control *control)
     }
 }
 
+/* Once when it begins to fail and once when that is over, not every time. */
+static void resolver_note(struct control_resolver *resolver, int status)
+{
+    const char *host = config_server(resolver->control->config, resolver->index)->host;
+    bool is_failing = status != 0 && status != UV_ECANCELED;
+    if (is_failing && !resolver->is_failing)
+        log_event("error", "upstream_name",
+                  "%s does not resolve any more (%s); the addresses known of it stay in use", host,
+                  uv_strerror(status));
+    else if (!is_failing && resolver->is_failing)
+        log_event("info", "upstream_name", "%s resolves again", host);
+    resolver->is_failing = is_failing;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
     struct control_resolver *resolver =
@@ -51,20 +65,19 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct upstream_addresses *known = &control->table.states[resolver->index].addresses;
     struct upstream_addresses found;
     resolver->is_busy = false;
+    resolver_note(resolver, status);
     if (status != 0) /* the addresses that worked stay */
         return;
     resolve_take(list, &found);
     uv_freeaddrinfo(list);
-    if (memcmp(&found, known, sizeof(found)) == 0)
+    if (found.n == 0 || memcmp(&found, known, sizeof(found)) == 0)
         return;
     *known = found;
     control_post_table(control);
 }
 
-static void on_resolve_timer(uv_timer_t *timer)
+void control_resolve_again(struct control *control)
 {
-    struct control *control =
-        (struct control *)((char *)timer - offsetof(struct control, resolve_timer));
     for (size_t i = 0; i < config_n_servers(control->config) && !control->is_stopping; i++) {
         const struct server_config *server = config_server(control->config, i);
         struct control_resolver *resolver = &control->resolvers[i];
@@ -75,6 +88,12 @@ static void on_resolve_timer(uv_timer_t *timer)
         resolver->is_busy = uv_getaddrinfo(&control->loop, &resolver->request, on_resolved,
                                            server->host, service, resolve_hints()) == 0;
     }
+}
+
+static void on_resolve_timer(uv_timer_t *timer)
+{
+    control_resolve_again(
+        (struct control *)((char *)timer - offsetof(struct control, resolve_timer)));
 }
 
 /* An address literal needs no second look. */

@@ -84,7 +84,7 @@ def serve(*answers):
 
 
 class Exchange:
-    def __init__(self, script=answer_all, tls=None, port=0, receive_buffer=None):
+    def __init__(self, script=answer_all, tls=None, port=0, receive_buffer=None, address="127.0.0.1"):
         self.script = script
         self.tls = tls
         self.lock = threading.Lock()
@@ -95,10 +95,10 @@ class Exchange:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind((address, port))
         self.listener.listen(256)
         self.port = self.listener.getsockname()[1]
-        self.url = "%s://127.0.0.1:%d" % ("https" if tls else "http", self.port)
+        self.url = "%s://%s:%d" % ("https" if tls else "http", address, self.port)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
