@@ -66,9 +66,10 @@ static void accept_rest(struct worker_socket *socket)
     counter_add(&worker->stats.accept_pauses, 1);
     (void)uv_poll_stop(&socket->handle);
     socket->rests = true;
-    if (worker_now_ms(worker) < worker->accept_logged_ms + LIMIT_REFUSAL_LOG_MS)
+    uint64_t now_ms = worker_now_ms(worker);
+    if (worker->accept_logged_ms != 0 && now_ms < worker->accept_logged_ms + LIMIT_REFUSAL_LOG_MS)
         return;
-    worker->accept_logged_ms = worker_now_ms(worker);
+    worker->accept_logged_ms = now_ms;
     log_event("error", "accept_paused", "%s: cannot take a connection: %s%s",
               socket->listener->config->url, strerror(error),
               error == EMFILE   ? "; raise LimitNOFILE of the systemd unit"

@@ -66,7 +66,7 @@ def run(args, folder, ports):
     launcher = Launcher(os.path.join(args.bin, "stopgap"), ports, folder)
     try:
         proxy = launcher.start("http://127.0.0.1:%d" % standin_port, "--access-log", "none", "--decision-log", "none",
-                               "--workers", str(args.workers), "--limit", "connections=%d" % (args.count + RESERVE),
+                               "--workers", str(args.workers), "--timeout", "upstream_idle=1h", "--limit", "connections=%d" % (args.count + RESERVE),
                                schemes=("https" if args.tls else "http",))
         target = "/not/published" if args.local else "/owa/bench"
         before, after, clients = hold(proxy, args, target)
