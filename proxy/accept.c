@@ -113,12 +113,11 @@ void accept_stop(struct worker_socket *socket)
 
 void accept_resume(struct worker *worker)
 {
-    struct worker_socket *socket;
-    LIST_FOREACH (socket, &worker->sockets, entry) {
-        if (!socket->rests || uv_is_closing((uv_handle_t *)&socket->handle))
-            continue;
+    for (struct worker_socket *socket = LIST_FIRST(&worker->sockets); socket != NULL;
+         socket = LIST_NEXT(socket, entry)) {
+        if (socket->rests && !uv_is_closing((uv_handle_t *)&socket->handle))
+            (void)uv_poll_start(&socket->handle, UV_READABLE, on_acceptable); /* it did once */
         socket->rests = false;
-        (void)uv_poll_start(&socket->handle, UV_READABLE, on_acceptable); /* it did once */
     }
 }
 

@@ -149,8 +149,8 @@ static void on_check(uv_check_t *check)
 
 static void worker_close_listeners(struct worker *worker)
 {
-    struct worker_socket *socket;
-    LIST_FOREACH (socket, &worker->sockets, entry)
+    for (struct worker_socket *socket = LIST_FIRST(&worker->sockets); socket != NULL;
+         socket = LIST_NEXT(socket, entry))
         accept_stop(socket);
 }
 
