@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules, "list and test rules"},
     {"explain", cmd_explain, "why a request is blocked, or not: every rule and condition"},
+    {"doctor", cmd_doctor, "look at servers, certificates, rules: what is wrong, what to do"},
     {"feed", cmd_feed, "test the feed of a configuration as the proxy would use it"},
     {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };

@@ -28,6 +28,7 @@ int cmd_rules(int argc, char **argv);  /* test, list, lint, ... */
 int cmd_rules_import_iis(int argc, char **argv);
 int cmd_explain(int argc, char **argv); /* why the rules say what they say of a request */
 int cmd_eocs(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_feed(int argc, char **argv);        /* verify, show, import */
 int cmd_mitigations(int argc, char **argv); /* list, block, unblock, enable, disable, export */
 

@@ -104,7 +104,12 @@ static bool load_ours(struct cert_report *report, struct err *err)
     return true;
 }
 
-static void report_done(struct cert_report *report)
+bool cert_report_make(struct cert_report *report, struct err *err)
+{
+    return load_ours(report, err) && run_round(report, err);
+}
+
+void cert_report_done(struct cert_report *report)
 {
     for (size_t i = 0; i < LIMIT_SERVERS; i++)
         X509_free(report->answers[i].leaf);
@@ -136,14 +141,14 @@ static int show_parity(const struct config *config, bool as_json)
     struct err err = {0};
     struct cert_report report = {.config = config};
     int code;
-    if (!load_ours(&report, &err) || !run_round(&report, &err)) {
+    if (!cert_report_make(&report, &err)) {
         code = cli_error(&err);
     } else {
         code = exit_code_of(&report);
         if (as_json ? !cert_report_json(&report, stdout) : !cert_report_text(&report, stdout))
             code = EXIT_FAILED;
     }
-    report_done(&report);
+    cert_report_done(&report);
     return code;
 }
 

@@ -23,5 +23,10 @@ struct cert_report {
     struct cert_answer answers[LIMIT_SERVERS];
 };
 
+/* Read our certificates and ask every server for theirs. report->config is set, the rest is zero;
+ * cert_report_done is due in any case. False with err: nothing can be compared. */
+bool cert_report_make(struct cert_report *report, struct err *err);
+void cert_report_done(struct cert_report *report);
+
 bool cert_report_text(const struct cert_report *report, FILE *out);
 bool cert_report_json(const struct cert_report *report, FILE *out);

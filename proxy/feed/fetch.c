@@ -68,14 +68,40 @@ static void set_options(struct transfer *transfer, const struct fetch_request *r
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_path);
     if (request->proxy != NULL)
         (void)curl_easy_setopt(curl, CURLOPT_PROXY, request->proxy);
+    if (request->skips_verify) {
+        (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    (void)curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
 }
 
-/* NULL: no memory. Without an etag there is nothing to send. */
-static struct curl_slist *make_headers(const char *etag)
+/* What libcurl wants as lists; each is NULL when there is nothing to say. */
+struct lists {
+    struct curl_slist *headers;
+    struct curl_slist *connect_to;
+};
+
+static bool make_lists(const struct fetch_request *request, struct lists *lists)
 {
-    char line[FETCH_ETAG_SIZE + 32];
-    (void)snprintf(line, sizeof(line), "If-None-Match: %s", etag);
-    return curl_slist_append(NULL, line);
+    char line[1200];
+    bool done = true;
+    if (request->etag != NULL && request->etag[0] != '\0') {
+        (void)snprintf(line, sizeof(line), "If-None-Match: %s", request->etag);
+        lists->headers = curl_slist_append(NULL, line);
+        done = lists->headers != NULL;
+    }
+    if (request->connect_to != NULL) {
+        (void)snprintf(line, sizeof(line), "::%s", request->connect_to);
+        lists->connect_to = curl_slist_append(NULL, line);
+        done = done && lists->connect_to != NULL;
+    }
+    return done;
+}
+
+static void lists_done(struct lists *lists)
+{
+    curl_slist_free_all(lists->headers);
+    curl_slist_free_all(lists->connect_to);
 }
 
 static const char *find_header(CURL *curl, const char *name)
@@ -83,6 +109,25 @@ static const char *find_header(CURL *curl, const char *name)
     struct curl_header *header = NULL;
     return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
                                                                                    : "";
+}
+
+static void copy_header(CURL *curl, const char *name, char *out, size_t size)
+{
+    const char *value = find_header(curl, name);
+    if (strlen(value) < size) /* half a value would be another one */
+        memcpy(out, value, strlen(value) + 1);
+}
+
+static void read_certificate(CURL *curl, struct fetch_response *response)
+{
+    struct curl_certinfo *info = NULL;
+    if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL ||
+        info->num_of_certs < 1)
+        return;
+    for (const struct curl_slist *line = info->certinfo[0]; line != NULL; line = line->next)
+        if (strncmp(line->data, "Expire date:", 12) == 0)
+            (void)snprintf(response->certificate_until, sizeof(response->certificate_until), "%s",
+                           line->data + 12);
 }
 
 static void read_response(CURL *curl, struct fetch_response *response)
@@ -96,9 +141,10 @@ static void read_response(CURL *curl, struct fetch_response *response)
     response->total_ms = (unsigned)(total_us / 1000);
     (void)snprintf(response->address, sizeof(response->address), "%s",
                    address != NULL ? address : "");
-    const char *etag = find_header(curl, "ETag");
-    if (strlen(etag) < sizeof(response->etag))
-        (void)snprintf(response->etag, sizeof(response->etag), "%s", etag);
+    copy_header(curl, "ETag", response->etag, sizeof(response->etag));
+    copy_header(curl, "X-OWA-Version", response->exchange_build, sizeof(response->exchange_build));
+    copy_header(curl, "Date", response->date, sizeof(response->date));
+    read_certificate(curl, response);
     const char *after = find_header(curl, "Retry-After");
     if (isdigit((unsigned char)after[0])) { /* the form with a date is rare, and needs a clock */
         unsigned long seconds = strtoul(after, NULL, 10);
@@ -152,26 +198,28 @@ bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
 {
     struct transfer transfer = {
         .curl = curl_easy_init(), .body = ret_body, .cancel = request->cancel};
-    struct curl_slist *headers = NULL;
-    bool has_etag = request->etag != NULL && request->etag[0] != '\0';
+    struct lists lists = {0};
     *ret_response = (struct fetch_response){0};
     ret_body->len = 0;
-    if (transfer.curl == NULL || (has_etag && (headers = make_headers(request->etag)) == NULL)) {
+    if (transfer.curl == NULL || !make_lists(request, &lists)) {
         curl_easy_cleanup(transfer.curl);
+        lists_done(&lists);
         return err_set(err, ERR_MEMORY, "E_FETCH_INIT", "no memory for a download");
     }
     set_options(&transfer, request);
-    (void)curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, lists.headers);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_CONNECT_TO, lists.connect_to);
     CURLcode code = curl_easy_perform(transfer.curl);
     read_response(transfer.curl, ret_response);
     bool done;
     if (code != CURLE_OK)
         done = fail_transfer(&transfer, code, err);
-    else if (ret_response->status == 200 || (ret_response->is_unchanged && has_etag))
+    else if (ret_response->status == 200 || request->takes_any_status ||
+             (ret_response->is_unchanged && lists.headers != NULL))
         done = true;
     else
         done = fail_http(transfer.curl, ret_response, err);
-    curl_slist_free_all(headers);
+    lists_done(&lists);
     curl_easy_cleanup(transfer.curl);
     return done;
 }

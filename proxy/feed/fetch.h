@@ -15,10 +15,13 @@ enum {
 };
 
 struct fetch_request {
-    const char *url;     /* https://, or http:// for what authenticates itself */
-    const char *ca_path; /* PEM; NULL: the system's store */
-    const char *proxy;   /* URL; NULL: the environment's (https_proxy, no_proxy) */
-    const char *etag;    /* of the copy that is there; NULL or "": none */
+    const char *url;        /* https://, or http:// for what authenticates itself */
+    const char *ca_path;    /* PEM; NULL: the system's store */
+    const char *proxy;      /* URL; NULL: the environment's (https_proxy, no_proxy) */
+    const char *etag;       /* of the copy that is there; NULL or "": none */
+    const char *connect_to; /* HOST:PORT to connect to in place of the URL's; NULL: the URL's */
+    bool skips_verify;      /* of the server's certificate: for what only looks */
+    bool takes_any_status;  /* 404 is an answer, too */
     unsigned total_ms;
     const atomic_bool *cancel; /* set by any thread to give up soon; NULL: never */
 };
@@ -30,6 +33,9 @@ struct fetch_response {
     unsigned retry_after_s; /* 0: not asked for */
     char address[64];       /* of the server, or of the proxy */
     unsigned total_ms;
+    char exchange_build[64];    /* X-OWA-Version; "": not told */
+    char date[64];              /* as the server has it; "": not told */
+    char certificate_until[64]; /* of the server's certificate, as OpenSSL prints it; "": no TLS */
 };
 
 /* Once, before the first thread: sets up libcurl. */
@@ -38,6 +44,7 @@ MUST_USE bool fetch_init(struct err *err);
 /* Get the URL. ret_body.max is the cap, enforced while bytes come. No redirect is followed: the
  * answer names the place, and a person decides. ret_response is filled as far as it went.
  *
+ * Unless takes_any_status, all but 200 and 304 are failures.
  * False with err: E_FETCH_CONNECT, E_FETCH_TLS, E_FETCH_TIMEOUT, E_FETCH_SIZE, E_FETCH_HTTP (also
  * redirects), E_FETCH_CANCELLED. */
 MUST_USE bool fetch_get(const struct fetch_request *request, struct buf *ret_body,

@@ -1,0 +1,183 @@
+/* What follows from a configuration: its servers, the certificates, the proxy that runs with it. */
+#include "admin/admin.h"
+#include "cli/cmd_cert.h"
+#include "cli/doctor.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "proxy_limits.h"
+
+#include "stopgap/banned.h"
+
+enum { ADMIN_TIMEOUT_MS = 5000 };
+
+static void ask_servers(struct doctor *doctor, const struct config *config)
+{
+    for (size_t i = 0; i < config_n_servers(config); i++) {
+        const struct server_config *server = config_server(config, i);
+        char url[400];
+        char connect_to[400];
+        (void)snprintf(url, sizeof(url), "%s://%s:%u", server->tls ? "https" : "http",
+                       config_server_name(config, i), server->port);
+        (void)snprintf(connect_to, sizeof(connect_to),
+                       strchr(server->host, ':') ? "[%s]:%u" : "%s:%u", server->host, server->port);
+        const struct doctor_target target = {.url = url,
+                                             .connect_to = connect_to,
+                                             .ca_path = config->upstream.ca_path,
+                                             .skips_verify = !config->upstream.verify,
+                                             .is_behind = true};
+        doctor_ask(doctor, &target);
+    }
+}
+
+static void judge_parity(struct doctor *doctor, const struct config *config)
+{
+    struct err err = {0};
+    struct cert_report report = {.config = config};
+    static const char remedy[] =
+        "install Exchange's certificate with its key here, or Outlook cannot log on while Extended "
+        "Protection is on: 'stopgap cert parity' says more";
+    if (!cert_report_make(&report, &err)) {
+        doctor_add(doctor, DOCTOR_NOTE, "parity", "", NULL, "certificates are not compared: %s",
+                   err.text);
+        cert_report_done(&report);
+        return;
+    }
+    for (size_t i = 0; i < config_n_servers(config); i++) {
+        if (report.answers[i].leaf == NULL)
+            continue;
+        enum parity_verdict verdict =
+            parity_judge_all(&report.faces, report.answers[i].leaf).verdict;
+        bool is_equal = verdict == PARITY_EQUAL;
+        doctor_add(doctor, is_equal ? DOCTOR_FINE : DOCTOR_BAD, "parity",
+                   config_server(config, i)->url, is_equal ? NULL : remedy,
+                   is_equal ? "clients see the certificate that Exchange has"
+                            : "clients see another certificate here than Exchange has (%s)",
+                   parity_word(verdict));
+    }
+    cert_report_done(&report);
+}
+
+/* ---- the running proxy, as its status has it */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static void judge_rules(struct doctor *doctor, const json_t *root)
+{
+    const json_t *set = json_object_get(root, "ruleset");
+    const json_t *error = json_object_get(json_object_get(root, "reload"), "error");
+    bool is_old = json_is_true(json_object_get(set, "expired")) ||
+                  json_is_true(json_object_get(set, "former_keys"));
+    doctor_add(doctor, is_old ? DOCTOR_WARN : DOCTOR_FINE, "rules", "",
+               is_old ? "get a newer set from its publisher; this one stays in force" : NULL,
+               "%s, %lld rules%s", text_of(set, "name"),
+               (long long)json_integer_value(json_object_get(set, "rules")),
+               is_old ? ", a bundle of it is out of date" : "");
+    if (json_is_object(error))
+        doctor_add(doctor, DOCTOR_BAD, "rules", "", "'stopgap status' names the remedy",
+                   "the last load was refused: %s", text_of(error, "text"));
+}
+
+static void judge_mode(struct doctor *doctor, const json_t *root)
+{
+    const char *mode = text_of(root, "mode");
+    bool blocks = strcmp(mode, "block") == 0;
+    doctor_add(doctor, blocks ? DOCTOR_FINE : DOCTOR_WARN, "mode", "",
+               blocks ? NULL : "write 'mode: block' once the decision log shows no false alarm",
+               blocks ? "attacks are blocked" : "mode %s: nothing is blocked", mode);
+    bool is_on = json_is_true(json_object_get(root, "mitigations_enabled"));
+    if (!is_on)
+        doctor_add(doctor, DOCTOR_BAD, "mode", "", "stopgap mitigations enable",
+                   "mitigations are switched off: no rule is in force");
+}
+
+static void judge_mitigations(struct doctor *doctor, const json_t *root)
+{
+    const json_t *list = json_object_get(root, "mitigations");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *state = text_of(one, "state");
+        if (strcmp(state, "Blocked") == 0 || strcmp(state, "Failed") == 0)
+            doctor_add(doctor, DOCTOR_WARN, "mitigations", "",
+                       "is it still needed? 'stopgap mitigations list'", "%s is %s: %s",
+                       text_of(one, "id"), state, text_of(one, "reason"));
+    }
+}
+
+static void list_side_effects(struct doctor *doctor, const json_t *root)
+{
+    const json_t *rules = json_object_get(root, "rules");
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i);
+        const char *effects = text_of(rule, "side_effects");
+        if (json_is_true(json_object_get(rule, "enforced")) && effects[0] != '\0' &&
+            strncmp(effects, "none", 4) != 0)
+            doctor_add(doctor, DOCTOR_NOTE, "side effects", "", NULL, "%s: %s", text_of(rule, "id"),
+                       effects);
+    }
+}
+
+static void judge_feed(struct doctor *doctor, const json_t *root)
+{
+    const json_t *feed = json_object_get(root, "eocs");
+    const json_t *error = json_object_get(feed, "error");
+    if (!json_is_object(feed)) {
+        doctor_add(doctor, DOCTOR_NOTE, "feed", "", NULL,
+                   "the proxy does not ask Microsoft's feed (eocs.url is not set)");
+        return;
+    }
+    bool has_failed = json_is_object(error);
+    size_t n_left_out = json_array_size(json_object_get(feed, "left_out"));
+    doctor_add(doctor, has_failed ? DOCTOR_WARN : DOCTOR_FINE, "feed", "",
+               has_failed ? "'stopgap feed test -c CONFIG' shows each step" : NULL,
+               "Microsoft's feed: %s%s",
+               has_failed ? "the last visit failed: " : "reached and verified",
+               text_of(error, "text"));
+    if (n_left_out != 0)
+        doctor_add(doctor, DOCTOR_WARN, "feed", "", "'stopgap status' names each with its reason",
+                   "%zu mitigations of the feed cannot be applied here", n_left_out);
+}
+
+static void ask_proxy(struct doctor *doctor, const struct config *config)
+{
+    struct err err = {0};
+    struct admin_response response = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
+    if (config->n_admin == 0) {
+        doctor_add(doctor, DOCTOR_NOTE, "proxy", "", "add an admin socket to the configuration",
+                   "there is no admin socket, so a running proxy cannot be asked");
+        return;
+    }
+    json_t *root = NULL;
+    if (admin_request(config->admin[0].url, "GET", "/status.json", ADMIN_TIMEOUT_MS, &response,
+                      &err) &&
+        response.status == 200)
+        root = json_loadb(response.body.ptr, response.body.len, 0, NULL);
+    buf_done(&response.body);
+    if (root == NULL) {
+        doctor_add(doctor, DOCTOR_WARN, "proxy", "", "start it: 'systemctl start stopgap'",
+                   "no proxy answers at %s: %s", config->admin[0].url, err.text);
+        return;
+    }
+    bool is_ready = json_is_true(json_object_get(root, "ready"));
+    doctor_add(doctor, is_ready ? DOCTOR_FINE : DOCTOR_BAD, "proxy", "",
+               is_ready ? NULL : "'stopgap status' says why", "stopgap %s is %s",
+               text_of(root, "version"), is_ready ? "ready" : "NOT ready");
+    judge_mode(doctor, root);
+    judge_rules(doctor, root);
+    judge_mitigations(doctor, root);
+    judge_feed(doctor, root);
+    list_side_effects(doctor, root);
+    json_decref(root);
+}
+
+void doctor_examine(struct doctor *doctor, const struct config *config)
+{
+    ask_servers(doctor, config);
+    judge_parity(doctor, config);
+    ask_proxy(doctor, config);
+}
