@@ -162,7 +162,8 @@ static bool control_start(struct control *control, struct err *err)
     struct trust_options trust = {.root_path = config->trust_path, .state_dir = config->state_dir};
     fd_limit_raise(config);
     control->events = events_start(&control->loop, config);
-    if (control->events == NULL)
+    control->policy = policy_new(config);
+    if (control->events == NULL || control->policy == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
     control_mitigations_start(control);
     control->log = log_writer_start(config->access_log, config->decision_log, err);
@@ -220,6 +221,7 @@ static void control_done(struct control *control)
     control_eocs_done(control);
     events_free(control->events);
     health_free(control->health);
+    free(control->policy);
     (void)uv_loop_close(&control->loop);
     free(control);
 }

@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "net/inherit.h"
 #include "notify.h"
+#include "policy.h"
 #include "proxy_limits.h"
 #include "worker.h"
 
@@ -88,6 +89,8 @@ struct control {
     struct events *events;
     struct mitigations mitigations;
     struct control_eocs *eocs; /* NULL: not configured */
+    struct policy *policy;
+    bool is_end_told[LIMIT_EXCLUSIONS + 2]; /* of its exclusions */
 
     struct ruleset *set; /* active */
     uint64_t set_since;
@@ -152,6 +155,13 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
 void control_tell_mitigations(struct control *control, const struct ruleset *old,
                               const struct ruleset *set);
 void control_collect_mitigations(struct control *control, struct status *status);
+
+/* control_policy.c */
+/* Tell of exclusions that ended. */
+void control_policy_tick(struct control *control);
+/* A new set is in force: log what is odd about the operator's changes. */
+void control_policy_warn(const struct control *control);
+void control_collect_policy(const struct control *control, struct status *status);
 
 /* control_tls.c */
 /* Read every certificate and the upstream's CA, and make contexts for n workers. False: err says

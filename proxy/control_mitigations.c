@@ -63,6 +63,7 @@ struct policy_copy *control_policy(struct control *control)
         memcpy(copy->ids[i], mitigations->store.blocks[i].id, sizeof(copy->ids[i]));
         copy->blocked[n++] = copy->ids[i];
     }
+    copy->changes = control->policy->changes;
     copy->policy = (struct mitigation_policy){
         .is_org_on = config->enabled && !mitigations->store.is_off,
         .is_server_on = config->server_enabled,
@@ -148,6 +149,7 @@ static void on_tick(uv_timer_t *timer)
     struct mitigations *mitigations = &control->mitigations;
     struct build builds[LIMIT_KNOWN_BUILDS + 1] = {0};
     uint64_t seen_s;
+    control_policy_tick(control);
     mitigations->has_all_servers = have_all_shown(control); /* before their builds are read */
     for (unsigned i = 0; i < control->n_workers; i++)
         for (size_t k = 0; k < LIMIT_SEEN_BUILDS; k++) {

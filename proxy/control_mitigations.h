@@ -4,6 +4,7 @@
 
 #include "proxy_limits.h"
 
+#include "stopgap/changes.h"
 #include "stopgap/mitigation.h"
 
 struct config;
@@ -12,6 +13,7 @@ struct control;
 /* A policy with its own memory, for a load on another thread. */
 struct policy_copy {
     struct mitigation_policy policy;
+    struct rules_changes changes; /* its arrays belong to the program */
     const char *blocked[MITIGATION_MAX_BLOCKS + LIMIT_RULES];
     char ids[MITIGATION_MAX_BLOCKS][MITIGATION_ID_BYTES];
     struct build builds[LIMIT_KNOWN_BUILDS + 1];

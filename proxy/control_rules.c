@@ -26,10 +26,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .n_bundles = files->bundles.n,
         .eocs_directory = files->eocs_directory,
         .trust = control->trust,
-        .disabled_rules = (const char *const *)config->rules_disabled.items,
-        .n_disabled = config->rules_disabled.n,
-        .detect_rules = (const char *const *)config->rules_detect.items,
-        .n_detect = config->rules_detect.n,
+        .changes = &policy->changes,
         .policy = &policy->policy,
     };
     return rules_load(&source, err);
@@ -80,8 +77,11 @@ bool control_rules_start(struct control *control, struct err *err)
     control->set_since = control_unix_now();
     control_policy_done(control, policy, control->set != NULL);
     free(policy);
-    if (control->set != NULL)
+    if (control->set != NULL) {
         control_tell_mitigations(control, NULL, control->set);
+        control_policy_warn(control);
+        control_policy_tick(control);
+    }
     return control->set != NULL;
 }
 
@@ -185,6 +185,7 @@ static void job_finish(struct control *control, struct load_job *job)
         job_drop_result(job);
     }
     if (ok) {
+        control_policy_warn(control);
         control->reloads_ok++;
         control->reload_err = (struct err){0};
         events_emit(control->events, EVENT_SET_LOADED, ruleset_name(control->set), "%s", text);

@@ -113,6 +113,7 @@ void control_collect(void *ctx, struct status *ret_status)
     collect_rules(control, ret_status);
     collect_reloads(control, ret_status);
     control_collect_mitigations(control, ret_status);
+    control_collect_policy(control, ret_status);
     collect_tls(control, ret_status);
     collect_feed(control, ret_status);
 }

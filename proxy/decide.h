@@ -1,4 +1,4 @@
-/* What is done about a verdict: the only place that knows block from detect, open from closed. */
+/* What is done about a verdict: the only place that knows open from closed. */
 #pragma once
 
 #include "config/config.h"
@@ -17,8 +17,8 @@ struct decision {
     enum decision_kind kind;
     unsigned status;
     enum end_reason reason;
-    const char *word; /* for the logs: pass, detect, block, abort, fault */
+    const char *word; /* for the logs: pass, excluded, detect, block, abort, fault */
 };
 
-struct decision decide(const struct verdict *verdict, enum rules_mode mode,
-                       enum fail_mode fail_mode);
+/* Which rule may act where is in the verdict already; see stopgap/changes.h. */
+struct decision decide(const struct verdict *verdict, enum fail_mode fail_mode);

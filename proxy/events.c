@@ -50,6 +50,7 @@ static const struct {
     [EVENT_MITIGATIONS_SWITCHED] = {1012, "warn", "mitigations_switched"},
     [EVENT_SET_LOADED] = {1020, "info", "rules_loaded"},
     [EVENT_SET_REFUSED] = {1021, "error", "rules_refused"},
+    [EVENT_EXCLUSION_EXPIRED] = {1022, "warn", "exclusion_expired"},
     [EVENT_BUILD_LEARNED] = {1030, "info", "build_learned"},
     [EVENT_FEED_FAILED] = {1008, "error", "feed_failed"},
     [EVENT_FEED_DOCUMENT] = {1050, "info", "feed_document"},

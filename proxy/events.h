@@ -18,6 +18,7 @@ enum event_id {
     EVENT_MITIGATIONS_SWITCHED,
     EVENT_SET_LOADED,
     EVENT_SET_REFUSED,
+    EVENT_EXCLUSION_EXPIRED,
     EVENT_BUILD_LEARNED,
     EVENT_PARITY_LOST,
     EVENT_PARITY_REGAINED,
@@ -33,7 +34,8 @@ struct events;
 
 /* NULL: no memory. config is borrowed. */
 struct events *events_start(uv_loop_t *loop, const struct config *config);
-/* subject  the id of a mitigation, the name of a set, a server or the file of a certificate; may be
+/* subject  the id of a mitigation or rule, the name of a set, a server or the file of a
+ * certificate; may be
  *          "" */
 __attribute__((format(printf, 4, 5))) void
 events_emit(struct events *events, enum event_id id, const char *subject, const char *format, ...);

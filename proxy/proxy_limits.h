@@ -37,6 +37,8 @@ enum {
     LIMIT_REFUSAL_LOG_MS = 10 * 1000, /* between two lines about refused connections */
     LIMIT_TRUSTED_NETWORKS = 64,      /* networks of balancers in front */
 
+    LIMIT_EXCLUSION_LABEL_BYTES = 64, /* number and comment in a log line; cut there */
+
     LIMIT_CONFIG_BYTES = 1024 * 1024,        /* a config file; the complete example has 10 KiB */
     LIMIT_CONFIG_VALUE_BYTES = 4096,         /* PATH_MAX; the longest value is a path */
     LIMIT_CONFIG_ERRORS = 50,                /* reported of one file; more help nobody */

@@ -15,6 +15,7 @@
     X(requests, "requests_total", "Requests that ended, whatever the end")                         \
     X(requests_blocked, "requests_blocked_total", "Requests stopped by a rule")                    \
     X(requests_detected, "requests_detected_total", "Requests a rule in detect mode matched")      \
+    X(requests_excluded, "requests_excluded_total", "Requests an exclusion let pass a rule")       \
     X(requests_refused, "requests_refused_total", "Requests refused as malformed or over a limit") \
     X(responses_edited, "responses_edited_total", "Responses whose head a mitigation changed")     \
     X(upstream_connections, "upstream_connections_total", "Connections made to the upstream")      \

@@ -227,9 +227,12 @@ static enum step_result step_read_head(struct txn *txn)
 static enum step_result txn_decide(struct txn *txn, const struct verdict *verdict)
 {
     const struct config *config = txn->conn->worker->config;
-    txn->decision = decide(verdict, config->mode, config->fail_mode);
-    if (verdict->n_hits != 0)
+    txn->decision = decide(verdict, config->fail_mode);
+    if (verdict->n_hits != 0) {
         txn->rule_id = verdict->hits[0].rule_id;
+        if (verdict->is_excluded)
+            txn->excluded_by = verdict->hits[0].excluded_by;
+    }
     if (verdict->scan_failed)
         counter_add(&txn->conn->worker->stats.matcher_faults, 1);
     if (txn->decision.kind != DECISION_WAIT_BODY && verdict->n_hits != 0)
@@ -292,7 +295,7 @@ static enum step_result step_check_head(struct txn *txn)
     txn->lease = worker->lease;
     lease_hold(txn->lease);
     struct request_head *request = arena_alloc(&txn->arena, sizeof(*request));
-    struct verdict verdict = {.scan_failed = true};
+    struct verdict verdict = {.scan_failed = true, .mode = worker->config->mode};
     if (request != NULL) {
         *request = txn_request_head(txn);
         verdict = rules_check_head(txn->lease, request, worker->config->mode, &txn->arena,

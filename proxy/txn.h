@@ -57,6 +57,7 @@ struct txn {
     struct buf window; /* body bytes that were read for the inspection */
     struct decision decision;
     struct slice rule_id;
+    struct slice excluded_by; /* label of the exclusion that let it pass that rule */
     struct slice ruleset;
     struct slice vdir;
     bool sent_continue;

@@ -15,6 +15,8 @@ static void txn_count(const struct txn *txn)
     counter_add(&stats->ended[txn->reason], 1);
     if (txn->reason == END_RULE_BLOCK || txn->reason == END_RULE_ABORT)
         counter_add(&stats->requests_blocked, 1);
+    else if (txn->excluded_by.len != 0)
+        counter_add(&stats->requests_excluded, 1);
     else if (txn->rule_id.len != 0)
         counter_add(&stats->requests_detected, 1);
     if (txn->reason >= END_BAD_REQUEST && txn->reason <= END_UPGRADE_REFUSED)
@@ -61,6 +63,7 @@ void txn_log(struct txn *txn)
         .detail = txn->detail,
         .ruleset = txn->ruleset,
         .rule_id = txn->rule_id,
+        .excluded_by = txn->excluded_by,
         .incident_id = slice_str(txn->incident),
         .decision = slice_str(txn->decision.word),
     };

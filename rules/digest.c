@@ -50,17 +50,48 @@ static bool add_mitigation(EVP_MD_CTX *sha, const struct mitigation_info *info)
            add_number(sha, info->n_rules);
 }
 
-bool rules_digest(const struct rule_list *rules, const struct mitigation_info *mitigations,
-                  size_t n_mitigations, char ret_hex[DIGEST_HEX_BYTES])
+static bool add_mode(EVP_MD_CTX *sha, const struct mode_row *row)
+{
+    return add_text(sha, row->rule) && add_text(sha, row->vdir) && add_number(sha, row->mode);
+}
+
+static bool add_exclusion(EVP_MD_CTX *sha, const struct exclusion *exclusion)
+{
+    bool fits = add_text(sha, exclusion->rule) && add_text(sha, exclusion->path) &&
+                add_number(sha, (uint64_t)exclusion->until_unix) &&
+                add_number(sha, exclusion->n_methods);
+    for (size_t i = 0; i < exclusion->n_methods && fits; i++)
+        fits = add_text(sha, exclusion->methods[i]);
+    fits = fits && add_number(sha, exclusion->n_networks);
+    for (size_t i = 0; i < exclusion->n_networks && fits; i++) {
+        const struct net_prefix *network = &exclusion->networks[i];
+        fits = add_number(sha, network->bits) &&
+               EVP_DigestUpdate(sha, network->address.bytes, sizeof(network->address.bytes)) == 1;
+    }
+    return fits;
+}
+
+static bool add_changes(EVP_MD_CTX *sha, const struct rules_changes *changes)
+{
+    bool fits = add_number(sha, changes->n_modes) && add_number(sha, changes->n_exclusions);
+    for (size_t i = 0; i < changes->n_modes && fits; i++)
+        fits = add_mode(sha, &changes->modes[i]);
+    for (size_t i = 0; i < changes->n_exclusions && fits; i++)
+        fits = add_exclusion(sha, &changes->exclusions[i]);
+    return fits;
+}
+
+bool rules_digest(const struct digest_input *input, char ret_hex[DIGEST_HEX_BYTES])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
     bool is_done = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1;
-    for (size_t i = 0; i < rules->n && is_done; i++)
-        is_done = add_rule(sha, rules->items[i]);
-    for (size_t i = 0; i < n_mitigations && is_done; i++)
-        is_done = add_mitigation(sha, &mitigations[i]);
+    for (size_t i = 0; i < input->rules->n && is_done; i++)
+        is_done = add_rule(sha, input->rules->items[i]);
+    for (size_t i = 0; i < input->n_mitigations && is_done; i++)
+        is_done = add_mitigation(sha, &input->mitigations[i]);
+    is_done = is_done && add_changes(sha, input->changes);
     is_done = is_done && EVP_DigestFinal_ex(sha, bytes, &len) == 1;
     EVP_MD_CTX_free(sha);
     for (unsigned i = 0; i < len && is_done; i++)

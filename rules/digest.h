@@ -2,11 +2,18 @@
 #pragma once
 
 #include "language/rule.h"
+#include "stopgap/changes.h"
 #include "stopgap/mitigation.h"
 
 enum { DIGEST_HEX_BYTES = 65 };
 
-/* Hex SHA-256 over every rule that is left, with the mode it has now, in order, and over the states
- * of all mitigations. It does not depend on layout or comments of the files. False: no memory. */
-MUST_USE bool rules_digest(const struct rule_list *rules, const struct mitigation_info *mitigations,
-                           size_t n_mitigations, char ret_hex[DIGEST_HEX_BYTES]);
+struct digest_input {
+    const struct rule_list *rules; /* those that are left, with the mode they have now */
+    const struct mitigation_info *mitigations;
+    size_t n_mitigations;
+    const struct rules_changes *changes; /* its modes and exclusions */
+};
+
+/* Hex SHA-256 over all of that, in order. It does not depend on layout or comments of the files.
+ * False: no memory. */
+MUST_USE bool rules_digest(const struct digest_input *input, char ret_hex[DIGEST_HEX_BYTES]);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "changes/changes.h"
 #include "digest.h"
 #include "engine/engine.h"
 #include "mitigation/apply.h"
@@ -22,8 +23,12 @@ struct loading {
     int64_t expires_unix; /* 0: no bundle */
     bool has_former_keys;
     const struct rules_source *source;
+    const struct rules_changes *changes;
     struct rule_list rules;
-    struct rule_list dropped; /* switched off by the operator */
+    struct rule_list inactive; /* options that are not on */
+    struct rule_list dropped;  /* switched off by the operator */
+    char **warnings;
+    size_t n_warnings;
     struct mitigation_info *mitigations;
     size_t n_mitigations;
     struct buf name;
@@ -156,59 +161,22 @@ static bool check_unique(const struct loading *loading)
     return is_unique;
 }
 
-/* Index of the rule, or SIZE_MAX with err. */
-static size_t find_rule(const struct loading *loading, const char *id, const char *key)
+/* A list with room for every rule. */
+static bool list_init(struct rule_list *list, size_t n)
 {
-    for (size_t i = 0; i < loading->rules.n; i++)
-        if (strcmp(loading->rules.items[i]->id, id) == 0)
-            return i;
-    (void)err_set(loading->err, ERR_USAGE, "E_RULE_UNKNOWN",
-                  "%s names '%.80s', which no rule has; 'stopgap rules list' shows the ids", key,
-                  id);
-    return SIZE_MAX;
-}
-
-static bool is_dropped(const struct loading *loading, const char *id)
-{
-    for (size_t i = 0; i < loading->dropped.n; i++)
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): drop_rule stores rules only */
-        if (strcmp(loading->dropped.items[i]->id, id) == 0)
-            return true;
-    return false;
-}
-
-static bool drop_rule(struct loading *loading, const char *id)
-{
-    struct rule_list *rules = &loading->rules;
-    if (is_dropped(loading, id))
-        return true; /* named twice */
-    size_t at = find_rule(loading, id, "disabled_rules");
-    if (at == SIZE_MAX)
-        return false;
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one */
-    loading->dropped.items[loading->dropped.n++] = rules->items[at];
-    rules->n--;
-    memmove(&rules->items[at], &rules->items[at + 1], (rules->n - at) * sizeof(struct rule *));
-    return true;
+    list->items = calloc(n + 1, sizeof(struct rule *));
+    return list->items != NULL;
 }
 
 static bool apply_changes(struct loading *loading)
 {
-    const struct rules_source *source = loading->source;
-    for (size_t i = 0; i < source->n_detect; i++) {
-        size_t at = find_rule(loading, source->detect_rules[i], "detect_rules");
-        if (at == SIZE_MAX)
-            return false;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): find_rule found one */
-        loading->rules.items[at]->is_detect_only = true;
-    }
-    loading->dropped.items = calloc(loading->rules.n + 1, sizeof(struct rule *));
-    if (loading->dropped.items == NULL)
+    struct rule_list *rules = &loading->rules;
+    if (!list_init(&loading->inactive, rules->n) || !list_init(&loading->dropped, rules->n) ||
+        !changes_warn(rules, loading->changes, &loading->warnings, &loading->n_warnings))
         return no_memory(loading->err);
-    for (size_t i = 0; i < source->n_disabled; i++)
-        if (!drop_rule(loading, source->disabled_rules[i]))
-            return false;
-    return mitigations_apply(&loading->rules, &loading->dropped, source->policy,
+    changes_choose(rules, &loading->inactive, loading->changes);
+    changes_apply_modes(rules, &loading->dropped, loading->changes);
+    return mitigations_apply(rules, &loading->dropped, loading->source->policy,
                              &loading->mitigations, &loading->n_mitigations) ||
            no_memory(loading->err);
 }
@@ -228,7 +196,11 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     if (!load_builtin(loading) || !load_bundles(loading) || !load_eocs(loading) ||
         !load_directories(loading) || !check_unique(loading) || !apply_changes(loading))
         return NULL;
-    if (!rules_digest(&loading->rules, loading->mitigations, loading->n_mitigations, hash)) {
+    struct digest_input digested = {.rules = &loading->rules,
+                                    .mitigations = loading->mitigations,
+                                    .n_mitigations = loading->n_mitigations,
+                                    .changes = loading->changes};
+    if (!rules_digest(&digested, hash)) {
         (void)no_memory(loading->err);
         return NULL;
     }
@@ -236,9 +208,14 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     if (set == NULL)
         return NULL;
     ruleset_set_trust(set, loading->expires_unix, loading->has_former_keys);
+    ruleset_set_warnings(set, loading->warnings, loading->n_warnings);
+    loading->warnings = NULL;
+    loading->n_warnings = 0;
     bool is_good = ruleset_set_mitigations(set, loading->mitigations, loading->n_mitigations)
                        ? rules_selftest(set, loading->err)
                        : no_memory(loading->err);
+    if (is_good && !ruleset_set_changes(set, loading->changes))
+        is_good = no_memory(loading->err);
     if (is_good && !ruleset_set_identity(set, loading->name.len != 0 ? loading->name.ptr : "none",
                                          hash, now_us() - started_us))
         is_good = no_memory(loading->err);
@@ -251,11 +228,17 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
 
 struct ruleset *rules_load(const struct rules_source *source, struct err *err)
 {
-    struct loading loading = {.source = source, .err = err};
+    static const struct rules_changes none = {.n_modes = 0};
+    struct loading loading = {
+        .source = source, .changes = source->changes != NULL ? source->changes : &none, .err = err};
     buf_init(&loading.name, MAX_NAME_BYTES);
     struct ruleset *set = build(&loading, now_us());
     rule_list_done(&loading.rules);
+    rule_list_done(&loading.inactive);
     rule_list_done(&loading.dropped);
+    for (size_t i = 0; i < loading.n_warnings; i++)
+        free(loading.warnings[i]);
+    free(loading.warnings);
     free(loading.mitigations);
     buf_done(&loading.name);
     return set;

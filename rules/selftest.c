@@ -87,8 +87,10 @@ static size_t find_offender(const struct selftest *test, size_t index)
     if (test->matched[index])
         return index;
     for (size_t i = 0; i < ruleset_n_rules(test->set); i++) {
+        const struct rule *rule = ruleset_source_rule(test->set, i);
+        /* What is an option takes something away from clients on purpose. */
         bool can_stop = ruleset_rule(test->set, i)->is_enforced &&
-                        !action_is_response(ruleset_source_rule(test->set, i)->action);
+                        rule->activation != ACTIVATION_OPTION && !action_is_response(rule->action);
         if (test->matched[i] && can_stop)
             return i;
     }

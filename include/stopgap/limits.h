@@ -30,6 +30,9 @@ enum {
     LIMIT_KEYS_PER_ROOT = 32,              /* five people with two devices each, twice over */
     LIMIT_ROOT_STEPS = 1024,               /* roots a walk; one a month for 85 years */
 
+    LIMIT_MODES = 256,      /* rows: what one admin keeps in mind, ten times over */
+    LIMIT_EXCLUSIONS = 256, /* each is looked at for every rule that matches */
+
     LIMIT_RULES = 6000,                       /* 5000 beside the shipped ones; they load in 5 s */
     LIMIT_PATTERNS = 30000,                   /* five a rule */
     LIMIT_PATTERN_BYTES = 4096,               /* longer ones are generated, and wrong */

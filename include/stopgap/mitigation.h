@@ -16,7 +16,7 @@ enum {
 enum mitigation_state {
     MITIGATION_APPLIED = 0,
     MITIGATION_BLOCKED,        /* by the operator, by its id or the id of its family */
-    MITIGATION_DISABLED,       /* by a switch, or all of its rules are in rules.disabled */
+    MITIGATION_DISABLED,       /* by a switch, or the mode of all of its rules is off */
     MITIGATION_NOT_APPLICABLE, /* every server behind is known and has the fix */
     MITIGATION_FAILED,         /* wanted, but the load that should bring it was refused */
     MITIGATION_STATE_COUNT,
@@ -30,7 +30,7 @@ struct mitigation_facts {
     bool is_org_on;    /* mitigations.enabled, and not switched off at run time */
     bool is_server_on; /* mitigations.server_enabled */
     bool is_blocked;
-    bool is_off_by_rule; /* rules.disabled names all of its rules */
+    bool is_off_by_rule; /* all of its rules have the mode off */
     bool is_applicable;
     bool is_load_failed;
 };

@@ -23,6 +23,21 @@ static inline bool net_address_is_ipv4(const struct net_address *address)
     return memcmp(address->bytes, mapped, sizeof(mapped)) == 0;
 }
 
+struct net_prefix { /* a network in CIDR form */
+    struct net_address address;
+    unsigned bits; /* of the 128; an IPv4 network 10.0.0.0/8 has 104 */
+};
+
+static inline bool net_prefix_contains(const struct net_prefix *network,
+                                       const struct net_address *address)
+{
+    unsigned whole = network->bits / 8;
+    unsigned rest = network->bits % 8;
+    unsigned mask = (0xff00u >> rest) & 0xff;
+    return memcmp(address->bytes, network->address.bytes, whole) == 0 &&
+           (rest == 0 || ((address->bytes[whole] ^ network->address.bytes[whole]) & mask) == 0);
+}
+
 struct header_field {
     struct slice name;  /* case as received */
     struct slice value; /* without surrounding OWS */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "stopgap/arena.h"
+#include "stopgap/changes.h"
 #include "stopgap/err.h"
 #include "stopgap/mitigation.h"
 #include "stopgap/request.h"
@@ -15,12 +16,6 @@ struct ruleset;
 struct lease;
 struct inspection;  /* one request under inspection; lives in the transaction's arena */
 struct trust_store; /* stopgap/bundle.h */
-
-enum rules_mode {
-    RULES_BLOCK = 0, /* rules do what they say */
-    RULES_DETECT,    /* rules only report; no byte of the traffic changes */
-    RULES_OFF,       /* no inspection */
-};
 
 /* Where a rule set comes from and what the operator changed about it. Borrowed for the call. */
 struct rules_source {
@@ -32,10 +27,7 @@ struct rules_source {
     const char
         *eocs_directory; /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
-    const char *const *disabled_rules; /* rule ids the operator switched off */
-    size_t n_disabled;
-    const char *const *detect_rules; /* rule ids that shall only detect */
-    size_t n_detect;
+    const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
 };
 
@@ -75,7 +67,8 @@ struct rule_info {
     const char *severity;
     const char *action;
     const char *side_effects;
-    const char *source; /* "builtin" or the bundle's name */
+    const char *source;     /* "builtin" or the bundle's name */
+    const char *activation; /* "always", "option", "stale" */
     bool is_enforced;
     size_t n_must_block; /* samples that proved the rule when the set was loaded */
     size_t n_must_pass;
@@ -84,6 +77,11 @@ size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);
 /* The rule with this id, SIZE_MAX without one; a set has thousands, so it is not a walk. */
 size_t ruleset_find(const struct ruleset *set, const char *id);
+
+/* What of the operator's changes names a rule that no source has, a line each: after an update of
+ * the rules that is no mistake, so it does not stop a load. */
+size_t ruleset_n_warnings(const struct ruleset *set);
+const char *ruleset_warning(const struct ruleset *set, size_t index);
 
 /* The mitigations that the sources hold, those that are not in force, too. */
 size_t ruleset_n_mitigations(const struct ruleset *set);
@@ -106,7 +104,8 @@ uint64_t lease_rule_hits(const struct lease *lease, size_t index);
  *
  * head, arena  kept until the inspection ends (they belong to the transaction)
  * mode         RULES_OFF must not be passed: the proxy does not call then. In RULES_DETECT the
- *              action is PASS or NEED_BODY and edits_response is false; hits are reported.
+ *              action is PASS or NEED_BODY and edits_response is false, unless the operator's
+ *              modes say block; hits are reported.
  * ret_inspection  set when the verdict is NEED_BODY or edits_response, else NULL
  *
  * On lack of memory the verdict says scan_failed. */

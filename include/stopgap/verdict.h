@@ -1,6 +1,7 @@
 /* What the rules say of a request. What is done about it is the proxy's decision. */
 #pragma once
 
+#include "stopgap/changes.h"
 #include "stopgap/limits.h"
 #include "stopgap/slice.h"
 
@@ -27,17 +28,20 @@ struct rule_hit {
     struct slice action;  /* "block", "abort", "detect", ... as the rule says */
     struct slice field;   /* where, such as "cookie X-BEResource"; may be empty */
     struct slice excerpt; /* at most LIMIT_EXCERPT_BYTES around the match; secrets are not masked */
+    struct slice excluded_by; /* label of the exclusion that holds; empty without one */
     enum view_id view;
-    bool is_enforced; /* false: the rule only detects */
+    bool is_enforced; /* false: the rule only detects, or is excluded */
     bool is_secret;   /* the excerpt comes from a field whose value must not be logged */
 };
 
 struct verdict {
     enum verdict_action action;
     unsigned status;             /* for VERDICT_BLOCK: 400..599 */
+    enum rules_mode mode;        /* of the virtual directory: may a broken matcher refuse? */
     bool scan_failed;            /* the matcher broke; the proxy's fail_mode decides */
     bool edits_response;         /* call rules_edit_response with the response head */
     unsigned n_hits;             /* entries of hits[] */
+    bool is_excluded;            /* rules matched, and exclusions hold for all of them */
     bool hits_truncated;         /* more rules matched than hits[] can hold */
     struct slice vdir;           /* first segment of the canonical path; arena of the transaction */
     const struct rule_hit *hits; /* the deciding rule first; arena of the transaction */

@@ -21,6 +21,11 @@ void status_done(struct status *status)
     status->certificates = NULL;
     status->n_certificates = 0;
     free(status->rules);
+    free(status->exclusions);
+    free(status->warnings);
+    status->exclusions = NULL;
+    status->warnings = NULL;
+    status->n_exclusions = status->n_warnings = 0;
     free(status->mitigations);
     status->mitigations = NULL;
     status->n_mitigations = 0;

@@ -30,6 +30,13 @@ struct mitigation_status {
     uint32_t uid;
 };
 
+struct exclusion_status {
+    const char *rule;
+    const char *label;
+    int64_t until_unix; /* 0: no end */
+    bool is_active;
+};
+
 struct vdir_status { /* one virtual directory of one server, as its health checks see it */
     char name[LIMIT_VDIR_BYTES];
     const char *state; /* "unknown", "up" or "down" */
@@ -118,6 +125,10 @@ struct status {
     char builds[LIMIT_KNOWN_BUILDS][256]; /* of the servers behind, for people */
     size_t n_builds;
     uint64_t events_lost;
+    struct exclusion_status *exclusions; /* malloc'd array, freed by status_done */
+    size_t n_exclusions;
+    const char **warnings; /* about changes that name no rule; malloc'd array, as above */
+    size_t n_warnings;
     bool trust_is_expired; /* a bundle's "expires" has passed: a state, not a stop */
 };
 void status_done(struct status *status);

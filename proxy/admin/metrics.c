@@ -175,6 +175,20 @@ static bool render_mitigations(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_exclusions(const struct status *status, struct buf *out)
+{
+    uint64_t n_active = 0;
+    for (size_t i = 0; i < status->n_exclusions; i++)
+        n_active += status->exclusions[i].is_active;
+    return render_family(out, "gauge", "exclusions", "Exclusions of the configuration") &&
+           render_label(out, PREFIX "exclusions{", "state", "active") &&
+           render_number(out, n_active) &&
+           render_label(out, PREFIX "exclusions{", "state", "expired") &&
+           render_number(out, status->n_exclusions - n_active) &&
+           render_gauge(out, "rule_warnings", "Names in the configuration that no rule has",
+                        status->n_warnings);
+}
+
 static bool render_tls(const struct status *status, struct buf *out)
 {
     return render_gauge(out, "last_certificates_successful",
@@ -322,5 +336,6 @@ bool metrics_render(const struct status *status, struct buf *out)
     return render_program(status, out) && render_traffic(&status->totals, out) &&
            render_servers(status, out) && render_tls(status, out) &&
            render_certificates(status, out) && render_parity(status, out) &&
-           render_rules(status, out) && render_mitigations(status, out) && render_feed(status, out);
+           render_rules(status, out) && render_mitigations(status, out) &&
+           render_feed(status, out) && render_exclusions(status, out);
 }

@@ -229,6 +229,7 @@ static bool add_rule(json_t *list, const struct rule_status *status)
            set_text(rule, "severity", info->severity) && set_text(rule, "action", info->action) &&
            set_text(rule, "side_effects", info->side_effects) &&
            set_text(rule, "source", info->source) &&
+           set_text(rule, "activation", info->activation) &&
            set_bool(rule, "enforced", info->is_enforced) && set_number(rule, "hits", status->hits);
 }
 
@@ -275,6 +276,26 @@ static bool add_mitigations(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_policy(json_t *root, const struct status *status)
+{
+    json_t *exclusions = json_array();
+    json_t *warnings = json_array();
+    bool is_set = json_object_set_new(root, "exclusions", exclusions) == 0;
+    bool ok = json_object_set_new(root, "warnings", warnings) == 0 && is_set;
+    for (size_t i = 0; ok && i < status->n_exclusions; i++) {
+        const struct exclusion_status *exclusion = &status->exclusions[i];
+        json_t *one = json_object();
+        ok = json_array_append_new(exclusions, one) == 0 &&
+             set_text(one, "rule", exclusion->rule) && set_text(one, "label", exclusion->label) &&
+             set_bool(one, "active", exclusion->is_active);
+        if (ok && exclusion->until_unix != 0)
+            ok = set_number(one, "until_unix", (uint64_t)exclusion->until_unix);
+    }
+    for (size_t i = 0; ok && i < status->n_warnings; i++)
+        ok = json_array_append_new(warnings, text_json(status->warnings[i])) == 0;
+    return ok;
+}
+
 static bool add_counters(json_t *root, const struct worker_stats *stats)
 {
     json_t *counters = json_object();
@@ -302,7 +323,8 @@ bool status_render_json(const struct status *status, struct buf *out)
     bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
               add_ruleset(root, status) && add_reload(root, status) && add_tls(root, status) &&
               add_feed(root, status) && add_certificates(root, status) && add_rules(root, status) &&
-              add_mitigations(root, status) && add_counters(root, &status->totals) &&
+              add_mitigations(root, status) && add_policy(root, status) &&
+              add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

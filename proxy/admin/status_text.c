@@ -303,6 +303,22 @@ static void print_mitigations(const json_t *root, FILE *out)
     }
 }
 
+static void print_policy(const json_t *root, FILE *out)
+{
+    const json_t *exclusions = json_object_get(root, "exclusions");
+    const json_t *warnings = json_object_get(root, "warnings");
+    for (size_t i = 0; i < json_array_size(exclusions); i++) {
+        const json_t *one = json_array_get(exclusions, i);
+        bool is_active = json_is_true(json_object_get(one, "active"));
+        put_row(out, is_active ? "exclusion" : "EXCL. OVER", get_text(one, "label"));
+        put_row(out, "  of rule", get_text(one, "rule"));
+        if (get_number(one, "until_unix") != 0)
+            put_time_row(out, "  until", get_number(one, "until_unix"));
+    }
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        put_row(out, "WARNING", json_string_value(json_array_get(warnings, i)));
+}
+
 static void print_counters(const json_t *root, FILE *out)
 {
     static const struct {
@@ -349,6 +365,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_certificates(root, out);
     print_rules(root, out);
     print_mitigations(root, out);
+    print_policy(root, out);
     print_counters(root, out);
     print_ends(root, out);
     json_decref(root);

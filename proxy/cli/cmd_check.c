@@ -2,8 +2,12 @@
 #include "cli/cli.h"
 
 #include "cli/options.h"
+#include "policy.h"
+
+#include "stopgap/ruleset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "stopgap/banned.h"
 
@@ -24,11 +28,33 @@ static void print_notes(const struct config *config)
                           config->listen[i].url);
 }
 
+/* Names that no rule has. Signed rules may bring theirs, so only what is built in is asked. */
+static void print_unknown_rules(const struct config *config)
+{
+    struct err err = {0};
+    struct policy *policy = policy_new(config);
+    struct rules_source source = {.use_builtin = true};
+    if (policy == NULL || config->rules.n != 0 || config->rules_watch != NULL) {
+        free(policy);
+        return;
+    }
+    source.changes = &policy->changes;
+    struct ruleset *set = rules_load(&source, &err);
+    if (set == NULL)
+        options_print_error(NULL, &err);
+    for (size_t i = 0; set != NULL && i < ruleset_n_warnings(set); i++)
+        (void)fprintf(stderr, "note: %s\n", ruleset_warning(set, i));
+    ruleset_unref(set);
+    free(policy);
+}
+
 static int check_config(const struct config *config, const char *path, bool wants_print)
 {
     if (!config_validate(config, options_print_error, NULL))
         return EXIT_FAILED;
     print_notes(config);
+    if (config->n_modes + config->n_exclusions + config->rules_enabled.n != 0)
+        print_unknown_rules(config);
     if (!wants_print) {
         (void)printf("%s%sconfiguration is valid\n", path != NULL ? path : "",
                      path != NULL ? ": " : "");

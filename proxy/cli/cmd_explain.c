@@ -210,7 +210,7 @@ static void judge(struct explain_result_view *view, const struct explanation *ex
     else if (view->is_off || view->is_exempt)
         view->decision = (struct decision){.kind = DECISION_FORWARD, .word = "pass"};
     else
-        view->decision = decide(&explanation->verdict, view->config->mode, view->config->fail_mode);
+        view->decision = decide(&explanation->verdict, view->config->fail_mode);
 }
 
 static int explain_rules(const struct call *call, struct explain_result_view *view,

@@ -24,7 +24,7 @@ static const char help[] =
     "Without PATH the rules compiled into the program are meant.\n"
     "\n"
     "  test         load the set as the proxy would: parse, compile, run every sample\n"
-    "  list         one line a rule: id, mode, action, CVE, side effects\n"
+    "  list         one line a rule: id, when it is on, mode, action, CVE, side effects\n"
     "  lint         what is wrong with rules that load, and with those that do not\n"
     "  show         everything about one rule, in plain words\n"
     "  diff         what a new set changes, and for which samples\n"
@@ -40,10 +40,11 @@ static const char help[] =
 
 static void print_table(const struct ruleset *set)
 {
-    (void)printf("%-34s %-7s %-14s %-28s %s\n", "RULE", "MODE", "ACTION", "CVE", "SIDE EFFECTS");
+    (void)printf("%-34s %-7s %-7s %-14s %-28s %s\n", "RULE", "ON", "MODE", "ACTION", "CVE",
+                 "SIDE EFFECTS");
     for (size_t i = 0; i < ruleset_n_rules(set); i++) {
         const struct rule_info *info = ruleset_rule(set, i);
-        (void)printf("%-34s %-7s %-14s %-28s %s\n", info->id,
+        (void)printf("%-34s %-7s %-7s %-14s %-28s %s\n", info->id, info->activation,
                      info->is_enforced ? "enforce" : "detect", info->action, info->cve,
                      info->side_effects);
     }
@@ -55,10 +56,11 @@ static int print_json(const struct ruleset *set)
     for (size_t i = 0; i < ruleset_n_rules(set); i++) {
         const struct rule_info *info = ruleset_rule(set, i);
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", info->id, "title",
-                            info->title, "cve", info->cve, "severity", info->severity, "action",
-                            info->action, "side_effects", info->side_effects, "source",
-                            info->source, "enforced", (int)info->is_enforced));
+            list,
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", info->id, "title",
+                      info->title, "cve", info->cve, "severity", info->severity, "action",
+                      info->action, "side_effects", info->side_effects, "source", info->source,
+                      "activation", info->activation, "enforced", (int)info->is_enforced));
     }
     int status = json_dumpf(list, stdout, JSON_INDENT(2));
     (void)putchar('\n');

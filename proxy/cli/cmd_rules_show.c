@@ -4,6 +4,9 @@
 #include "cli/options.h"
 #include "cli/rule_words.h"
 #include "cli/rules_call.h"
+#include "policy.h"
+
+#include "changes/changes.h"
 #include "engine/engine.h"
 #include "mitigation/apply.h"
 
@@ -110,6 +113,8 @@ static void print_text(const struct shown *shown)
         (void)printf("%-13s%s%s%s\n", "state", shown->state, shown->because[0] != '\0' ? ": " : "",
                      shown->because);
     print_line("mitigation", rule->mitigation);
+    if (rule->activation != ACTIVATION_ALWAYS)
+        print_line("activation", activation_word(rule->activation));
     print_line("superseded by", rule->superseded_by);
     print_list("CVE", rule->cve, rule->n_cve);
     print_builds(rule);
@@ -208,14 +213,6 @@ static int print_json(const struct shown *shown)
 
 /* ---- the state under a configuration */
 
-static bool has_text(const struct string_list *list, const char *text)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->items[i], text) == 0)
-            return true;
-    return false;
-}
-
 static const struct mitigation_info *find_mitigation(const struct ruleset *set, const char *id)
 {
     for (size_t i = 0; i < ruleset_n_mitigations(set); i++)
@@ -224,34 +221,51 @@ static const struct mitigation_info *find_mitigation(const struct ruleset *set, 
     return NULL;
 }
 
-/* set  what the configuration makes of the rules */
-static void judge_state(struct shown *shown, const struct ruleset *set, const struct config *config)
+/* Why the configuration leaves the rule out. */
+static const char *reason_of_absence(const struct rule *rule, const struct ruleset *set,
+                                     const struct mode_row *row)
 {
-    const struct rule *rule = shown->rule;
     const struct mitigation_info *mitigation = find_mitigation(set, rule->mitigation);
-    size_t index = ruleset_find(set, rule->id);
+    if (row != NULL && row->mode == RULES_OFF)
+        return "modes says so";
+    if (mitigation != NULL)
+        return mitigation_state_word(mitigation->state);
+    return rule->activation != ACTIVATION_ALWAYS ? "it is an option that is not switched on"
+                                                 : "the configuration does not load it";
+}
+
+static void judge_loaded(struct shown *shown, const struct rule_info *info,
+                         const struct mode_row *row, const struct config *config)
+{
     struct build build;
+    enum rules_mode mode = row != NULL ? row->mode : config->mode;
+    if (mode != RULES_BLOCK || !info->is_enforced) {
+        shown->state = mode == RULES_OFF ? "off but in some directories" : "only reports";
+        if (mode != RULES_BLOCK)
+            shown->because = row != NULL ? "modes says so" : "mode is detect";
+        return;
+    }
+    shown->state = "in force";
+    if (config->upstream.build != NULL && build_parse(slice_str(config->upstream.build), &build) &&
+        !rule_applies_to(shown->rule, &build))
+        shown->because = "until every server is known to have the fix, as the configured has";
+}
+
+/* set  what the configuration makes of the rules */
+static void judge_state(struct shown *shown, const struct ruleset *set, const struct config *config,
+                        const struct policy *policy)
+{
+    const struct mode_row *row = changes_whole_row(shown->rule, &policy->changes);
+    size_t index = ruleset_find(set, shown->rule->id);
     shown->because = "";
-    if (has_text(&config->rules_disabled, rule->id)) {
+    if (config->mode == RULES_OFF) {
         shown->state = "off";
-        shown->because = "rules.disabled names it";
+        shown->because = "mode is off";
     } else if (index == SIZE_MAX) {
         shown->state = "off";
-        shown->because = mitigation != NULL ? mitigation_state_word(mitigation->state)
-                                            : "the configuration does not load it";
-    } else if (config->mode != RULES_BLOCK) {
-        shown->state = config->mode == RULES_OFF ? "off" : "only reports";
-        shown->because = config->mode == RULES_OFF ? "mode is off" : "mode is detect";
-    } else if (!ruleset_rule(set, index)->is_enforced) {
-        shown->state = "only reports";
-        shown->because =
-            has_text(&config->rules_detect, rule->id) ? "rules.detect_only names it" : "";
+        shown->because = reason_of_absence(shown->rule, set, row);
     } else {
-        shown->state = "in force";
-        if (config->upstream.build != NULL &&
-            build_parse(slice_str(config->upstream.build), &build) &&
-            !rule_applies_to(rule, &build))
-            shown->because = "until every server is known to have the fix, as the configured has";
+        judge_loaded(shown, ruleset_rule(set, index), row, config);
     }
 }
 
@@ -259,8 +273,8 @@ static void judge_state(struct shown *shown, const struct ruleset *set, const st
 static struct config without_changes(const struct config *config)
 {
     struct config plain = *config;
-    plain.rules_disabled.n = 0;
-    plain.rules_detect.n = 0;
+    plain.n_modes = plain.n_exclusions = 0;
+    plain.harden = (struct harden_config){.shapes = SHAPES_OFF};
     plain.mitigations.enabled = plain.mitigations.server_enabled = true;
     plain.mitigations.blocked.n = 0;
     plain.state_dir = NULL;
@@ -269,10 +283,27 @@ static struct config without_changes(const struct config *config)
 
 /* ---- the verb */
 
+/* The state of the rule under config, into shown; real gets the set that it makes. */
+static bool find_state(struct shown *shown, const struct rule_paths *paths,
+                       const struct config *config, struct ruleset **real, struct err *err)
+{
+    struct rule_paths chosen = *paths;
+    struct policy *policy = policy_new(config);
+    chosen.takes_all = false;
+    *real = policy != NULL ? rule_paths_load(&chosen, config, err) : NULL;
+    if (policy == NULL)
+        (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+    if (*real != NULL)
+        judge_state(shown, *real, config, policy);
+    free(policy);
+    return *real != NULL;
+}
+
 static int show(const struct rules_call *call, const struct rule_paths *paths,
                 const struct config *config)
 {
     struct err err = {0};
+    struct shown shown = {.rule = NULL};
     struct config plain;
     struct ruleset *real = NULL;
     const char *id = call->words[0];
@@ -283,16 +314,15 @@ static int show(const struct rules_call *call, const struct rule_paths *paths,
         return cli_error(&err);
     size_t index = ruleset_find(set, id);
     int status = EXIT_FAILED;
+    if (index != SIZE_MAX)
+        shown.rule = ruleset_source_rule(set, index);
     if (index == SIZE_MAX) {
         (void)err_set(&err, ERR_USAGE, "E_RULE_UNKNOWN",
                       "no rule has the id '%.80s'; 'stopgap rules list' shows the ids", id);
         (void)cli_error(&err);
-    } else if (config != NULL && (real = rule_paths_load(paths, config, &err)) == NULL) {
+    } else if (config != NULL && !find_state(&shown, paths, config, &real, &err)) {
         (void)cli_error(&err);
     } else {
-        struct shown shown = {.rule = ruleset_source_rule(set, index)};
-        if (real != NULL)
-            judge_state(&shown, real, config);
         status = EXIT_FINE;
         if (call->json)
             status = print_json(&shown);

@@ -114,6 +114,9 @@ static void print_verdict(const struct explain_result_view *view, FILE *out)
         (void)fputs("passes: a bare health check is not inspected", out);
     else if (view->is_off)
         (void)fputs("passes: mode is off; below is what mode block would say", out);
+    else if (verdict->is_excluded)
+        (void)fprintf(out, "passes: exclusion " SLICE_FMT " holds for " SLICE_FMT,
+                      SLICE_ARG(verdict->hits[0].excluded_by), SLICE_ARG(rule));
     else if (rule.len != 0)
         (void)fprintf(out, "passes, and is reported: " SLICE_FMT, SLICE_ARG(rule));
     else
@@ -186,9 +189,8 @@ void explain_print_remedy(const char *id, FILE *out)
 {
     (void)fprintf(out,
                   "  If this is a false alarm, in the configuration:\n"
-                  "    rules:\n"
-                  "      detect_only: [%s]   # it only reports; or\n"
-                  "      disabled: [%s]      # it is off\n",
+                  "    modes: [{rule: %s, mode: detect}]   # it only reports; or\n"
+                  "    exclusions: [{rule: %s, path: /..., comment: why, until: 2027-01-31}]\n",
                   id, id);
 }
 

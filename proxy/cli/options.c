@@ -28,6 +28,7 @@ enum {
     OPTION_TIMEOUT,
     OPTION_LIMIT,
     OPTION_HEALTH,
+    OPTION_RULE_MODE,
     OPTION_KEYS, /* and more: position in key_options */
 };
 
@@ -45,8 +46,7 @@ static const struct {
     {"fail-mode", "fail_mode"},
     {"rules", "rules.bundles[]"},
     {"rules-watch", "rules.watch"},
-    {"disable-rule", "rules.disabled[]"},
-    {"detect-rule", "rules.detect_only[]"},
+    {"enable-rule", "rules.enabled[]"},
     {"trust", "rules.trust"},
     {"state", "state"},
     {"access-log", "log.access"},
@@ -72,6 +72,7 @@ static const struct option other_options[] = {
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"health", required_argument, NULL, OPTION_HEALTH},
     {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"rule-mode", required_argument, NULL, OPTION_RULE_MODE},
 };
 enum { N_OTHER_OPTIONS = sizeof(other_options) / sizeof(other_options[0]) };
 
@@ -264,6 +265,8 @@ static bool apply_option(struct parser *parser, int code, struct err *err)
         return set_pair(parser, "health", err);
     case OPTION_LIMIT:
         return set_pair(parser, "limits", err);
+    case OPTION_RULE_MODE:
+        return config_add_rule_mode(config, optarg, err);
     default:
         break;
     }

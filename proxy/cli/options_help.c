@@ -8,7 +8,7 @@
 static const char run_head[] =
     "Usage: stopgap run [-c FILE] [OPTION]...\n"
     "Run the proxy in the foreground. An option overrides the file; --rules,\n"
-    "--disable-rule, --detect-rule and --trusted-proxy add to the file's lists,\n"
+    "--rule-mode, --enable-rule and --trusted-proxy add to the file's lists,\n"
     "--listen, --upstream and --admin replace them.\n";
 
 static const char check_head[] =
@@ -59,8 +59,8 @@ static const char options[] =
     "  --rules-watch DIR      load bundles that are moved into this directory\n"
     "  --trust FILE           root file: who may sign bundles\n"
     "  --no-builtin-rules     leave out the rules in this program\n"
-    "  --disable-rule ID      switch this rule off; repeatable\n"
-    "  --detect-rule ID       let this rule only report; repeatable\n"
+    "  --rule-mode ID=MODE    block, detect or off for this rule; repeatable\n"
+    "  --enable-rule ID       switch an option among the rules on; repeatable\n"
     "\n"
     "Operation:\n"
     "  --admin URL            unix:PATH or http://127.0.0.1:PORT; repeatable\n"

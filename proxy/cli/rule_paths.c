@@ -2,6 +2,7 @@
 #include "cli/rule_paths.h"
 
 #include "cli/cli.h"
+#include "policy.h"
 
 #include "stopgap/bundle.h"
 
@@ -67,26 +68,30 @@ static struct ruleset *load_config(const struct config *config, struct rules_sou
     source->use_builtin = config->use_builtin;
     source->bundle_paths = (const char *const *)config->rules.items;
     source->n_bundles = config->rules.n;
-    source->disabled_rules = (const char *const *)config->rules_disabled.items;
-    source->n_disabled = config->rules_disabled.n;
-    source->detect_rules = (const char *const *)config->rules_detect.items;
-    source->n_detect = config->rules_detect.n;
-    if (decided == NULL) {
+    struct policy *policy = policy_new(config);
+    if (decided == NULL || policy == NULL) {
         (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+        free(decided);
+        free(policy);
         return NULL;
     }
+    policy->changes.takes_all = source->changes != NULL;
+    source->changes = &policy->changes;
     if (decided_init(decided, config, err)) {
         source->policy = &decided->policy;
         set = rules_load(source, err);
     }
     free(decided->blocked);
     free(decided);
+    free(policy);
     return set;
 }
 
 struct rules_source rule_paths_source(const struct rule_paths *paths, struct trust_store *trust)
 {
+    static const struct rules_changes all = {.takes_all = true};
     return (struct rules_source){
+        .changes = paths->takes_all ? &all : NULL,
         .use_builtin = paths->n_bundles + paths->n_directories == 0,
         .bundle_paths = paths->bundles,
         .n_bundles = paths->n_bundles,

@@ -12,6 +12,7 @@ struct rule_paths {
     size_t n_bundles;
     const char *directories[RULE_PATHS_MAX];
     size_t n_directories;
+    bool takes_all; /* options that are not switched on, too */
 };
 
 /* path is a bundle (*.sgb) or a folder of rules; kept, not copied. Returns EXIT_FINE, or prints a

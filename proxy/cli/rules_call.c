@@ -54,7 +54,7 @@ int rules_call_parse(int argc, char **argv, unsigned options, struct rules_call 
 int rules_call_paths(const struct rules_call *call, size_t first, size_t n,
                      struct rule_paths *ret_paths)
 {
-    *ret_paths = (struct rule_paths){.trust = call->trust};
+    *ret_paths = (struct rule_paths){.trust = call->trust, .takes_all = true};
     for (size_t i = first; i < first + n; i++) {
         const char *word = call->words[i];
         if (n == 1 && strcmp(word, "builtin") == 0 && access(word, F_OK) != 0)

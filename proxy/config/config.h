@@ -5,11 +5,6 @@
 #include "stopgap/request.h"
 #include "stopgap/ruleset.h"
 
-struct net_prefix { /* a network in CIDR form */
-    struct net_address address;
-    unsigned bits; /* of the 128; an IPv4 network 10.0.0.0/8 has 104 */
-};
-
 struct net_list {
     struct net_prefix *items;
     size_t n;
@@ -140,6 +135,38 @@ struct eocs_config { /* Microsoft's feed of mitigations */
     char *deny;
 };
 
+struct mode_config { /* see struct mode_row */
+    char *rule;
+    char *vdir;
+    enum rules_mode mode;
+};
+
+struct exclusion_config { /* see struct exclusion */
+    char *rule;
+    char *path;
+    struct string_list methods;
+    struct net_list networks;
+    char *comment;
+    char *until; /* of exclusion_until_parse; NULL: no end */
+};
+
+enum owa_light {
+    OWA_LIGHT_ALLOW = 0,
+    OWA_LIGHT_DENY,
+};
+
+enum shapes_mode {
+    SHAPES_OFF = 0,
+    SHAPES_DETECT,
+    SHAPES_BLOCK,
+};
+
+struct harden_config {                         /* options among the shipped rules */
+    struct net_list ecp_from, powershell_from; /* only from there; empty: from anywhere */
+    enum owa_light owa_light;
+    enum shapes_mode shapes; /* methods, content types and paths that no client uses */
+};
+
 struct config {
     struct listen_config *listen;
     size_t n_listen;
@@ -153,12 +180,16 @@ struct config {
     enum rules_mode mode;
     enum fail_mode fail_mode;
 
-    bool use_builtin;                  /* default true */
-    struct string_list rules;          /* signed bundles */
-    char *rules_watch;                 /* directory; *.sgb renamed into it are loaded */
-    char *trust_path;                  /* root file */
-    struct string_list rules_disabled; /* rule ids */
-    struct string_list rules_detect;
+    bool use_builtin;                 /* default true */
+    struct string_list rules;         /* signed bundles */
+    char *rules_watch;                /* directory; *.sgb renamed into it are loaded */
+    char *trust_path;                 /* root file */
+    struct string_list rules_enabled; /* ids of options */
+    struct mode_config *modes;
+    size_t n_modes;
+    struct exclusion_config *exclusions;
+    size_t n_exclusions;
+    struct harden_config harden;
 
     struct mitigations_config mitigations;
     struct eocs_config eocs;
@@ -221,6 +252,8 @@ bool config_set_upstream(struct config *config, const char *url, struct err *err
 bool config_add_upstream(struct config *config, const char *url, struct err *err);
 void config_clear_upstream(struct config *config);
 bool config_add_admin(struct config *config, const char *url, struct err *err);
+/* "ID=detect": a row of modes for one rule. */
+bool config_add_rule_mode(struct config *config, const char *text, struct err *err);
 bool config_add_string(struct string_list *list, const char *text, struct err *err);
 /* Is address inside one of the networks? */
 bool net_list_contains(const struct net_list *list, const struct net_address *address);

@@ -46,6 +46,8 @@ struct config_key {
     size_t offset;                  /* in struct config, or in an element of list */
     uint64_t min, max, standard;    /* of numbers, durations and sizes */
     const char *words;              /* separated by one blank each; KEY_VDIRS: the default */
+    /* KEY_TEXT, KEY_PATHS: the form of a value beyond that of any text; NULL: none */
+    bool (*check)(const char *text, struct err *err);
     enum key_kind kind;
     bool is_zero_allowed; /* besides min to max */
 };
@@ -99,6 +101,14 @@ struct config_text {
 struct config_text config_format_duration(uint64_t ms);
 struct config_text config_format_size(uint64_t bytes);
 struct config_text config_format_network(const struct net_prefix *network);
+
+/* Forms of single texts. */
+bool config_check_rule_id(const char *text, struct err *err);   /* or that of a mitigation */
+bool config_check_rule_name(const char *text, struct err *err); /* the same, or "*" */
+bool config_check_vdir(const char *text, struct err *err);
+bool config_check_path(const char *text, struct err *err);
+bool config_check_method(const char *text, struct err *err);
+bool config_check_until(const char *text, struct err *err);
 
 /* Replace *field by a copy of text. */
 bool config_replace(char **field, const char *text, struct err *err);

@@ -3,6 +3,8 @@
 
 #include "proxy_limits.h"
 
+#include "stopgap/limits.h"
+
 #include "stopgap/banned.h"
 
 #define KIB UINT64_C(1024)
@@ -21,6 +23,9 @@
     .list = &config_lists[LIST_SERVERS], .offset = offsetof(struct server_config, field)
 #define CERTIFICATE(field)                                                                         \
     .list = &config_lists[LIST_CERTIFICATES], .offset = offsetof(struct certificate_config, field)
+#define MODE(field) .list = &config_lists[LIST_MODES], .offset = offsetof(struct mode_config, field)
+#define EXCLUSION(field)                                                                           \
+    .list = &config_lists[LIST_EXCLUSIONS], .offset = offsetof(struct exclusion_config, field)
 #define NUMBER(of_kind, name, field, least, most, normal)                                          \
     {                                                                                              \
         .path = (name), .kind = (of_kind), .offset = AT(field), .min = (least), .max = (most),     \
@@ -31,7 +36,7 @@
 #define DURATION(name, field, longest, normal)                                                     \
     NUMBER(KEY_DURATION, name, field, SHORTEST_MS, longest, normal)
 
-enum { LIST_LISTEN = 0, LIST_CERTIFICATES, LIST_SERVERS };
+enum { LIST_LISTEN = 0, LIST_CERTIFICATES, LIST_SERVERS, LIST_MODES, LIST_EXCLUSIONS };
 
 const struct config_list config_lists[] = {
     [LIST_LISTEN] = {.path = "listen[]",
@@ -56,6 +61,20 @@ const struct config_list config_lists[] = {
                       .required = "upstream.servers[].url",
                       .complaint = "this server has no url: add one such as "
                                    "https://exch01.example.com"},
+    [LIST_MODES] = {.path = "modes[]",
+                    .items_at = AT(modes),
+                    .n_at = AT(n_modes),
+                    .size = sizeof(struct mode_config),
+                    .max = LIMIT_MODES,
+                    .required = "modes[].mode",
+                    .complaint = "this entry has no mode: add block, detect or off"},
+    [LIST_EXCLUSIONS] = {.path = "exclusions[]",
+                         .items_at = AT(exclusions),
+                         .n_at = AT(n_exclusions),
+                         .size = sizeof(struct exclusion_config),
+                         .max = LIMIT_EXCLUSIONS,
+                         .required = "exclusions[].rule",
+                         .complaint = "this exclusion has no rule: add its id, or \"*\" for all"},
 };
 
 const size_t config_n_lists = sizeof(config_lists) / sizeof(config_lists[0]);
@@ -119,8 +138,34 @@ const struct config_key config_keys[] = {
     {.path = "rules.bundles[]", .kind = KEY_PATHS, .offset = AT(rules)},
     {.path = "rules.watch", .kind = KEY_TEXT, .offset = AT(rules_watch)},
     {.path = "rules.trust", .kind = KEY_TEXT, .offset = AT(trust_path)},
-    {.path = "rules.disabled[]", .kind = KEY_RULE_IDS, .offset = AT(rules_disabled)},
-    {.path = "rules.detect_only[]", .kind = KEY_RULE_IDS, .offset = AT(rules_detect)},
+    {.path = "rules.enabled[]", .kind = KEY_RULE_IDS, .offset = AT(rules_enabled)},
+    {.path = "modes[].rule", .kind = KEY_TEXT, .check = config_check_rule_id, MODE(rule)},
+    {.path = "modes[].vdir", .kind = KEY_TEXT, .check = config_check_vdir, MODE(vdir)},
+    {.path = "modes[].mode", .kind = KEY_WORD, .words = "block detect off", MODE(mode)},
+    {.path = "exclusions[].rule",
+     .kind = KEY_TEXT,
+     .check = config_check_rule_name,
+     EXCLUSION(rule)},
+    {.path = "exclusions[].path", .kind = KEY_TEXT, .check = config_check_path, EXCLUSION(path)},
+    {.path = "exclusions[].methods[]",
+     .kind = KEY_PATHS,
+     .check = config_check_method,
+     EXCLUSION(methods)},
+    {.path = "exclusions[].networks[]", .kind = KEY_NETWORKS, EXCLUSION(networks)},
+    {.path = "exclusions[].comment", .kind = KEY_TEXT, EXCLUSION(comment)},
+    {.path = "exclusions[].until", .kind = KEY_TEXT, .check = config_check_until, EXCLUSION(until)},
+    {.path = "harden.ecp_from[]", .kind = KEY_NETWORKS, .offset = AT(harden.ecp_from)},
+    {.path = "harden.powershell_from[]",
+     .kind = KEY_NETWORKS,
+     .offset = AT(harden.powershell_from)},
+    {.path = "harden.owa_light",
+     .kind = KEY_WORD,
+     .offset = AT(harden.owa_light),
+     .words = "allow deny"},
+    {.path = "harden.shapes",
+     .kind = KEY_WORD,
+     .offset = AT(harden.shapes),
+     .words = "off detect block"},
     {.path = "mitigations.enabled",
      .kind = KEY_BOOL,
      .offset = AT(mitigations.enabled),

@@ -32,15 +32,63 @@ static bool has_only(struct slice text, const char *others)
     return true;
 }
 
-static bool add_rule_id(struct string_list *list, const char *text, struct err *err)
+bool config_check_rule_id(const char *text, struct err *err)
 {
     enum { MAX = 63 }; /* as the rule language has it */
     struct slice id = slice_str(text);
-    if (id.len > MAX || !has_only(id, "._-"))
-        return err_set(err, ERR_USAGE, NULL,
-                       "'%s' is not a rule id: 'stopgap rules list' shows them",
-                       config_echo(id).text);
-    return config_add_string(list, text, err);
+    if (id.len <= MAX && has_only(id, "._-"))
+        return true;
+    return err_set(err, ERR_USAGE, NULL, "'%s' is not a rule id: 'stopgap rules list' shows them",
+                   config_echo(id).text);
+}
+
+bool config_check_rule_name(const char *text, struct err *err)
+{
+    return strcmp(text, "*") == 0 || config_check_rule_id(text, err);
+}
+
+/* The name of a directory becomes part of a path and of a metric. */
+bool config_check_vdir(const char *text, struct err *err)
+{
+    struct slice name = slice_str(text);
+    if (name.len < LIMIT_VDIR_BYTES && has_only(name, "_-"))
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "'%s' is not a virtual directory: write its name without slashes, such as owa",
+                   config_echo(name).text);
+}
+
+bool config_check_path(const char *text, struct err *err)
+{
+    if (exclusion_path_is_good(text))
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "'%s' is not a plain path: begin with /, decode it, and leave out query, "
+                   "backslashes, // and dot segments",
+                   config_echo(slice_str(text)).text);
+}
+
+bool config_check_method(const char *text, struct err *err)
+{
+    struct slice method = slice_str(text);
+    bool is_good = method.len <= LIMIT_METHOD_BYTES && has_only(method, "_-");
+    for (size_t i = 0; i < method.len && is_good; i++)
+        is_good = method.ptr[i] < 'a'; /* methods have case, and ours have capitals */
+    if (is_good)
+        return true;
+    return err_set(err, ERR_USAGE, NULL, "'%s' is not a method: write one such as POST",
+                   config_echo(method).text);
+}
+
+bool config_check_until(const char *text, struct err *err)
+{
+    int64_t seconds;
+    if (exclusion_until_parse(slice_str(text), &seconds))
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "'%s' is not a day: write the last one as 2027-01-31, or the end as "
+                   "2027-01-31T18:00:00Z",
+                   config_echo(slice_str(text)).text);
 }
 
 /* A DNS name, or a pattern for one label more. */
@@ -56,15 +104,11 @@ static bool add_name(struct string_list *list, const char *text, struct err *err
     return config_add_string(list, text, err);
 }
 
-/* The name of a directory becomes part of a path and of a metric. */
 static bool add_vdir(struct string_list *list, const char *text, struct err *err)
 {
     struct slice name = slice_str(text);
-    if (name.len >= LIMIT_VDIR_BYTES || !has_only(name, "_-"))
-        return err_set(err, ERR_USAGE, NULL,
-                       "'%s' is not a virtual directory: write its name without slashes, such as "
-                       "owa",
-                       config_echo(name).text);
+    if (!config_check_vdir(text, err))
+        return false;
     for (size_t i = 0; i < list->n; i++)
         if (slice_equal_nocase(slice_str(list->items[i]), name))
             return err_set(err, ERR_USAGE, NULL, "'%s' stands there twice: remove one",
@@ -166,7 +210,7 @@ static bool set_key(struct config *config, const struct config_key *key, const c
     void *field = config_key_field(config, key, length - 1);
     switch (key->kind) {
     case KEY_TEXT:
-        return config_replace(field, value, err);
+        return (key->check == NULL || key->check(value, err)) && config_replace(field, value, err);
     case KEY_LOG:
         return set_log(field, value, err);
     case KEY_BOOL:
@@ -180,11 +224,12 @@ static bool set_key(struct config *config, const struct config_key *key, const c
     case KEY_WORD:
         return parse_word(text, key->words, field, err);
     case KEY_PATHS:
-        return config_add_string(field, value, err);
+        return (key->check == NULL || key->check(value, err)) &&
+               config_add_string(field, value, err);
     case KEY_NAMES:
         return add_name(field, value, err);
     case KEY_RULE_IDS:
-        return add_rule_id(field, value, err);
+        return config_check_rule_id(value, err) && config_add_string(field, value, err);
     case KEY_VDIRS:
         return add_vdir(field, value, err);
     case KEY_NETWORKS:
@@ -215,4 +260,17 @@ bool config_set(struct config *config, const char *path, const char *value, stru
     if (key == NULL)
         return refuse_path(slice_str(path), err);
     return config_check_text(slice_str(value), err) && set_key(config, key, value, err);
+}
+
+bool config_add_rule_mode(struct config *config, const char *text, struct err *err)
+{
+    char id[64];
+    size_t len = strcspn(text, "=");
+    if (text[len] == '\0' || len == 0 || len >= sizeof(id))
+        return err_set(err, ERR_USAGE, NULL, "write ID=block, ID=detect or ID=off");
+    memcpy(id, text, len);
+    id[len] = '\0';
+    return config_new_element(config, config_list_find("modes[]"), err) &&
+           config_set(config, "modes[].rule", id, err) &&
+           config_set(config, "modes[].mode", text + len + 1, err);
 }

@@ -185,12 +185,46 @@ static void check_rules(struct checker *checker)
     if (has_signed && config->trust_path == NULL && config->state_dir == NULL)
         complain(checker, "signed bundles need to know whom to trust: add rules.trust (--trust) "
                           "with a root file, or state (--state) with a directory that holds one");
-    for (size_t i = 0; i < config->rules_disabled.n; i++)
-        for (size_t j = 0; j < config->rules_detect.n; j++)
-            if (strcmp(config->rules_disabled.items[i], config->rules_detect.items[j]) == 0)
-                complain(checker,
-                         "rules: %s is both disabled and detect_only: remove it from one list",
-                         config->rules_disabled.items[i]);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcasecmp(a, b) == 0);
+}
+
+static void check_modes(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    for (size_t i = 0; i < config->n_modes; i++) {
+        const struct mode_config *one = &config->modes[i];
+        if (one->rule == NULL && one->vdir == NULL)
+            complain(checker,
+                     "modes, entry %zu: it has neither rule nor vdir: add one, or set 'mode' for "
+                     "everything",
+                     i + 1);
+        for (size_t j = 0; j < i; j++)
+            if (is_same_text(config->modes[j].rule, one->rule) &&
+                is_same_text(config->modes[j].vdir, one->vdir))
+                complain(checker, "modes, entries %zu and %zu are about the same: remove one",
+                         j + 1, i + 1);
+    }
+}
+
+static void check_exclusions(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    for (size_t i = 0; i < config->n_exclusions; i++) {
+        const struct exclusion_config *one = &config->exclusions[i];
+        if (one->comment == NULL)
+            complain(checker,
+                     "exclusions, entry %zu: it has no comment: write for whom and why it is there",
+                     i + 1);
+        if (one->path == NULL && one->methods.n == 0 && one->networks.n == 0)
+            complain(checker,
+                     "exclusions, entry %zu: nothing restricts it: add path, methods or networks, "
+                     "or give the rule a mode under 'modes'",
+                     i + 1);
+    }
 }
 
 static void check_eocs(struct checker *checker)
@@ -243,6 +277,8 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_certificates(&checker);
     check_upstream(&checker);
     check_rules(&checker);
+    check_modes(&checker);
+    check_exclusions(&checker);
     check_eocs(&checker);
     check_events(&checker);
     check_limits(&checker);

@@ -165,16 +165,9 @@ bool config_parse_network(struct slice text, struct net_prefix *ret, struct err 
 
 bool net_list_contains(const struct net_list *list, const struct net_address *address)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        const struct net_prefix *network = &list->items[i];
-        unsigned bytes = network->bits / 8;
-        unsigned rest = network->bits % 8;
-        if (memcmp(network->address.bytes, address->bytes, bytes) != 0)
-            continue;
-        if (rest == 0 ||
-            ((network->address.bytes[bytes] ^ address->bytes[bytes]) >> (8 - rest)) == 0)
+    for (size_t i = 0; i < list->n; i++)
+        if (net_prefix_contains(&list->items[i], address))
             return true;
-    }
     return false;
 }
 

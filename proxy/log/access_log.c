@@ -25,8 +25,9 @@
  *   detail           of that
  *   ruleset          name of the set that judged
  *   rule             the deciding rule
+ *   excluded_by      the exclusion that let the request pass it
  *   incident         number that the client was told
- *   decision         pass, block, abort, detect, refuse */
+ *   decision         pass, block, abort, detect, excluded, fault */
 #include "log/chunk.h"
 #include "log/mask.h"
 
@@ -40,14 +41,15 @@ enum {
     MAX_HOST = 288,
     MAX_TARGET = 5 * MASK_TARGET_BYTES, /* most hostile bytes take six each */
     MAX_WORD = 128,
+    MAX_LABEL = 160,
     MAX_DETAIL = 512,
     MAX_RULESET = 512,
     N_NUMBERS = 12,
     KEYS_BYTES = 600, /* all keys with their punctuation */
 };
 _Static_assert(MAX_CLIENT + 2 * MAX_URL + MAX_METHOD + MAX_HOST + MAX_TARGET + MAX_DETAIL +
-                       MAX_RULESET + 5 * MAX_WORD + N_NUMBERS * LINE_U64_BYTES + LINE_TIME_BYTES +
-                       KEYS_BYTES <=
+                       MAX_LABEL + MAX_RULESET + 5 * MAX_WORD + N_NUMBERS * LINE_U64_BYTES +
+                       LINE_TIME_BYTES + KEYS_BYTES <=
                    LIMIT_LOG_LINE_BYTES,
                "an access line has room for its fields");
 
@@ -93,6 +95,7 @@ static void write_end(struct line *line, const struct access_record *record)
     line_text(line, SLICE(",\"detail\":"), record->detail, MAX_DETAIL);
     line_text(line, SLICE(",\"ruleset\":"), record->ruleset, MAX_RULESET);
     line_text(line, SLICE(",\"rule\":"), record->rule_id, MAX_WORD);
+    line_text(line, SLICE(",\"excluded_by\":"), record->excluded_by, MAX_LABEL);
     line_text(line, SLICE(",\"incident\":"), record->incident_id, MAX_WORD);
     line_text(line, SLICE(",\"decision\":"), record->decision, MAX_WORD);
 }

@@ -6,13 +6,14 @@
  *   conn, req        as in the access log
  *   client           address
  *   incident         number that the client was told
- *   decision         block, abort, detect, edit_response
+ *   decision         block, abort, detect, excluded
  *   method, host, target, vdir
  *                    as in the access log
  *   ruleset          name of the set that judged
  *   status           sent to the client
- *   rules            the rules that matched, the deciding one first, each with
- *                    id, cve, title, action, enforced, field, view (raw, once, stable), excerpt
+ *   rules            the rules that matched, the one that decides first, each with
+ *                    id, cve, title, action, enforced, excluded_by, field, view (raw, once,
+ *                    stable), excerpt
  *   rules_truncated  true when there were more
  *
  * excerpt is "***" where the field's value is a secret; elsewhere credentials in it are masked. */
@@ -31,9 +32,11 @@ enum {
     MAX_RULESET = 512,
     MAX_TITLE = 200,
     MAX_FIELD = 120,
+    MAX_LABEL = 64,
     MAX_EXCERPT = 2 * LIMIT_EXCERPT_BYTES,
     KEYS_BYTES = 300, /* all keys with their punctuation */
-    MAX_HIT = 3 * MAX_WORD + MAX_TITLE + MAX_FIELD + MAX_EXCERPT + 130, /* keys, view, enforced */
+    MAX_HIT = 3 * MAX_WORD + MAX_TITLE + MAX_FIELD + MAX_LABEL + MAX_EXCERPT +
+              150, /* keys, view, enforced */
 };
 _Static_assert(MAX_CLIENT + MAX_METHOD + MAX_HOST + MAX_TARGET + 3 * MAX_WORD + MAX_RULESET +
                        LINE_TIME_BYTES + 3 * LINE_U64_BYTES + KEYS_BYTES +
@@ -53,6 +56,7 @@ static void write_hit(struct line *line, const struct rule_hit *hit)
     line_text(line, SLICE(",\"action\":"), hit->action, MAX_WORD);
     line_bytes(line, SLICE(",\"enforced\":"));
     line_bytes(line, hit->is_enforced ? SLICE("true") : SLICE("false"));
+    line_text(line, SLICE(",\"excluded_by\":"), hit->excluded_by, MAX_LABEL);
     line_text(line, SLICE(",\"field\":"), hit->field, MAX_FIELD);
     line_text(line, SLICE(",\"view\":"), slice_str(view_name(hit->view)), MAX_WORD);
     line_text(line, SLICE(",\"excerpt\":"), excerpt, MAX_EXCERPT);

@@ -54,8 +54,9 @@ struct access_record {
     struct slice detail;      /* of the reason, such as the upstream's TLS error; may be empty */
     struct slice ruleset;     /* name of the set that judged; empty without inspection */
     struct slice rule_id;     /* the deciding rule; empty when none matched */
+    struct slice excluded_by; /* label of the exclusion that let it pass that rule */
     struct slice incident_id; /* empty when none was given out */
-    struct slice decision;    /* "pass", "block", "abort", "detect", "refuse" */
+    struct slice decision;    /* "pass", "block", "abort", "detect", "excluded" */
 };
 void access_log_write(struct log_buffer *buffer, const struct access_record *record);
 
@@ -66,7 +67,7 @@ struct decision_record {
     uint64_t request_number;
     struct net_address client;
     struct slice incident_id;
-    struct slice decision; /* "block", "abort", "detect", "edit_response" */
+    struct slice decision; /* "block", "abort", "detect", "excluded" */
     struct slice method;
     struct slice host;
     struct slice target;

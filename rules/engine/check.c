@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "engine/effect.h"
 #include "engine/scan.h"
 
 #include "stopgap/banned.h"
@@ -23,11 +24,13 @@ static void gather_candidates(const struct ruleset *set, const uint64_t *bits, u
     }
 }
 
-/* A rule that would only edit a response, and may not, has nothing to say about a request. */
-static bool is_idle(const struct inspection *inspection, const struct compiled_rule *rule)
+/* A rule that is off here, or would only edit a response and may not, has nothing to say about a
+ * request. */
+static bool is_idle(const struct inspection *inspection, const struct compiled_rule *rule,
+                    enum rules_mode effect)
 {
-    bool is_acting = rule->info.is_enforced && inspection->mode == RULES_BLOCK;
-    return rule->when_response != NULL && !is_acting && inspection->matched == NULL;
+    return inspection->matched == NULL &&
+           (effect == RULES_OFF || (effect != RULES_BLOCK && rule->when_response != NULL));
 }
 
 static void evaluate_rule(struct inspection *inspection, struct evaluation *evaluation,
@@ -35,11 +38,12 @@ static void evaluate_rule(struct inspection *inspection, struct evaluation *eval
 {
     const struct compiled_rule *rule = &inspection->lease->set->rules[index];
     struct witness witness = {.cond = NULL};
-    if (is_idle(inspection, rule))
+    enum rules_mode effect = effect_of_rule(inspection, index);
+    if (is_idle(inspection, rule, effect))
         return;
     enum truth truth = evaluate_request(evaluation, rule->when, &witness);
     if (truth == TRUTH_YES) {
-        inspection_note_match(inspection, index, &witness);
+        inspection_note_match(inspection, index, effect, &witness);
     } else if (truth == TRUTH_UNKNOWN) {
         if (rule->body_fields != 0 && !inspection->fields.has_body_bytes) {
             bit_set(inspection->pending, index);
@@ -96,6 +100,7 @@ static struct verdict conclude(struct inspection *inspection)
             inspection->n_pending != 0 && !inspection->is_final ? VERDICT_NEED_BODY : VERDICT_PASS;
     verdict->edits_response = !is_decided && inspection->n_edits != 0;
     verdict->vdir = inspection->fields.views.vdir;
+    verdict->mode = effect_of_vdir(inspection);
     return *verdict;
 }
 
@@ -120,7 +125,7 @@ struct verdict rules_check_head(struct lease *lease, const struct request_head *
     *ret_inspection = NULL;
     struct inspection *inspection = inspection_start(lease, head, mode, arena);
     if (inspection == NULL)
-        return (struct verdict){.scan_failed = true};
+        return (struct verdict){.scan_failed = true, .mode = mode};
     struct verdict verdict = inspection_judge_head(inspection);
     if (verdict.action == VERDICT_NEED_BODY || verdict.edits_response)
         *ret_inspection = inspection;

@@ -65,6 +65,7 @@ static bool describe(struct compiled_rule *compiled, struct arena *memory)
         .action = action_word(rule->action),
         .side_effects = text_or_empty(rule->side_effects),
         .source = text_or_empty(rule->source),
+        .activation = activation_word(rule->activation),
         .is_enforced = !rule->is_detect_only && rule->action != ACTION_DETECT,
         .n_must_block = rule->n_must_block,
         .n_must_pass = rule->n_must_pass,

@@ -48,7 +48,7 @@ static bool compile_literals(const struct cond_context *context, struct cond *co
     return true;
 }
 
-static bool parse_network(const char *text, struct network *ret_network)
+static bool parse_network(const char *text, struct net_prefix *ret_network)
 {
     char address[INET6_ADDRSTRLEN];
     struct slice rest = slice_str(text);
@@ -58,12 +58,13 @@ static bool parse_network(const char *text, struct network *ret_network)
         return false;
     memcpy(address, host.ptr, host.len);
     address[host.len] = '\0';
-    struct network network = {.prefix = 0};
+    struct net_prefix network = {.bits = 0};
+    unsigned char four_bytes[4];
     unsigned bits = 128;
-    if (inet_pton(AF_INET, address, network.bytes + 12) == 1) {
-        network.bytes[10] = network.bytes[11] = 0xff;
+    if (inet_pton(AF_INET, address, four_bytes) == 1) {
+        network.address = net_address_from_ipv4(four_bytes);
         bits = 32;
-    } else if (inet_pton(AF_INET6, address, network.bytes) != 1) {
+    } else if (inet_pton(AF_INET6, address, network.address.bytes) != 1) {
         return false;
     }
     uint64_t prefix = bits;
@@ -71,7 +72,7 @@ static bool parse_network(const char *text, struct network *ret_network)
         return false;
     if (prefix > bits)
         return false;
-    network.prefix = (unsigned)prefix + (128 - bits);
+    network.bits = (unsigned)prefix + (128 - bits);
     *ret_network = network;
     return true;
 }

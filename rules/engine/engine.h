@@ -23,6 +23,12 @@ void ruleset_set_trust(struct ruleset *set, int64_t expires_unix, bool has_forme
 MUST_USE bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *infos,
                                       size_t n);
 
+/* The operator's modes and exclusions; copied. Before the set is published, and after its samples
+ * were tried: they prove the rules, not what was changed about them. False: no memory. */
+MUST_USE bool ruleset_set_changes(struct ruleset *set, const struct rules_changes *changes);
+/* Lines for ruleset_warning; taken with their array. */
+void ruleset_set_warnings(struct ruleset *set, char **lines, size_t n);
+
 /* The rule as it was parsed. */
 const struct rule *ruleset_source_rule(const struct ruleset *set, size_t index);
 

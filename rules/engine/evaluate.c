@@ -51,20 +51,10 @@ static enum truth match_literals(const struct cond *cond, struct slice value,
     return TRUTH_NO;
 }
 
-static bool in_network(const unsigned char address[16], const struct network *network)
-{
-    unsigned whole = network->prefix / 8;
-    unsigned rest = network->prefix % 8;
-    if (memcmp(address, network->bytes, whole) != 0)
-        return false;
-    unsigned mask = (0xff00u >> rest) & 0xff;
-    return rest == 0 || ((address[whole] ^ network->bytes[whole]) & mask) == 0;
-}
-
 static enum truth match_networks(const struct cond *cond, const struct request_head *head)
 {
     for (size_t i = 0; i < cond->n_networks; i++)
-        if (in_network(head->client.bytes, &cond->networks[i]))
+        if (net_prefix_contains(&cond->networks[i], &head->client))
             return TRUTH_YES;
     return TRUTH_NO;
 }

@@ -1,12 +1,20 @@
 /* What a match means for the verdict, and how it is shown. */
 #include "engine/inspection.h"
 
+#include "engine/effect.h"
+
 #include "stopgap/banned.h"
 
 enum {
     EXCERPT_BEFORE = 64, /* bytes shown in front of a match */
     MAX_FIELD_TEXT = 96, /* a name longer than this is cut in the log */
     MIN_SECRET_WORD = 3, /* length of the shortest word below */
+};
+
+/* What a match leads to. */
+struct effect {
+    struct slice excluded_by; /* empty: no exclusion holds */
+    bool is_acting;           /* the rule does what it says */
 };
 
 /* ---- secrets */
@@ -106,7 +114,8 @@ struct slice witness_excerpt(struct arena *arena, const struct witness *witness,
 }
 
 static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
-                     const struct compiled_rule *rule, const struct witness *witness)
+                     const struct compiled_rule *rule, const struct effect *effect,
+                     const struct witness *witness)
 {
     struct arena *arena = inspection->fields.arena;
     size_t start;
@@ -115,7 +124,9 @@ static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
         .cve = arena_copy(arena, rule->first_cve),
         .title = arena_copy(arena, slice_str(rule->info.title)),
         .action = slice_str(rule->info.action),
-        .is_enforced = rule->info.is_enforced && inspection->mode == RULES_BLOCK,
+        .excluded_by = effect->excluded_by.len != 0 ? arena_copy(arena, effect->excluded_by)
+                                                    : effect->excluded_by,
+        .is_enforced = effect->is_acting,
     };
     if (witness->cond == NULL)
         return;
@@ -127,17 +138,17 @@ static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
 
 /* ---- decisions */
 
-static unsigned rank_of(const struct inspection *inspection, const struct compiled_rule *rule)
+static unsigned rank_of(const struct compiled_rule *rule, const struct effect *effect)
 {
-    if (!rule->info.is_enforced || inspection->mode != RULES_BLOCK)
+    if (!effect->is_acting)
         return 0;
     if (rule->rule->action == ACTION_ABORT)
         return 2;
     return rule->rule->action == ACTION_BLOCK || rule->rule->action == ACTION_DENY_VDIR ? 1 : 0;
 }
 
-/* Room for one more hit, in front when it decides. NULL: no room, no memory. */
-static struct rule_hit *hit_slot(struct inspection *inspection, bool is_deciding)
+/* Room for one more hit, in front when it leads. NULL: no room, no memory. */
+static struct rule_hit *hit_slot(struct inspection *inspection, bool leads)
 {
     struct verdict *verdict = &inspection->verdict;
     if (inspection->hits == NULL) {
@@ -149,11 +160,11 @@ static struct rule_hit *hit_slot(struct inspection *inspection, bool is_deciding
     }
     bool is_full = verdict->n_hits == LIMIT_HITS_PER_REQUEST;
     verdict->hits_truncated = verdict->hits_truncated || is_full;
-    if (is_full && !is_deciding)
+    if (is_full && !leads)
         return NULL;
     if (!is_full)
         verdict->n_hits++;
-    if (!is_deciding)
+    if (!leads)
         return &inspection->hits[verdict->n_hits - 1];
     memmove(&inspection->hits[1], &inspection->hits[0],
             (verdict->n_hits - 1) * sizeof(*verdict->hits));
@@ -188,25 +199,30 @@ void inspection_count(struct lease *lease, uint32_t rule_index)
     __atomic_store_n(&lease->hits[rule_index], lease->hits[rule_index] + 1, __ATOMIC_RELAXED);
 }
 
-void inspection_note_match(struct inspection *inspection, uint32_t rule_index,
+void inspection_note_match(struct inspection *inspection, uint32_t rule_index, enum rules_mode mode,
                            const struct witness *witness)
 {
     const struct compiled_rule *rule = &inspection->lease->set->rules[rule_index];
-    bool is_acting = rule->info.is_enforced && inspection->mode == RULES_BLOCK;
     if (inspection->matched != NULL) {
         inspection->matched[rule_index] = true;
         return;
     }
-    if (rule->is_response && is_acting) {
-        remember_edit(inspection, rule_index); /* counted when the response is edited */
+    struct effect effect = {.excluded_by = effect_excluded_by(inspection, rule_index)};
+    effect.is_acting = mode == RULES_BLOCK && effect.excluded_by.len == 0;
+    if (rule->is_response && mode == RULES_BLOCK) {
+        if (effect.is_acting)
+            remember_edit(inspection, rule_index); /* counted when the response is edited */
         return;
     }
     inspection_count(inspection->lease, rule_index);
-    unsigned rank = rank_of(inspection, rule);
+    unsigned rank = rank_of(rule, &effect);
     bool is_deciding = rank > inspection->decision_rank;
-    struct rule_hit *hit = hit_slot(inspection, is_deciding);
+    bool is_first = effect.excluded_by.len == 0 && !inspection->has_unexcluded;
+    inspection->has_unexcluded |= is_first;
+    inspection->verdict.is_excluded = !inspection->has_unexcluded;
+    struct rule_hit *hit = hit_slot(inspection, is_deciding || is_first);
     if (hit != NULL)
-        hit_fill(hit, inspection, rule, witness);
+        hit_fill(hit, inspection, rule, &effect, witness);
     if (is_deciding)
         decide(inspection, rule, rank);
 }

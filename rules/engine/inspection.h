@@ -18,6 +18,7 @@ struct inspection {
     size_t n_edits;
     unsigned decision_rank; /* of the hit that decides, 0 without one */
     struct buf window;      /* the body so far */
+    bool has_unexcluded;    /* a rule matched for which no exclusion holds */
     bool is_final;
     bool is_exhaustive;            /* trials only: evaluate every rule, rely on no bit */
     bool *matched;                 /* trials only: [n_rules], in place of hits */
@@ -36,8 +37,10 @@ struct verdict inspection_judge_head(struct inspection *inspection);
 bool inspection_wants_edit(struct inspection *inspection, uint32_t rule_index,
                            const struct response_head *response);
 
-/* Note that rule matched: count it, report it, let it decide, remember its edit. */
-void inspection_note_match(struct inspection *inspection, uint32_t rule_index,
+/* Note that rule matched: count it, report it, let it decide, remember its edit.
+ *
+ * mode  of the rule here; not RULES_OFF, unless this is a trial */
+void inspection_note_match(struct inspection *inspection, uint32_t rule_index, enum rules_mode mode,
                            const struct witness *witness);
 
 /* Count a match of rule for lease_rule_hits. */

@@ -48,12 +48,6 @@ struct iis_slot {
     struct iis_slot *next;
 };
 
-/* A literal operand, ready for comparison. */
-struct network {
-    unsigned char bytes[16];
-    unsigned prefix; /* bits */
-};
-
 /* A node of a compiled condition tree; lives in the set's arena. */
 struct cond {
     const struct node *node;
@@ -62,7 +56,7 @@ struct cond {
     struct slice name;
     struct slice *literals;
     size_t n_literals;
-    struct network *networks;
+    struct net_prefix *networks;
     size_t n_networks;
     pcre2_code *code;
     struct cond *next_with_code;         /* of the whole set, to free them */
@@ -91,6 +85,25 @@ struct interest {
     bool all_names;
     bool all_values;
     uint32_t names[INTEREST_WORDS]; /* by length and first letter; errs on the side of "yes" */
+};
+
+/* A row of the operator's modes. */
+struct compiled_mode {
+    enum rules_mode mode;
+    unsigned rank;     /* 3: rule and directory, 2: rule, 1: directory */
+    uint64_t *rules;   /* bitmap */
+    struct slice vdir; /* lower case; empty: everywhere */
+};
+
+struct compiled_exclusion {
+    uint64_t *rules;   /* bitmap */
+    struct slice path; /* lower case, without a slash at its end; empty: any */
+    struct slice *methods;
+    size_t n_methods;
+    struct net_prefix *networks;
+    size_t n_networks;
+    struct slice label;
+    int64_t until_unix;
 };
 
 struct ruleset {
@@ -125,6 +138,13 @@ struct ruleset {
     char *hash;
     struct mitigation_info *mitigations; /* texts in memory */
     size_t n_mitigations;
+    struct compiled_mode *modes; /* these two in memory */
+    size_t n_modes;
+    struct compiled_exclusion *exclusions;
+    size_t n_exclusions;
+    int64_t (*now_unix)(void); /* set where there is an exclusion */
+    char **warnings;
+    size_t n_warnings;
 };
 
 struct lease {

@@ -25,6 +25,9 @@ static void ruleset_free(struct ruleset *set)
     free(set->first_chunk);
     free(set->rules);
     free(set->mitigations);
+    for (size_t i = 0; i < set->n_warnings; i++)
+        free(set->warnings[i]);
+    free(set->warnings);
     free(set->name);
     free(set->hash);
     free(set);
@@ -84,6 +87,22 @@ bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *
     }
     set->n_mitigations = n;
     return true;
+}
+
+void ruleset_set_warnings(struct ruleset *set, char **lines, size_t n)
+{
+    set->warnings = lines;
+    set->n_warnings = n;
+}
+
+size_t ruleset_n_warnings(const struct ruleset *set)
+{
+    return set->n_warnings;
+}
+
+const char *ruleset_warning(const struct ruleset *set, size_t index)
+{
+    return set->warnings[index];
 }
 
 size_t ruleset_n_mitigations(const struct ruleset *set)

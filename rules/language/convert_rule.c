@@ -133,6 +133,19 @@ static bool convert_mode(const struct report *report, struct yaml_rule *yaml, st
     return true;
 }
 
+static bool convert_activation(const struct report *report, const struct yaml_rule *yaml,
+                               struct rule *rule)
+{
+    if (yaml->activation == NULL)
+        return true;
+    size_t index = word_index(activation_words, ACTIVATION_COUNT, yaml->activation);
+    if (index == ACTIVATION_COUNT)
+        return report_value(report, ERR_SYNTAX, place_key(PLACE_ROOT, "activation"),
+                            "'activation' is always, option or stale");
+    rule->activation = (enum rule_activation)index;
+    return true;
+}
+
 static bool convert_mitigation(const struct report *report, struct yaml_rule *yaml,
                                struct rule *rule)
 {
@@ -264,6 +277,6 @@ bool convert_rule(const struct report *report, struct yaml_rule *yaml, struct ru
     return convert_texts(report, yaml, rule) && convert_lists(report, yaml, rule) &&
            convert_severity(report, yaml, rule) && convert_builds(report, yaml, rule) &&
            convert_action(report, yaml->action, rule) && convert_mode(report, yaml, rule) &&
-           convert_mitigation(report, yaml, rule) && convert_conditions(report, yaml, rule) &&
-           convert_samples(report, yaml->samples, rule);
+           convert_activation(report, yaml, rule) && convert_mitigation(report, yaml, rule) &&
+           convert_conditions(report, yaml, rule) && convert_samples(report, yaml->samples, rule);
 }

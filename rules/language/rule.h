@@ -84,6 +84,14 @@ enum rule_action {
     ACTION_REMOVE_HEADER,
 };
 
+/* When a rule is in force. */
+enum rule_activation {
+    ACTIVATION_ALWAYS = 0,
+    ACTIVATION_OPTION, /* when the operator switches it on */
+    ACTIVATION_STALE,  /* then, and when the rules have become old */
+    ACTIVATION_COUNT,
+};
+
 struct sample {
     char *method;
     char *target;
@@ -130,7 +138,8 @@ struct rule {
     char **blind_to;
     size_t n_blind_to;
     char *superseded_by;
-    char *mitigation;    /* "M1.1"; without the key the rule's own id */
+    char *mitigation; /* "M1.1"; without the key the rule's own id */
+    enum rule_activation activation;
     bool is_detect_only; /* mode: detect, or action detect */
     enum rule_action action;
     unsigned status;
@@ -178,9 +187,10 @@ void rule_list_done(struct rule_list *list);
 /* Order of two struct rule *const, for qsort. */
 int rule_compare_ids(const void *a, const void *b);
 
-const char *field_word(enum field_id field);      /* "arg_name" */
-const char *operator_word(enum operator_id op);   /* "starts_with" */
-const char *action_word(enum rule_action action); /* "deny_vdir" */
+const char *field_word(enum field_id field);                  /* "arg_name" */
+const char *operator_word(enum operator_id op);               /* "starts_with" */
+const char *action_word(enum rule_action action);             /* "deny_vdir" */
+const char *activation_word(enum rule_activation activation); /* "option" */
 bool action_is_response(enum rule_action action);
 /* Which fields change with the view, and which need the body or the response. */
 bool field_has_views(enum field_id field);

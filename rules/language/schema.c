@@ -120,6 +120,7 @@ static const struct cyaml_schema_field rule_fields[] = {
     TEXT("superseded_by", yaml_rule, superseded_by, LIMIT_RULE_TEXT_BYTES),
     TEXT("mitigation", yaml_rule, mitigation, LIMIT_RULE_TEXT_BYTES),
     TEXT("mode", yaml_rule, mode, LIMIT_RULE_TEXT_BYTES),
+    TEXT("activation", yaml_rule, activation, LIMIT_RULE_TEXT_BYTES),
     CYAML_FIELD_MAPPING_PTR("action", OPT, struct yaml_rule, action, action_fields),
     CYAML_FIELD_MAPPING_PTR("when", OPT, struct yaml_rule, when, node_fields),
     CYAML_FIELD_MAPPING_PTR("when_response", OPT, struct yaml_rule, when_response, node_fields),

@@ -75,6 +75,7 @@ struct yaml_rule {
     char *superseded_by;
     char *mitigation;
     char *mode;
+    char *activation;
     struct yaml_action *action;
     struct yaml_node *when;
     struct yaml_node *when_response;

@@ -48,6 +48,8 @@ static const char *const operator_words[OP_COUNT] = {
     [OP_EXISTS] = "exists",       [OP_IN_CIDR] = "in_cidr",
 };
 
+const char *const activation_words[ACTIVATION_COUNT] = {"always", "option", "stale"};
+
 const char *const action_words[] = {
     [ACTION_BLOCK] = "block",
     [ACTION_ABORT] = "abort",
@@ -69,6 +71,12 @@ const char *operator_word(enum operator_id op)
 {
     assert(op < OP_COUNT);
     return operator_words[op];
+}
+
+const char *activation_word(enum rule_activation activation)
+{
+    assert(activation < ACTIVATION_COUNT);
+    return activation_words[activation];
 }
 
 const char *action_word(enum rule_action action)

@@ -10,5 +10,6 @@ size_t word_index(const char *const *words, size_t n, const char *text);
 const char *word_closest(const char *const *words, size_t n, const char *text);
 
 extern const char *const field_words[FIELD_COUNT];
+extern const char *const activation_words[ACTIVATION_COUNT];
 extern const char *const action_words[];
 extern const size_t n_action_words;

@@ -88,7 +88,7 @@ static void collect(struct collected *collected, const struct rule_list *rules)
     }
 }
 
-/* n_active counts here what neither rules.disabled nor the builds take away. */
+/* n_active counts here what neither the modes nor the builds take away. */
 static void judge(struct mitigation_info *info, const struct mitigation_policy *policy,
                   size_t n_enabled)
 {

@@ -7,7 +7,7 @@
 /* Fill ret_infos with the mitigations of both lists, in the order of their first rules, and move
  * what must not be in force from rules to dropped.
  *
- * dropped    what rules.disabled named already; has room for all rules
+ * dropped    what the operator's modes took out already; has room for all rules
  * policy     NULL: everything applies
  * ret_infos  calloc'd, the caller frees; its texts belong to the rules
  *

@@ -61,7 +61,7 @@ bool mitigation_store_block(struct mitigation_store *store, const struct mitigat
     (void)mitigation_store_unblock(store, block->id);
     if (store->n_blocks == MITIGATION_MAX_BLOCKS)
         return err_set(err, ERR_LIMIT, "E_LIMIT",
-                       "%d mitigations are blocked already; unblock some, or use rules.disabled",
+                       "%d mitigations are blocked already; unblock some, or use modes",
                        MITIGATION_MAX_BLOCKS);
     store->blocks[store->n_blocks++] = *block;
     return true;

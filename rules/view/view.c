@@ -239,8 +239,9 @@ static void compare_vdirs(struct build *build)
     if (build->is_asterisk)
         return;
     views->vdir = path_first_segment(views->view[VIEW_ONCE].path);
+    views->stable_vdir = path_first_segment(views->view[VIEW_STABLE].path);
     if (!path_raw_begins_with(views->view[VIEW_RAW].path, views->vdir) ||
-        !slice_equal(path_first_segment(views->view[VIEW_STABLE].path), views->vdir))
+        !slice_equal(views->stable_vdir, views->vdir))
         views->anomalies |= ANOMALY_VDIR_MISMATCH;
 }
 

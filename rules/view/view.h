@@ -57,6 +57,7 @@ struct request_view {
 struct request_views {
     struct request_view view[VIEW_COUNT];
     struct slice vdir;                 /* first segment of the ONCE path: "owa", "" at the root */
+    struct slice stable_vdir;          /* of the STABLE path */
     const struct named_value *cookies; /* all Cookie fields, split, as sent */
     size_t n_cookies;
     uint32_t anomalies;

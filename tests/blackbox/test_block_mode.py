@@ -120,13 +120,13 @@ def test_what_browsers_and_probes_ask_for_at_the_root_passes(pair, client, targe
 
 def test_a_rule_can_be_switched_off_by_its_id(proxy, exchange, client, publisher, tmp_path):
     path = publisher.bundle(tmp_path / "a.sgb", [block_rule("TEST-OFF", "/owa/x")])
-    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--disable-rule", "TEST-OFF")
+    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--rule-mode", "TEST-OFF=off")
     assert client(one).ask("/owa/x").status == 200
 
 
 def test_a_rule_can_be_made_to_only_report(proxy, exchange, client, publisher, tmp_path):
     path = publisher.bundle(tmp_path / "a.sgb", [block_rule("TEST-SOFT", "/owa/x")])
-    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--detect-rule", "TEST-SOFT")
+    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--rule-mode", "TEST-SOFT=detect")
     assert client(one).ask("/owa/x").status == 200
     decision = one.wait_decision()
     assert decision["rules"][0]["id"] == "TEST-SOFT" and decision["rules"][0]["enforced"] is False

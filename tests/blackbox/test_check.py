@@ -37,8 +37,8 @@ def test_every_error_is_printed_with_its_place(check):
         "stopgap.yaml:3:5: unknown key 'chain': known here: url, cert, key, ocsp",
         "stopgap.yaml:4:11: upstream must be a mapping: write its keys as 'key: value' lines, indented below it",
         "stopgap.yaml:6:11: timeouts.header: '15' has no unit: write a duration such as 500ms, 15s, 65m or 2h",
-        "stopgap.yaml:7:1: unknown key 'modus': did you mean 'mode'? Known here: listen, certificates, upstream, health, workers, mode, "
-        "fail_mode, rules, mitigations, events, state, log, admin, trusted_proxies, allow_upgrade, proxy_protocol, timeouts, limits",
+        "stopgap.yaml:7:1: unknown key 'modus': did you mean 'modes'? Known here: listen, certificates, upstream, health, workers, mode, "
+        "fail_mode, rules, modes, exclusions, harden, mitigations, events, state, log, admin, trusted_proxies, allow_upgrade, proxy_protocol, timeouts, limits",
         "stopgap.yaml:8:1: duplicate key 'timeouts': it may stand here only once",
         "stopgap.yaml:9:10: workers: '1000' is out of range: write auto, or a number up to 64",
     ]
@@ -93,7 +93,7 @@ def effective(check, text, *options):
 
 
 def test_the_effective_configuration_is_a_configuration(check):
-    printed = effective(check, MINIMAL + "timeouts: {relay: 5m}\nrules: {disabled: [SG-1]}\n",
+    printed = effective(check, MINIMAL + "timeouts: {relay: 5m}\nrules: {enabled: [SG-1]}\n",
                         "--mode", "detect", "--trusted-proxy", "10.0.0.0/8", "--log", "none")
     assert effective(check, printed) == printed
     for line in ("mode: detect", "  relay: 5m", "  upstream: 5m", "  header: 15s", '- "10.0.0.0/8"', "  access: none"):
@@ -101,12 +101,12 @@ def test_the_effective_configuration_is_a_configuration(check):
 
 
 def test_options_override_the_file(check):
-    text = MINIMAL + "mode: detect\nworkers: 2\nrules: {disabled: [SG-1]}\nadmin: [unix:/a]\n"
+    text = MINIMAL + "mode: detect\nworkers: 2\nrules: {enabled: [SG-1]}\nadmin: [unix:/a]\n"
     lines = effective(check, text, "--listen", "http://127.0.0.1:9000", "--mode", "off", "--admin", "unix:/b",
-                      "--disable-rule", "SG-2", "--limit", "head=64KiB", "--timeout", "drain=2s").splitlines()
+                      "--enable-rule", "SG-2", "--rule-mode", "SG-3=off", "--limit", "head=64KiB", "--timeout", "drain=2s").splitlines()
     assert '- url: "http://127.0.0.1:9000"' in lines and '- url: "http://127.0.0.1:8080"' not in lines
     assert '- "unix:/b"' in lines and '- "unix:/a"' not in lines
-    assert '  - "SG-1"' in lines and '  - "SG-2"' in lines
+    assert '  - "SG-1"' in lines and '  - "SG-2"' in lines and '- rule: "SG-3"' in lines
     assert {"mode: off", "workers: 2", "  head: 64KiB", "  drain: 2s"} <= set(lines)
 
 
@@ -148,7 +148,7 @@ def test_help_is_complete_and_narrow(stopgap):
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     named = ("config help print listen cert key trusted-proxy proxy-protocol allow-upgrade workers upstream upstream-ca "
              "upstream-name upstream-no-verify-certificate-dangerous mode fail-mode rules rules-watch trust "
-             "no-builtin-rules disable-rule detect-rule admin state log access-log decision-log timeout limit "
+             "no-builtin-rules rule-mode enable-rule admin state log access-log decision-log timeout limit "
              "balance health upstream-proxy-protocol")
     assert set(re.findall(r"^  (?:-\w, |    )?--([a-z-]+)", done.stdout, re.M)) >= set(named.split())
 

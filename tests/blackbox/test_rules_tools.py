@@ -102,8 +102,9 @@ def test_show_as_json_has_the_tree():
 
 @pytest.mark.parametrize("lines, state", [
     ("", "in force"),
-    ("rules: {disabled: [SG-2021-34473-EMAIL]}", "off: rules.disabled names it"),
-    ("rules: {detect_only: [SG-2021-34473-EMAIL]}", "only reports: rules.detect_only names it"),
+    ("modes: [{rule: SG-2021-34473-EMAIL, mode: 'off'}]", "off: modes says so"),
+    ("modes: [{rule: SG-2021-34473-EMAIL, mode: detect}]", "only reports: modes says so"),
+    ("mode: detect\nmodes: [{rule: SG-2021-34473-EMAIL, mode: block}]", "in force"),
     ("mode: detect", "only reports: mode is detect"),
     ("mitigations: {blocked: [SG-2021-34473-EMAIL]}", "off: Blocked"),
     ("mitigations: {server_enabled: false}", "off: Disabled"),

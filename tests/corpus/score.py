@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run this folder's requests and, where it is beside the checkout, the shared corpus through the proxy.
 
-  tests/corpus/score.py --bin build/release/stopgap --shared ../shared
+  tests/corpus/score.py --bin build/release/stopgap --shared ../shared [--options '--enable-rule HARDEN.SHAPES']
 
 Fails when one of our own requests goes the wrong way, or when the shared corpus shows a benign request
 blocked, a request altered, or less than 98 % of the certain shapes blocked. Exit status 0 or 1.
@@ -25,8 +25,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
     parser.add_argument("--shared", required=True, type=pathlib.Path)
+    parser.add_argument("--options", default="", help="more options of the proxy, such as '--enable-rule HARDEN.SHAPES'")
     args = parser.parse_args()
-    proxy = args.bin + " run --listen http://127.0.0.1:{listen} --upstream http://127.0.0.1:{%s}"
+    proxy = args.bin + " run --listen http://127.0.0.1:{listen} --upstream http://127.0.0.1:{%s} " + args.options
     failed = run([sys.executable, str(FOLDER / "check.py"), proxy % "upstream"]).returncode != 0
     score = run([sys.executable, str(args.shared / "tools/corpus_score.py"), "--proxy", proxy % "origin",
                  str(args.shared / "corpus/dev-attacks.jsonl"), str(args.shared / "corpus/dev-benign.jsonl")])

@@ -178,9 +178,24 @@ static const struct {
      "3:5: ",
      {"trusted_proxies: '10.0.0.1/8'", "10.0.0.0/8"}},
     {"a bad rule id",
-     "rules:\n  disabled: ['SG 1']\n",
-     "2:14: ",
-     {"rules.disabled: 'SG 1' is not a rule id", "rules list"}},
+     "rules:\n  enabled: ['SG 1']\n",
+     "2:13: ",
+     {"rules.enabled: 'SG 1' is not a rule id", "rules list"}},
+    {"a mode without a mode", "modes:\n  - rule: A\n", "2:5: ", {"has no mode", "detect"}},
+    {"a mode of a path", "modes: [{vdir: /owa, mode: off}]\n", "1:16: ", {"'/owa'", "owa"}},
+    {"an exclusion of no rule", "exclusions: [{path: /owa}]\n", "1:14: ", {"has no rule", "*"}},
+    {"an exclusion of an escape",
+     "exclusions: [{rule: A, path: '/owa/%78'}]\n",
+     "1:30: ",
+     {"'/owa/%78' is not a plain path", "decode it"}},
+    {"a method of small letters",
+     "exclusions: [{rule: A, methods: [post]}]\n",
+     "1:34: ",
+     {"'post' is not a method", NULL}},
+    {"an end that no calendar has",
+     "exclusions: [{rule: A, until: 2027-02-30}]\n",
+     "1:31: ",
+     {"'2027-02-30' is not a day", "2027-01-31"}},
     {"an anchor", "state: &a /s\n", "1:8: ", {"anchors", "not accepted"}},
     {"an anchor of a list", "admin: &a []\n", "1:8: ", {"anchors", "not accepted"}},
     {"an anchor of a mapping", "log: &a {access: none}\n", "1:6: ", {"anchors", NULL}},
@@ -316,8 +331,12 @@ static const char complete[] =
     "  bundles: [/a.sgb, /b.sgb]\n"
     "  watch: /in\n"
     "  trust: /r.txt\n"
-    "  disabled: [SG-1]\n"
-    "  detect_only: [SG-2, SG-3]\n"
+    "  enabled: [SG-1, SG-2]\n"
+    "modes: [{rule: SG-3, mode: off}, {vdir: ecp, mode: detect}]\n"
+    "exclusions:\n"
+    "  - {rule: SG-4, path: /owa/x, methods: [GET, POST], networks: [10.0.0.0/8],\n"
+    "     comment: ticket 1, until: 2027-01-31}\n"
+    "harden: {ecp_from: [10.0.0.0/8], owa_light: deny, shapes: detect}\n"
     "state: /state\n"
     "log: {access: none, decisions: /d.log}\n"
     "admin: [unix:/run/x.sock, http://127.0.0.1:9100]\n"
@@ -351,9 +370,8 @@ static void check_complete(const struct config *config)
     assert_string_equal(config->rules.items[1], "/b.sgb");
     assert_string_equal(config->rules_watch, "/in");
     assert_string_equal(config->trust_path, "/r.txt");
-    assert_int_equal(config->rules_disabled.n, 1);
-    assert_int_equal(config->rules_detect.n, 2);
-    assert_string_equal(config->rules_detect.items[1], "SG-3");
+    assert_int_equal(config->rules_enabled.n, 2);
+    assert_string_equal(config->rules_enabled.items[1], "SG-2");
     assert_string_equal(config->state_dir, "/state");
     assert_null(config->access_log);
     assert_string_equal(config->decision_log, "/d.log");
@@ -363,6 +381,25 @@ static void check_complete(const struct config *config)
     assert_int_equal(config->trusted_proxies.items[0].bits, 104);
     assert_true(config->allow_upgrade);
     assert_true(config->proxy_protocol);
+}
+
+static void check_policy(const struct config *config)
+{
+    assert_int_equal(config->n_modes, 2);
+    assert_string_equal(config->modes[0].rule, "SG-3");
+    assert_null(config->modes[0].vdir);
+    assert_int_equal(config->modes[0].mode, RULES_OFF);
+    assert_string_equal(config->modes[1].vdir, "ecp");
+    assert_int_equal(config->modes[1].mode, RULES_DETECT);
+    assert_int_equal(config->n_exclusions, 1);
+    assert_string_equal(config->exclusions[0].path, "/owa/x");
+    assert_int_equal(config->exclusions[0].methods.n, 2);
+    assert_int_equal(config->exclusions[0].networks.n, 1);
+    assert_string_equal(config->exclusions[0].until, "2027-01-31");
+    assert_int_equal(config->harden.ecp_from.n, 1);
+    assert_int_equal(config->harden.powershell_from.n, 0);
+    assert_int_equal(config->harden.owa_light, OWA_LIGHT_DENY);
+    assert_int_equal(config->harden.shapes, SHAPES_DETECT);
 }
 
 static void check_numbers(const struct config *config)
@@ -398,6 +435,7 @@ static void test_every_key_is_read(void **state)
     print_message("%s", report.text);
     assert_true(is_good);
     check_complete(&config);
+    check_policy(&config);
     check_numbers(&config);
     config_done(&config);
 }

@@ -16,7 +16,7 @@ static const struct {
     const char *name;
     struct verdict verdict;
     unsigned fail_modes;
-    struct decision block;  /* in RULES_BLOCK */
+    struct decision block;  /* the directory is in RULES_BLOCK */
     struct decision detect; /* in RULES_DETECT */
 } rows[] = {
     {"nothing found", {.action = VERDICT_PASS}, EITHER, {.word = "pass"}, {.word = "pass"}},
@@ -30,16 +30,16 @@ static const struct {
      EITHER,
      {.kind = DECISION_WAIT_BODY, .word = "pass"},
      {.kind = DECISION_WAIT_BODY, .word = "pass"}},
-    {"blocked",
+    {"blocked, in detect mode because modes say so of the rule",
      {.action = VERDICT_BLOCK, .status = 404, .n_hits = 2},
      EITHER,
      {.kind = DECISION_ANSWER, .status = 404, .reason = END_RULE_BLOCK, .word = "block"},
-     {.word = "detect"}},
+     {.kind = DECISION_ANSWER, .status = 404, .reason = END_RULE_BLOCK, .word = "block"}},
     {"aborted",
      {.action = VERDICT_ABORT, .n_hits = 1},
      EITHER,
      {.kind = DECISION_ABORT, .reason = END_RULE_ABORT, .word = "abort"},
-     {.word = "detect"}},
+     {.kind = DECISION_ABORT, .reason = END_RULE_ABORT, .word = "abort"}},
     {"the matcher failed, closed",
      {.action = VERDICT_PASS, .scan_failed = true},
      CLOSED,
@@ -54,7 +54,12 @@ static const struct {
      {.action = VERDICT_BLOCK, .status = 403, .scan_failed = true, .n_hits = 1},
      EITHER,
      {.kind = DECISION_ANSWER, .status = 403, .reason = END_RULE_BLOCK, .word = "block"},
-     {.word = "detect"}},
+     {.kind = DECISION_ANSWER, .status = 403, .reason = END_RULE_BLOCK, .word = "block"}},
+    {"an exclusion holds for all that matched",
+     {.action = VERDICT_PASS, .n_hits = 1, .is_excluded = true},
+     EITHER,
+     {.word = "excluded"},
+     {.word = "excluded"}},
     {"an edit of the response changes nothing here",
      {.action = VERDICT_PASS, .edits_response = true},
      EITHER,
@@ -64,7 +69,9 @@ static const struct {
 
 static void check(size_t i, enum rules_mode mode, enum fail_mode fail_mode)
 {
-    struct decision got = decide(&rows[i].verdict, mode, fail_mode);
+    struct verdict verdict = rows[i].verdict;
+    verdict.mode = mode;
+    struct decision got = decide(&verdict, fail_mode);
     const struct decision *expected = mode == RULES_BLOCK ? &rows[i].block : &rows[i].detect;
     if (got.kind != expected->kind || got.status != expected->status ||
         got.reason != expected->reason || strcmp(got.word, expected->word) != 0)

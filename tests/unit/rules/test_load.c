@@ -18,6 +18,7 @@ struct folder {
     char path[64];
     char files[MAX_FILES][128];
     size_t n;
+    const char *activation; /* of the next rule; NULL: not given */
 };
 
 static void folder_init(struct folder *folder)
@@ -38,6 +39,7 @@ static void folder_done(struct folder *folder)
 static void folder_add(struct folder *folder, const char *id, const char *word,
                        const char *must_block, const char *must_pass)
 {
+
     char *path = folder->files[folder->n++];
     (void)snprintf(path, sizeof(folder->files[0]), "%s/%s.yaml", folder->path, id);
     FILE *file = fopen(path, "w");
@@ -45,23 +47,32 @@ static void folder_add(struct folder *folder, const char *id, const char *word,
     (void)fprintf(file,
                   "id: %s\ntitle: t\nseverity: low\nside_effects: none known\n"
                   "action: {type: block}\nwhen: {field: path, contains: %s}\n"
-                  "samples:\n  must_block: [{target: %s}]\n  must_pass: [{target: %s}]\n",
-                  id, word, must_block, must_pass);
+                  "%s%s\nsamples:\n  must_block: [{target: %s}]\n  must_pass: [{target: %s}]\n",
+                  id, word, folder->activation != NULL ? "activation: " : "",
+                  folder->activation != NULL ? folder->activation : "", must_block, must_pass);
     assert_int_equal(fclose(file), 0);
 }
 
-static struct ruleset *load(const struct folder *folder, const char *disabled, const char *detect,
-                            struct err *err)
+static struct ruleset *load_changed(const struct folder *folder,
+                                    const struct rules_changes *changes, struct err *err)
 {
     const char *directories[] = {folder->path};
-    struct rules_source source = {.directories = directories,
-                                  .n_directories = 1,
-                                  .disabled_rules = &disabled,
-                                  .n_disabled = disabled != NULL ? 1 : 0,
-                                  .detect_rules = &detect,
-                                  .n_detect = detect != NULL ? 1 : 0};
+    struct rules_source source = {
+        .directories = directories, .n_directories = 1, .changes = changes};
     memset(err, 0, sizeof(*err));
     return rules_load(&source, err);
+}
+
+static struct ruleset *load(const struct folder *folder, const char *off, const char *detect,
+                            struct err *err)
+{
+    struct mode_row rows[2];
+    struct rules_changes changes = {.modes = rows};
+    if (off != NULL)
+        rows[changes.n_modes++] = (struct mode_row){.rule = off, .mode = RULES_OFF};
+    if (detect != NULL)
+        rows[changes.n_modes++] = (struct mode_row){.rule = detect, .mode = RULES_DETECT};
+    return load_changed(folder, &changes, err);
 }
 
 static void test_samples_prove_the_rules(void **state)
@@ -142,18 +153,76 @@ static void test_the_operator_switches_rules_off(void **state)
     folder_done(&folder);
 }
 
-static void test_unknown_ids_are_refused(void **state)
+static void test_unknown_ids_are_warnings(void **state)
 {
     (void)state;
     struct folder folder;
     struct err err;
+    const char *enabled = "TSETE";
+    struct mode_row row = {.rule = "TSETM", .mode = RULES_OFF};
+    struct exclusion exclusions[] = {{.rule = "TEST", .path = "/owa", .label = "good"},
+                                     {.rule = "TSETX", .path = "/owa", .label = "bad"}};
+    struct rules_changes changes = {.modes = &row,
+                                    .n_modes = 1,
+                                    .exclusions = exclusions,
+                                    .n_exclusions = 2,
+                                    .enabled = &enabled,
+                                    .n_enabled = 1};
+    static const char *const expected[] = {"rules.enabled, entry 1: no rule is called 'TSETE'",
+                                           "modes, entry 1: no rule is called 'TSETM'",
+                                           "exclusions, entry 2: no rule is called 'TSETX'"};
     folder_init(&folder);
     folder_add(&folder, "TEST", "evil", "/evil", "/good");
-    assert_null(load(&folder, "TSET", NULL, &err));
-    assert_string_equal(err.code, "E_RULE_UNKNOWN");
-    assert_non_null(strstr(err.text, "TSET"));
-    assert_null(load(&folder, NULL, "TSET", &err));
-    assert_string_equal(err.code, "E_RULE_UNKNOWN");
+    struct ruleset *set = load_changed(&folder, &changes, &err);
+    assert_non_null(set);
+    assert_int_equal(ruleset_n_warnings(set), 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_non_null(strstr(ruleset_warning(set, i), expected[i]));
+    ruleset_unref(set);
+    folder_done(&folder);
+}
+
+/* One rule of each activation; which are in the set? */
+static void test_options_are_on_when_they_are_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *enabled;
+        bool is_stale, takes_all;
+        const char *expected;
+    } cases[] = {
+        {"nothing asked", NULL, false, false, "ALWAYS "},
+        {"an option", "OPTION", false, false, "ALWAYS OPTION "},
+        {"stale", NULL, true, false, "ALWAYS STALE "},
+        {"a stale rule by its id", "STALE", false, false, "ALWAYS STALE "},
+        {"everything", NULL, false, true, "ALWAYS OPTION STALE "},
+    };
+    struct folder folder;
+    struct err err;
+    folder_init(&folder);
+    folder_add(&folder, "ALWAYS", "evil", "/evil", "/good");
+    folder.activation = "option"; /* it may stop what another rule must let pass */
+    folder_add(&folder, "OPTION", "o", "/option", "/else");
+    folder.activation = "stale";
+    folder_add(&folder, "STALE", "stale", "/stale", "/good");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rules_changes changes = {.enabled = &cases[i].enabled,
+                                        .n_enabled = cases[i].enabled != NULL,
+                                        .is_stale = cases[i].is_stale,
+                                        .takes_all = cases[i].takes_all};
+        char got[64] = "";
+        struct ruleset *set = load_changed(&folder, &changes, &err);
+        if (set == NULL)
+            fail_msg("%s: %s %s", cases[i].name, err.code, err.text);
+        size_t len = 0;
+        for (size_t k = 0; k < ruleset_n_rules(set); k++)
+            len += (size_t)snprintf(got + len, sizeof(got) - len, "%s ", ruleset_rule(set, k)->id);
+        if (strcmp(got, cases[i].expected) != 0)
+            fail_msg("%s: %s", cases[i].name, got);
+        assert_string_equal(ruleset_rule(set, 0)->activation, "always");
+        ruleset_unref(set);
+    }
     folder_done(&folder);
 }
 
@@ -189,7 +258,8 @@ int main(void)
         cmocka_unit_test(test_samples_prove_the_rules),
         cmocka_unit_test(test_a_detect_rule_need_not_pass_what_others_let_through),
         cmocka_unit_test(test_the_operator_switches_rules_off),
-        cmocka_unit_test(test_unknown_ids_are_refused),
+        cmocka_unit_test(test_unknown_ids_are_warnings),
+        cmocka_unit_test(test_options_are_on_when_they_are_asked_for),
         cmocka_unit_test(test_a_bundle_needs_a_root_of_trust),
         cmocka_unit_test(test_the_shipped_rules_load),
     };
