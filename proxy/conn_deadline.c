@@ -8,10 +8,17 @@
 
 #include "stopgap/banned.h"
 
+static bool tunnel_is_over(const struct txn *txn)
+{
+    return txn->ended_upstream && txn->ended_client;
+}
+
 static uint64_t relay_silence(const struct conn *conn)
 {
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
     const struct txn *txn = conn->txn;
+    if (tunnel_is_over(txn))
+        return LIMIT_DRAIN_MS;
     if (txn->has_response || txn->is_tunnel)
         return timeouts->relay_ms;
     if (txn->up == PIPE_DONE)
@@ -126,6 +133,8 @@ static void txn_expire(struct conn *conn)
     case TXN_RELAY:
         if (txn->down == PIPE_DONE)
             break; /* relay_run sees that the drain is over */
+        if (tunnel_is_over(txn) && !relay_is_blocked(conn))
+            break; /* and that the last bytes are gone */
         if (stream_queued(conn->client) != 0)
             conn_close(conn, END_WRITE_TIMEOUT, true);
         else if (conn->upstream != NULL && stream_queued(conn->upstream->stream) != 0)

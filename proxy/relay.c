@@ -7,6 +7,7 @@
 #include "http/write.h"
 #include "log/log.h"
 #include "proxy_limits.h"
+#include "tunnel.h"
 #include "txn.h"
 #include "upstream.h"
 #include "worker.h"
@@ -111,18 +112,6 @@ static enum step_result relay_start(struct txn *txn)
     if (!relay_send_head(txn))
         return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for the request head"));
     return STEP_WAIT;
-}
-
-/* After 101 the bytes have no messages any more. */
-static void relay_up_raw(struct txn *txn)
-{
-    struct conn *conn = txn->conn;
-    while (!piece_queue_is_empty(&conn->in)) {
-        struct piece piece = *piece_queue_front(&conn->in);
-        txn->bytes_in += piece.bytes.len;
-        stream_send(conn->upstream->stream, piece);
-        piece_queue_consume(&conn->in, piece.bytes.len);
-    }
 }
 
 static bool relay_up_is_open(const struct txn *txn)
@@ -324,17 +313,6 @@ static enum step_result relay_response_body(struct txn *txn)
     return STEP_AGAIN;
 }
 
-static void relay_down_raw(struct txn *txn)
-{
-    struct conn *conn = txn->conn;
-    while (!piece_queue_is_empty(&conn->upstream->in)) {
-        struct piece piece = *piece_queue_front(&conn->upstream->in);
-        txn->bytes_out += piece.bytes.len;
-        stream_send(conn->client, piece);
-        piece_queue_consume(&conn->upstream->in, piece.bytes.len);
-    }
-}
-
 /* Returns STEP_OVER when the transaction is gone, STEP_AGAIN when it went to another step. */
 static enum step_result relay_down(struct txn *txn)
 {
@@ -345,7 +323,7 @@ static enum step_result relay_down(struct txn *txn)
         enum step_result result;
         txn->got_response = true;
         if (txn->is_tunnel) {
-            relay_down_raw(txn);
+            tunnel_down(txn);
             return STEP_WAIT;
         }
         if (!txn->has_response)
@@ -383,10 +361,12 @@ static enum step_result relay_upstream_gone(struct txn *txn)
     struct conn *conn = txn->conn;
     struct upstream *upstream = conn->upstream;
     bool was_reset = upstream->failure != STREAM_OK;
-    if (txn->is_tunnel) {
-        conn_close(conn, END_OK, was_reset);
+    if (txn->is_tunnel && was_reset) {
+        conn_close(conn, END_OK, true);
         return STEP_OVER;
     }
+    if (txn->is_tunnel)
+        return tunnel_upstream_ended(txn);
     if (!was_reset && txn->has_response && http_parse_end(&txn->response)) {
         relay_response_end(txn);
         return STEP_AGAIN;
@@ -455,7 +435,7 @@ enum step_result relay_run(struct txn *txn)
     if (result != STEP_WAIT)
         return result;
     if (txn->is_tunnel)
-        relay_up_raw(txn);
+        tunnel_up(txn);
     else
         result = relay_up(txn);
     if (result == STEP_WAIT)

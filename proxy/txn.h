@@ -71,6 +71,7 @@ struct txn {
     bool is_retried;
     bool is_tunnel;      /* after 101 */
     bool ended_upstream; /* the client's half-close was passed on */
+    bool ended_client;   /* the upstream's was, in a tunnel */
     unsigned n_interim;
     enum http_framing client_framing; /* of the response */
     enum pipe_state up, down;

@@ -96,3 +96,67 @@ def test_a_401_to_an_in_channel_comes_before_its_body(pair, client):
     one = client(pair.proxy)
     one.send(request(TARGET, "RPC_IN_DATA", ["Content-Length: 1073741824"]))
     assert one.read().status == 401
+
+
+MIB = 1024 * 1024
+MOVED = 48 * MIB
+
+
+def trickle_in(one):
+    for _ in range(MOVED // 65536):
+        one.send(b"i" * 65536)
+
+
+def read_away(reader, count):
+    """Read and forget, so that only the proxy could hold the bytes."""
+    while count > 0:
+        reader.more()
+        count -= len(reader.buffer)
+        reader.buffer = reader.seen = b""
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_both_channels_of_a_gib_stream_without_growing_the_proxy(proxy, exchange, client, version):
+    """IN and OUT announce 1 GiB each and move at the same time; then the client leaves early, which is normal."""
+    counts = {}
+    moves = threading.Event()
+
+    def script(conn):
+        message = conn.head()
+        if message.method == b"RPC_IN_DATA":
+            read_away(conn.reader, MIB)
+            counts["in"] = True
+            read_away(conn.reader, MOVED - MIB)
+            counts["in whole"] = True
+            conn.reader.rest()
+        else:
+            conn.reader.exactly(76)
+            conn.send(b"HTTP/1.1 200 Success\r\nContent-Type: application/rpc\r\nContent-Length: 1073741824\r\n\r\n")
+            conn.send(b"o" * MIB)
+            moves.wait(20)
+            for _ in range((MOVED - MIB) // 65536):
+                conn.send(b"o" * 65536)
+            conn.reader.rest()
+
+    upstream = exchange(script)
+    one = proxy(upstream)
+    out, into = client(one), client(one)
+    fields = ["Connection: Keep-Alive", "Accept: application/rpc"]
+    out.send(request(TARGET, "RPC_OUT_DATA", fields, b"c" * 76, version=version))
+    head = out.reader.head()
+    assert head.status == 200 and head.framing() == 1073741824
+    read_away(out.reader, MIB - len(out.reader.buffer))
+    into.send(request(TARGET, "RPC_IN_DATA", [*fields, "Content-Length: 1073741824"], version=version) + b"i" * MIB)
+    wait_for(lambda: counts.get("in"), "the first MiB at the upstream")
+    before = one.rss_kib()
+    moves.set()
+    sender = threading.Thread(target=trickle_in, args=(into,))
+    sender.start()
+    read_away(out.reader, MOVED - MIB)
+    sender.join(30)
+    wait_for(lambda: counts.get("in whole"), "the IN channel's bytes at the upstream")
+    grown = one.rss_kib() - before
+    assert grown < 4096, "grew by %d KiB" % grown
+    out.close()
+    into.close()
+    wait_for(lambda: all(c.is_over for c in upstream.connections), "both ends at the upstream")
