@@ -21,63 +21,90 @@ size_t chunk_line_size(enum chunk_line *line, struct slice text)
     return text.len;
 }
 
-static bool is_blank(char c)
+enum byte_class {
+    BYTE_OTHER = 0, /* a control byte */
+    BYTE_BLANK,
+    BYTE_SEMICOLON,
+    BYTE_EQUALS,
+    BYTE_QUOTE,
+    BYTE_BACKSLASH,
+    BYTE_CR,
+    BYTE_TOKEN,
+    BYTE_TEXT, /* what else may stand in quotes */
+    BYTE_CLASS_COUNT,
+};
+
+static enum byte_class class_of(char c)
 {
-    return c == ' ' || c == '\t';
+    switch (c) {
+    case ' ':
+    case '\t':
+        return BYTE_BLANK;
+    case ';':
+        return BYTE_SEMICOLON;
+    case '=':
+        return BYTE_EQUALS;
+    case '"':
+        return BYTE_QUOTE;
+    case '\\':
+        return BYTE_BACKSLASH;
+    case '\r':
+        return BYTE_CR;
+    default:
+        break;
+    }
+    struct slice byte = slice_make(&c, 1);
+    if (bytes_are_token(byte, &c + 1))
+        return BYTE_TOKEN;
+    return bytes_count_control(byte) == 0 ? BYTE_TEXT : BYTE_OTHER;
 }
 
-static bool is_token_byte(char c)
-{
-    return bytes_are_token(slice_make(&c, 1), &c + 1);
-}
-
-/* Behind a name or a value: the end of the line, the next extension, or a blank. */
-static enum chunk_line after_part(char c, enum chunk_line blank)
-{
-    if (is_blank(c))
-        return blank;
-    if (c == ';')
-        return CHUNK_LINE_NAME_START;
-    return c == '\r' ? CHUNK_LINE_NONE : CHUNK_LINE_BAD;
-}
+/* Where a byte leads; what is not listed is not in the grammar. The CR stands in next_state. */
+static const unsigned char next_states[CHUNK_LINE_BAD][BYTE_CLASS_COUNT] = {
+    [CHUNK_LINE_BEFORE] =
+        {[BYTE_BLANK] = CHUNK_LINE_BEFORE, [BYTE_SEMICOLON] = CHUNK_LINE_NAME_START},
+    [CHUNK_LINE_NAME_START] =
+        {[BYTE_BLANK] = CHUNK_LINE_NAME_START, [BYTE_TOKEN] = CHUNK_LINE_NAME},
+    [CHUNK_LINE_NAME] = {[BYTE_TOKEN] = CHUNK_LINE_NAME,
+                         [BYTE_BLANK] = CHUNK_LINE_NAME_END,
+                         [BYTE_EQUALS] = CHUNK_LINE_VALUE_START,
+                         [BYTE_SEMICOLON] = CHUNK_LINE_NAME_START},
+    [CHUNK_LINE_NAME_END] = {[BYTE_BLANK] = CHUNK_LINE_NAME_END,
+                             [BYTE_EQUALS] = CHUNK_LINE_VALUE_START,
+                             [BYTE_SEMICOLON] = CHUNK_LINE_NAME_START},
+    [CHUNK_LINE_VALUE_START] = {[BYTE_BLANK] = CHUNK_LINE_VALUE_START,
+                                [BYTE_TOKEN] = CHUNK_LINE_TOKEN,
+                                [BYTE_QUOTE] = CHUNK_LINE_QUOTED},
+    [CHUNK_LINE_TOKEN] = {[BYTE_TOKEN] = CHUNK_LINE_TOKEN,
+                          [BYTE_BLANK] = CHUNK_LINE_BEFORE,
+                          [BYTE_SEMICOLON] = CHUNK_LINE_NAME_START},
+    [CHUNK_LINE_QUOTED] = {[BYTE_BLANK] = CHUNK_LINE_QUOTED,
+                           [BYTE_SEMICOLON] = CHUNK_LINE_QUOTED,
+                           [BYTE_EQUALS] = CHUNK_LINE_QUOTED,
+                           [BYTE_TOKEN] = CHUNK_LINE_QUOTED,
+                           [BYTE_TEXT] = CHUNK_LINE_QUOTED,
+                           [BYTE_BACKSLASH] = CHUNK_LINE_ESCAPED,
+                           [BYTE_QUOTE] = CHUNK_LINE_VALUE_END},
+    [CHUNK_LINE_ESCAPED] = {[BYTE_BLANK] = CHUNK_LINE_QUOTED,
+                            [BYTE_SEMICOLON] = CHUNK_LINE_QUOTED,
+                            [BYTE_EQUALS] = CHUNK_LINE_QUOTED,
+                            [BYTE_TOKEN] = CHUNK_LINE_QUOTED,
+                            [BYTE_TEXT] = CHUNK_LINE_QUOTED,
+                            [BYTE_BACKSLASH] = CHUNK_LINE_QUOTED,
+                            [BYTE_QUOTE] = CHUNK_LINE_QUOTED},
+    [CHUNK_LINE_VALUE_END] =
+        {[BYTE_BLANK] = CHUNK_LINE_BEFORE, [BYTE_SEMICOLON] = CHUNK_LINE_NAME_START},
+};
 
 static enum chunk_line next_state(enum chunk_line line, char c)
 {
-    bool is_token = is_token_byte(c);
-    bool is_text = bytes_count_control(slice_make(&c, 1)) == 0;
-    switch (line) {
-    case CHUNK_LINE_BEFORE:
-        return is_blank(c) ? line : c == ';' ? CHUNK_LINE_NAME_START : CHUNK_LINE_BAD;
-    case CHUNK_LINE_NAME_START:
-        return is_blank(c) ? line : is_token ? CHUNK_LINE_NAME : CHUNK_LINE_BAD;
-    case CHUNK_LINE_NAME:
-        if (is_token || c == '=')
-            return is_token ? line : CHUNK_LINE_VALUE_START;
-        return after_part(c, CHUNK_LINE_NAME_END);
-    case CHUNK_LINE_NAME_END:
-        if (c == '=')
-            return CHUNK_LINE_VALUE_START;
-        return c == '\r' ? CHUNK_LINE_BAD : after_part(c, line);
-    case CHUNK_LINE_VALUE_START:
-        if (is_blank(c))
-            return line;
-        return is_token ? CHUNK_LINE_TOKEN : c == '"' ? CHUNK_LINE_QUOTED : CHUNK_LINE_BAD;
-    case CHUNK_LINE_TOKEN:
-        return is_token ? line : after_part(c, CHUNK_LINE_BEFORE);
-    case CHUNK_LINE_QUOTED:
-        if (c == '"' || c == '\\')
-            return c == '"' ? CHUNK_LINE_VALUE_END : CHUNK_LINE_ESCAPED;
-        return is_text ? line : CHUNK_LINE_BAD;
-    case CHUNK_LINE_ESCAPED:
-        return is_text ? CHUNK_LINE_QUOTED : CHUNK_LINE_BAD;
-    case CHUNK_LINE_VALUE_END:
-        return after_part(c, CHUNK_LINE_BEFORE);
-    case CHUNK_LINE_NONE:
-    case CHUNK_LINE_SIZE:
-    case CHUNK_LINE_BAD:
-        break;
-    }
-    return CHUNK_LINE_BAD;
+    enum byte_class class = class_of(c);
+    bool may_end =
+        line == CHUNK_LINE_NAME || line == CHUNK_LINE_TOKEN || line == CHUNK_LINE_VALUE_END;
+    if (class == BYTE_CR)
+        return may_end ? CHUNK_LINE_NONE : CHUNK_LINE_BAD;
+    unsigned char next = next_states[line][class];
+    return next != 0 ? (enum chunk_line)next : CHUNK_LINE_BAD;
 }
 
 size_t chunk_line_extensions(enum chunk_line *line, struct slice text)
