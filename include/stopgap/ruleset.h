@@ -54,6 +54,7 @@ struct ruleset_stats {
     size_t database_bytes;
     size_t scratch_bytes;
     uint64_t load_us;
+    uint64_t compile_us;  /* of load_us: conditions, databases */
     int64_t expires_unix; /* earliest of its bundles, 0: none; a state to show, never a stop */
     bool has_former_keys; /* a bundle was accepted under keys that no longer count; as above */
 };

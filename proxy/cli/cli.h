@@ -27,6 +27,7 @@ int cmd_rules(int argc, char **argv);  /* test, list, lint, ... */
 /* `rules import-iis`; argv[0] is "import-iis" */
 int cmd_rules_import_iis(int argc, char **argv);
 int cmd_explain(int argc, char **argv); /* why the rules say what they say of a request */
+int cmd_bench(int argc, char **argv);   /* rules: the same as rules cost */
 int cmd_eocs(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_feed(int argc, char **argv);        /* verify, show, import */

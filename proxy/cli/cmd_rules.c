@@ -17,6 +17,7 @@ static const char help[] =
     "  stopgap rules lint [--strict] [--json] [PATH...]\n"
     "  stopgap rules show ID [-c CONFIG] [--json] [PATH...]\n"
     "  stopgap rules diff [--json] OLD NEW\n"
+    "  stopgap rules cost [--traffic FILE|DIR] [--against PATH] [--json] [PATH...]\n"
     "  stopgap rules import-iis FILE --out DIR ...\n"
     "\n"
     "PATH is a folder of rule files (*.yaml), one file, or a signed bundle (*.sgb, needs "
@@ -28,6 +29,7 @@ static const char help[] =
     "  lint         what is wrong with rules that load, and with those that do not\n"
     "  show         everything about one rule, in plain words\n"
     "  diff         what a new set changes, and for which samples\n"
+    "  cost         what a set costs on given traffic, stage by stage and rule by rule\n"
     "  import-iis   rules of IIS URL Rewrite to rule files\n"
     "\n"
     "  --trust ROOT  root file that says who may sign bundles\n"
@@ -121,8 +123,13 @@ int cmd_rules(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } verbs[] = {
-        {"test", run_loaded},     {"list", run_loaded},     {"lint", cmd_rules_lint},
-        {"show", cmd_rules_show}, {"diff", cmd_rules_diff}, {"import-iis", cmd_rules_import_iis},
+        {"test", run_loaded},
+        {"list", run_loaded},
+        {"lint", cmd_rules_lint},
+        {"show", cmd_rules_show},
+        {"diff", cmd_rules_diff},
+        {"cost", cmd_rules_cost},
+        {"import-iis", cmd_rules_import_iis},
     };
     const char *verb = argc >= 2 ? argv[1] : "";
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
@@ -130,5 +137,6 @@ int cmd_rules(int argc, char **argv)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(argc - 1, argv + 1);
-    return cli_usage_error("rules", "say 'test', 'list', 'lint', 'show', 'diff' or 'import-iis'");
+    return cli_usage_error("rules",
+                           "say 'test', 'list', 'lint', 'show', 'diff', 'cost' or 'import-iis'");
 }

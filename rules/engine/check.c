@@ -5,6 +5,7 @@
 
 #include "engine/effect.h"
 #include "engine/scan.h"
+#include "engine/trace.h"
 
 #include "stopgap/banned.h"
 
@@ -33,6 +34,28 @@ static bool is_idle(const struct inspection *inspection, const struct compiled_r
            (effect == RULES_OFF || (effect != RULES_BLOCK && rule->when_response != NULL));
 }
 
+static enum truth evaluate_traced(struct lease_trace *trace, uint32_t index,
+                                  struct evaluation *evaluation, struct witness *ret_witness)
+{
+    const struct compiled_rule *rule = &evaluation->lease->set->rules[index];
+    struct rule_cost *cost = &trace->rules[index];
+    uint64_t own = 0;
+    trace->active = cost;
+    uint64_t overhead = trace->overhead_ns;
+    uint64_t begun = trace_clock_ns();
+    enum truth truth = evaluate_request(evaluation, rule->when, ret_witness);
+    overhead = trace->overhead_ns - overhead; /* of the confirmations in it */
+    (void)trace_end(trace, begun, &own);
+    own = own > overhead ? own - overhead : 0;
+    trace->active = NULL;
+    trace->evaluate_ns += own;
+    cost->evaluate_ns += own;
+    cost->worst_ns = own > cost->worst_ns ? own : cost->worst_ns;
+    cost->n_woken++;
+    cost->n_matched += truth == TRUTH_YES;
+    return truth;
+}
+
 static void evaluate_rule(struct inspection *inspection, struct evaluation *evaluation,
                           uint32_t index)
 {
@@ -41,7 +64,9 @@ static void evaluate_rule(struct inspection *inspection, struct evaluation *eval
     enum rules_mode effect = effect_of_rule(inspection, index);
     if (is_idle(inspection, rule, effect))
         return;
-    enum truth truth = evaluate_request(evaluation, rule->when, &witness);
+    enum truth truth = inspection->lease->trace == NULL
+                           ? evaluate_request(evaluation, rule->when, &witness)
+                           : evaluate_traced(inspection->lease->trace, index, evaluation, &witness);
     if (truth == TRUTH_YES) {
         inspection_note_match(inspection, index, effect, &witness);
     } else if (truth == TRUTH_UNKNOWN) {
@@ -87,7 +112,11 @@ struct inspection *inspection_start(struct lease *lease, const struct request_he
     inspection->bits = words + 2 * n_rule_words;
     buf_init(&inspection->window, LIMIT_BODY_WINDOW);
     memcpy(inspection->candidates, set->unguarded, n_rule_words * sizeof(uint64_t));
-    return fields_init(&inspection->fields, set, head, arena) ? inspection : NULL;
+    uint64_t begun = trace_begin(lease);
+    bool is_made = fields_init(&inspection->fields, set, head, arena);
+    if (lease->trace != NULL)
+        (void)trace_end(lease->trace, begun, &lease->trace->views_ns);
+    return is_made ? inspection : NULL;
 }
 
 /* The answer so far. A decision in hand waits for nothing. */
@@ -106,9 +135,13 @@ static struct verdict conclude(struct inspection *inspection)
 
 struct verdict inspection_judge_head(struct inspection *inspection)
 {
-    const struct ruleset *set = inspection->lease->set;
-    if (!scan_head(inspection->lease, &inspection->fields, inspection->bits))
+    struct lease *lease = inspection->lease;
+    const struct ruleset *set = lease->set;
+    uint64_t begun = trace_begin(lease);
+    if (!scan_head(lease, &inspection->fields, inspection->bits))
         inspection->verdict.scan_failed = true;
+    if (lease->trace != NULL)
+        (void)trace_end(lease->trace, begun, &lease->trace->scan_ns);
     gather_candidates(set, inspection->bits, inspection->candidates);
     if (inspection->is_exhaustive)
         for (size_t i = 0; i < set->n_rules; i++)
@@ -134,6 +167,22 @@ struct verdict rules_check_head(struct lease *lease, const struct request_head *
 
 /* ---- body */
 
+/* Take the body apart and scan it. */
+static bool see_body(struct inspection *inspection, struct slice body, struct arena *arena)
+{
+    struct lease *lease = inspection->lease;
+    uint64_t begun = trace_begin(lease);
+    bool is_seen = fields_add_body(&inspection->fields, body, body.len == LIMIT_BODY_WINDOW,
+                                   inspection->body_fields, arena);
+    if (lease->trace != NULL)
+        (void)trace_end(lease->trace, begun, &lease->trace->views_ns);
+    begun = trace_begin(lease);
+    is_seen = is_seen && scan_body(lease, &inspection->fields, inspection->bits);
+    if (lease->trace != NULL)
+        (void)trace_end(lease->trace, begun, &lease->trace->scan_ns);
+    return is_seen;
+}
+
 /* What is made of the body lives in the lease's memory, and only until here is done: the hits
  * copy what they show. */
 static void judge_body(struct inspection *inspection, struct slice body)
@@ -141,9 +190,7 @@ static void judge_body(struct inspection *inspection, struct slice body)
     struct lease *lease = inspection->lease;
     struct arena arena;
     arena_init(&arena, lease->body_memory, BODY_MEMORY_BYTES, LIMIT_BODY_MEMORY_BYTES);
-    bool is_seen = fields_add_body(&inspection->fields, body, body.len == LIMIT_BODY_WINDOW,
-                                   inspection->body_fields, &arena) &&
-                   scan_body(lease, &inspection->fields, inspection->bits);
+    bool is_seen = see_body(inspection, body, &arena);
     inspection->is_final = true;
     if (!is_seen)
         inspection->verdict.scan_failed = true;

@@ -5,6 +5,7 @@
 
 #include "body/xml.h"
 #include "engine/pattern.h"
+#include "engine/trace.h"
 
 #include "stopgap/banned.h"
 
@@ -208,6 +209,7 @@ struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
         return NULL;
     }
     xml_init();
+    uint64_t begun = trace_clock_ns();
     pattern_table_init(&table, &set->memory);
     bool is_done = compile_all(set, &table, err);
     pattern_table_done(&table);
@@ -217,5 +219,6 @@ struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
         return NULL;
     }
     *rules = (struct rule_list){0};
+    set->stats.compile_us = (trace_clock_ns() - begun) / 1000;
     return set;
 }

@@ -41,6 +41,34 @@ struct rule_guard {
 };
 struct rule_guard ruleset_rule_guard(const struct ruleset *set, size_t index);
 
+/* What one rule cost while a trace was on. */
+struct rule_cost {
+    uint64_t n_woken;    /* evaluated, in heads or bodies */
+    uint64_t n_matched;  /* requests */
+    uint64_t n_confirms; /* runs of PCRE2 */
+    uint64_t n_bytes;    /* in values that were compared or searched */
+    uint64_t confirm_ns;
+    uint64_t evaluate_ns; /* with confirm_ns */
+    uint64_t worst_ns;    /* of one evaluation */
+};
+
+/* What a lease notes of the requests it judges. */
+struct lease_trace {
+    uint64_t clock_ns;    /* what reading the clock takes; set by the caller */
+    uint64_t views_ns;    /* heads and bodies taken apart, decoded */
+    uint64_t scan_ns;     /* laid out as lines and scanned */
+    uint64_t evaluate_ns; /* condition trees, with confirm_ns */
+    uint64_t confirm_ns;  /* PCRE2 */
+    uint64_t scanned_head_bytes;
+    uint64_t scanned_body_bytes;
+    uint64_t n_limits;        /* runs of PCRE2 that ended at a limit */
+    uint64_t overhead_ns;     /* spent on tracing */
+    struct rule_cost *rules;  /* [n_rules] of the set, zeroed by the caller */
+    struct rule_cost *active; /* the one being evaluated */
+};
+/* Switch a trace on, or off with NULL; borrowed until then. Only while nothing is judged. */
+void lease_set_trace(struct lease *lease, struct lease_trace *trace);
+
 /* One request, complete, with the response to it. */
 struct trial {
     const struct request_head *head;

@@ -1,6 +1,8 @@
 /* Evaluates condition trees with three values: yes, no, and not known yet. */
 #include "engine/evaluate.h"
 
+#include "engine/trace.h"
+
 #include "stopgap/banned.h"
 
 /* ---- operators on one value */
@@ -59,12 +61,25 @@ static enum truth match_networks(const struct cond *cond, const struct request_h
     return TRUTH_NO;
 }
 
+static void trace_confirm(struct lease_trace *trace, uint64_t begun, int result)
+{
+    uint64_t own = trace_end(trace, begun, &trace->confirm_ns);
+    trace->n_limits += result < 0 && result != PCRE2_ERROR_NOMATCH;
+    if (trace->active == NULL)
+        return; /* a response */
+    trace->active->n_confirms++;
+    trace->active->confirm_ns += own;
+}
+
 static enum truth run_regex(const struct lease *lease, const struct cond *cond, struct slice value,
                             struct match *ret_match)
 {
     const char *bytes = value.len != 0 ? value.ptr : "";
+    uint64_t begun = trace_begin(lease);
     int result = pcre2_match(cond->code, (PCRE2_SPTR)bytes, value.len, 0, 0, lease->match_data,
                              lease->match_context);
+    if (lease->trace != NULL)
+        trace_confirm(lease->trace, begun, result);
     if (result >= 0) {
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(lease->match_data);
         /* \K can put the start of a match behind its end. */
@@ -103,7 +118,10 @@ static enum truth match_value(struct evaluation *evaluation, const struct cond *
                               struct slice value, struct match *ret_match)
 {
     enum truth truth = TRUTH_NO;
+    struct lease_trace *trace = evaluation->lease->trace;
     *ret_match = (struct match){.offset = 0, .len = value.len};
+    if (trace != NULL && trace->active != NULL)
+        trace->active->n_bytes += value.len;
     if (cond->node->op == OP_REGEX)
         truth = match_regex(evaluation, cond, value, ret_match);
     else if (cond->node->op == OP_EXISTS)

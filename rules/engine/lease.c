@@ -83,6 +83,11 @@ struct ruleset *lease_ruleset(const struct lease *lease)
     return lease->set;
 }
 
+void lease_set_trace(struct lease *lease, struct lease_trace *trace)
+{
+    lease->trace = trace;
+}
+
 uint64_t lease_rule_hits(const struct lease *lease, size_t index)
 {
     return __atomic_load_n(&lease->hits[index], __ATOMIC_RELAXED);

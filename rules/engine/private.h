@@ -156,6 +156,7 @@ struct lease {
     size_t n_holders;
     void *body_memory; /* BODY_MEMORY_BYTES for the inspection of one body; NULL: no rule asks */
     uint64_t *hits;    /* [n_rules], written by the worker only */
+    struct lease_trace *trace; /* NULL: none */
 };
 
 /* What a pattern table collects while rules are compiled. */

@@ -174,6 +174,9 @@ static bool scan(struct lease *lease, const hs_database_t *database, struct slic
 {
     if (bytes.len == 0)
         return true;
+    if (lease->trace != NULL)
+        *(database == lease->set->body_database ? &lease->trace->scanned_body_bytes
+                                                : &lease->trace->scanned_head_bytes) += bytes.len;
     return bytes.len <= UINT32_MAX && hs_scan(database, bytes.ptr, (unsigned)bytes.len, 0,
                                               lease->scratch, on_match, bits) == HS_SUCCESS;
 }

@@ -194,3 +194,66 @@ def test_a_diff_needs_two_sets_that_load(rules):
     assert run("rules", "diff", "builtin").returncode == 2
     done = run("rules", "diff", "builtin", rules(a=rule(when="{field: path, equals: /other}")))
     assert done.returncode == 1 and "E_SELFTEST" in done.stderr
+
+
+# ---- cost
+
+def cost(*arguments, verb=("rules", "cost")):
+    done = run(*verb, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_cost_counts_rule_by_rule_what_a_rule_did_on_the_traffic(rules, tmp_path):
+    folder = rules(a=rule())
+    traffic = tmp_path / "access.log"
+    traffic.write_text('{"method": "GET", "host": "a", "target": "/owa/shell.aspx"}\n' * 3 +
+                       '{"method": "GET", "host": "a", "target": "/owa/"}\n'
+                       '{"method": "GET", "host": "a", "target": "/owa/ #"}\n{"level": "info"}\n')
+    measured = cost("--traffic", traffic, folder)
+    assert measured["traffic"]["requests"] == 5 and measured["traffic"]["refused"] == 1
+    assert measured["traffic"]["skipped"] == 1 and measured["traffic"]["parse_ns_per_request"] > 0
+    one = measured["set"]["rules"][0]
+    assert one["rule"] == "A-RULE" and one["woken"] == 3 and one["matched"] == 3 and one["bytes"] > 0
+    assert measured["set"]["stopped"] == 3
+    assert [(a["rule"], a["reason"], a["figure"]) for a in measured["set"]["attention"]
+            if a["reason"] == "stops"] == [("A-RULE", "stops", 3)]
+    assert all(measured["set"]["ns_per_request"][stage] >= 0 for stage in
+               ("views", "scan", "evaluate", "confirm", "check"))
+    assert measured["set"]["database_bytes"] > 0 and measured["set"]["compile_us"] > 0
+
+
+def test_cost_without_traffic_takes_the_samples_and_compares_sets(rules):
+    measured = cost("--against", "builtin", rules(a=rule()))
+    assert measured["traffic"]["requests"] == 3 and measured["set"]["n_rules"] == 1
+    assert measured["against"]["n_rules"] > 50 and measured["against"]["label"] == "builtin"
+
+
+def test_bench_rules_is_the_same_verb(rules, tmp_path):
+    (tmp_path / "raw").write_bytes(b"GET /owa/ HTTP/1.1\r\nHost: a\r\n\r\n")
+    measured = cost("--rules", rules(a=rule()), "--traffic", tmp_path / "raw", verb=("bench", "rules"))
+    assert measured["traffic"]["requests"] == 1 and measured["set"]["n_rules"] == 1
+    shown = run("bench", "rules", "--traffic", tmp_path / "raw").stdout
+    for part in ("parse", "views", "scan", "evaluate", "confirm", "whole check", "WOKEN", "SG-PUBLISH is evaluated"):
+        assert part in shown, part
+
+
+def test_cost_reads_the_shared_corpus():
+    corpus = ROOT.parent / "shared" / "corpus" / "dev-benign.jsonl"
+    if not corpus.exists():
+        pytest.skip("the shared corpus is not here")
+    measured = cost("--traffic", corpus)
+    assert measured["traffic"]["requests"] > 100 and measured["set"]["stopped"] <= 1
+
+
+@pytest.mark.parametrize("arguments, code", [
+    (["--top", "many"], 2), (["--traffic"], 2), (["--cheap"], 2), (["--against", "a.sgb"], 2),
+    (["--traffic", "/nowhere"], 1), (["--traffic", __file__], 1)])
+def test_cost_of_nothing_is_an_error(arguments, code):
+    done = run("rules", "cost", *arguments)
+    assert done.returncode == code and done.stderr
+
+
+def test_bench_wants_to_know_what():
+    assert run("bench").returncode == 2
+    assert run("bench", "--help").returncode == 0

@@ -1,0 +1,61 @@
+/* What a rule set costs on given requests, without a network. */
+#pragma once
+
+#include "engine/engine.h"
+
+struct cost_request {
+    struct request_head head;
+    struct slice body; /* without its framing; what is behind LIMIT_BODY_WINDOW is not looked at */
+};
+
+/* Told now and then how far the measuring is: 0..1. */
+typedef void (*cost_progress_cb)(void *ctx, double done);
+
+/* Means over all requests, in ns per request where nothing else is said. */
+struct cost_report {
+    double check_ns; /* the whole check, without attribution; of the quickest pass */
+    double
+        views_ns; /* the rest of the quickest pass with attribution: their sum differs a little */
+    double scan_ns;
+    double evaluate_ns; /* without confirm_ns */
+    double confirm_ns;
+    double head_bytes; /* scanned per request */
+    double body_bytes;
+    size_t n_requests;
+    size_t n_stopped;        /* would be answered or closed */
+    size_t n_failed;         /* a match limit, or memory: fail_mode decides about them */
+    size_t n_passes;         /* that rules[] sums up */
+    struct rule_cost *rules; /* [n_rules] of the set; free with cost_report_done */
+};
+
+/* Judge all requests, several times over for some hundred ms, at least once.
+ *
+ * requests  borrowed; n is not 0
+ * progress  may be NULL
+ * False with err: no memory. */
+MUST_USE bool cost_measure(struct ruleset *set, const struct cost_request *requests, size_t n,
+                           cost_progress_cb progress, void *ctx, struct cost_report *ret_report,
+                           struct err *err);
+void cost_report_done(struct cost_report *report);
+
+/* Why a rule deserves a look. */
+enum cost_reason {
+    COST_UNGUARDED = 0, /* evaluated for every request */
+    COST_WOKEN,         /* evaluated for many requests, true for few; figure: share of requests */
+    COST_SHARE,         /* most of what rules cost; figure: share of the check */
+    COST_SLOW,          /* one evaluation took long; figure: us */
+    COST_STOPS,         /* an acting rule matches this traffic; figure: requests */
+    COST_REASON_COUNT,
+};
+
+struct cost_advice {
+    size_t rule;
+    enum cost_reason reason;
+    double figure;
+};
+
+/* Up to max of them in the order of the rules; returns how many.
+ *
+ * is_of_samples  the requests are the set's own samples: that they are stopped is no news */
+size_t cost_advise(const struct cost_report *report, const struct ruleset *set, bool is_of_samples,
+                   struct cost_advice *ret_advice, size_t max);
