@@ -50,7 +50,8 @@ static inline int rig_listen(struct sockaddr_in *ret_address)
     return fd;
 }
 
-static inline void rig_start(struct rig *rig)
+/* lease  NULL without rules; stays the caller's, to be freed after rig_stop */
+static inline void rig_start_with(struct rig *rig, enum rules_mode mode, struct lease *lease)
 {
     struct sockaddr_in upstream, front;
     struct err err = {0};
@@ -65,8 +66,8 @@ static inline void rig_start(struct rig *rig)
     assert_true(config_set_upstream(&rig->config, url, &err));
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(front.sin_port));
     assert_true(config_add_listen(&rig->config, url, &err));
-    rig->config.mode = RULES_OFF;
-    struct worker_parts parts = {.table = calloc(1, sizeof(*parts.table))};
+    rig->config.mode = mode;
+    struct worker_parts parts = {.table = calloc(1, sizeof(*parts.table)), .lease = lease};
     assert_non_null(parts.table);
     struct http_limits limits = {LIMIT_TARGET_BYTES, LIMIT_FIELD_BYTES, LIMIT_HEAD_BYTES,
                                  LIMIT_FIELDS, 0};
@@ -87,6 +88,11 @@ static inline void rig_start(struct rig *rig)
     int on = 1;
     assert_int_equal(setsockopt(rig->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
     assert_int_equal(connect(rig->client, (struct sockaddr *)&front, sizeof(front)), 0);
+}
+
+static inline void rig_start(struct rig *rig)
+{
+    rig_start_with(rig, RULES_OFF, NULL);
 }
 
 /* Turn the loop until holds(); fails the test when that does not come. */
