@@ -154,26 +154,35 @@ static void measure_traced(struct measuring *measuring, struct rule_cost *rules,
     }
 }
 
+static bool prepare(struct measuring *measuring, struct ruleset *set, struct err *err)
+{
+    measuring->memory = malloc(ARENA_FIRST_BYTES);
+    measuring->lease = lease_new(set, err);
+    return measuring->memory != NULL && measuring->lease != NULL;
+}
+
+static void measure(struct measuring *measuring, struct rule_cost *scratch, size_t n_rules,
+                    struct cost_report *report)
+{
+    report->check_ns = (double)measure_plain(measuring) / (double)measuring->n;
+    report->n_stopped = measuring->n_stopped;
+    report->n_failed = measuring->n_failed;
+    measuring->progress_from = measuring->progress_share = 0.5;
+    measure_traced(measuring, scratch, n_rules, report);
+}
+
 bool cost_measure(struct ruleset *set, const struct cost_request *requests, size_t n,
                   cost_progress_cb progress, void *ctx, struct cost_report *ret_report,
                   struct err *err)
 {
     struct measuring measuring = {
         .requests = requests, .n = n, .progress = progress, .ctx = ctx, .progress_share = 0.5};
-    struct cost_report report = {.n_requests = n};
     size_t n_rules = ruleset_n_rules(set);
     struct rule_cost *scratch = calloc(n_rules + 1, sizeof(*scratch));
-    measuring.memory = malloc(ARENA_FIRST_BYTES);
-    measuring.lease = lease_new(set, err);
-    report.rules = calloc(n_rules + 1, sizeof(*report.rules));
-    bool is_ready = measuring.memory != NULL && measuring.lease != NULL && scratch != NULL &&
-                    report.rules != NULL;
+    struct cost_report report = {.n_requests = n, .rules = calloc(n_rules + 1, sizeof(*scratch))};
+    bool is_ready = prepare(&measuring, set, err) && scratch != NULL && report.rules != NULL;
     if (is_ready) {
-        report.check_ns = (double)measure_plain(&measuring) / (double)n;
-        report.n_stopped = measuring.n_stopped;
-        report.n_failed = measuring.n_failed;
-        measuring.progress_from = measuring.progress_share = 0.5;
-        measure_traced(&measuring, scratch, n_rules, &report);
+        measure(&measuring, scratch, n_rules, &report);
         *ret_report = report;
     } else {
         free(report.rules);

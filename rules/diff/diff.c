@@ -118,6 +118,15 @@ static bool sort_rules(const struct ruleset *set, const struct rule ***ret_rules
     return true;
 }
 
+/* Acting rules that come or go change what is stopped. */
+static enum drift drift_of_one(const struct rule *rule, bool is_new)
+{
+    if (rule->is_detect_only)
+        return DRIFT_NONE;
+    return is_new ? DRIFT_TIGHTER : DRIFT_LOOSER;
+}
+
+/* One of the two may be NULL. */
 static void add_change(struct rules_diff *diff, const struct rule *a, const struct rule *b)
 {
     struct rule_change change = {.old_rule = a, .new_rule = b};
@@ -126,11 +135,10 @@ static void add_change(struct rules_diff *diff, const struct rule *a, const stru
         if (change.aspects == 0)
             return;
         change.drift = drift_of(a, b, change.aspects);
-    } else {
-        const struct rule *rule = a != NULL ? a : b;
-        bool is_new = a == NULL;
-        if (!rule->is_detect_only)
-            change.drift = is_new ? DRIFT_TIGHTER : DRIFT_LOOSER;
+    } else if (a != NULL) {
+        change.drift = drift_of_one(a, false);
+    } else if (b != NULL) {
+        change.drift = drift_of_one(b, true);
     }
     diff->changes[diff->n_changes++] = change;
 }
