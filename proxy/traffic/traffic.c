@@ -200,13 +200,14 @@ bool traffic_read(struct traffic *traffic, const char *path, struct err *err)
     FTSENT *entry;
     size_t n_files = 0;
     while (is_good && (entry = fts_read(walk)) != NULL) {
-        bool is_hidden = entry->fts_level > 0 && entry->fts_name[0] == '.';
+        bool is_file = entry->fts_info == FTS_F &&
+                       (entry->fts_level == 0 || entry->fts_name[0] != '.') &&
+                       n_files++ < TRAFFIC_MAX_FILES;
+        bool is_pipe = entry->fts_info == FTS_DEFAULT && entry->fts_level == 0;
         if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS)
             is_good = fail_io(err, entry->fts_path, entry->fts_errno);
-        else if (entry->fts_info == FTS_F && !is_hidden && n_files++ < TRAFFIC_MAX_FILES)
+        else if (is_file || is_pipe)
             is_good = read_file(traffic, entry->fts_path, err);
-        else if (entry->fts_info == FTS_DEFAULT && entry->fts_level == 0)
-            is_good = read_file(traffic, entry->fts_path, err); /* a pipe */
     }
     if (walk != NULL)
         (void)fts_close(walk);
