@@ -149,7 +149,7 @@ static void print_advice(const struct cost_side *side, bool is_of_samples)
     (void)printf(n != 0 ? "\nRules that deserve attention:\n"
                         : "\nNo rule deserves attention on this traffic.\n");
     for (size_t i = 0; i < n && i < ADVICE_SHOWN; i++) {
-        char text[200];
+        char text[200] = "";
         cost_advice_text(&advice[i], text, sizeof(text));
         (void)printf("  %s %s\n", ruleset_rule(side->set, advice[i].rule)->id, text);
     }
@@ -194,7 +194,7 @@ static json_t *advice_json(const struct cost_side *side, bool is_of_samples)
     size_t n = cost_advise(&side->report, side->set, is_of_samples, advice, MAX_ADVICE);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
-        char text[200];
+        char text[200] = "";
         cost_advice_text(&advice[i], text, sizeof(text));
         (void)json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:s}", "rule",
                                                     ruleset_rule(side->set, advice[i].rule)->id,
