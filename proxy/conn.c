@@ -4,7 +4,9 @@
 #include "accept.h"
 #include "address_table.h"
 #include "config/config.h"
+#include "net/client_hello.h"
 #include "net/proxy_protocol.h"
+#include "pass_through.h"
 #include "proxy_limits.h"
 #include "txn.h"
 #include "upstream.h"
@@ -22,6 +24,7 @@ static void on_client_sent(struct stream *stream);
 static void on_client_failed(struct stream *stream, enum stream_failure failure, const char *text);
 static void on_client_closed(struct stream *stream);
 static void conn_open(struct conn *conn);
+static void conn_start_tls(struct conn *conn);
 static bool conn_peer_is_trusted(const struct conn *conn);
 
 static const struct stream_events client_events = {
@@ -126,11 +129,13 @@ void conn_run(struct conn *conn)
     conn->is_running = true;
     do {
         conn->must_rerun = false;
+        if (conn->state == CONN_PASSING)
+            pass_through_run(conn);
         conn_step(conn);
         if (conn->has_failed)
             conn_close(conn, conn->fail_reason, conn->fails_by_reset);
         conn_check_idle_upstream(conn);
-    } while (conn->must_rerun && conn->state == CONN_OPEN);
+    } while (conn->must_rerun && (conn->state == CONN_OPEN || conn->state == CONN_PASSING));
     conn->is_running = false;
     if (conn->state == CONN_CLOSING)
         return;
@@ -152,18 +157,26 @@ static void on_client_open(struct stream *stream)
     conn_run(conn);
 }
 
+/* The first bytes that came, in one place; at most size. */
+static struct slice conn_gather(const struct conn *conn, char *out, size_t size)
+{
+    struct piece_queue in = conn->in; /* a look at the queue, not a second one */
+    size_t len = 0;
+    for (unsigned i = 0; i < in.n && len < size; i++) {
+        struct slice part = slice_head(piece_queue_at(&in, i)->bytes, size - len);
+        memcpy(out + len, part.ptr, part.len);
+        len += part.len;
+    }
+    return slice_make(out, len);
+}
+
 /* The PROXY header stands before everything else, TLS too. */
 static void conn_read_proxy_header(struct conn *conn)
 {
     char head[PROXY_PROTOCOL_V2_BYTES];
-    size_t len = 0;
     size_t used = 0;
-    for (unsigned i = 0; i < conn->in.n && len < sizeof(head); i++) {
-        struct slice part = slice_head(piece_queue_at(&conn->in, i)->bytes, sizeof(head) - len);
-        memcpy(head + len, part.ptr, part.len);
-        len += part.len;
-    }
-    switch (proxy_protocol_parse(slice_make(head, len), &conn->address, &conn->port, &used)) {
+    switch (proxy_protocol_parse(conn_gather(conn, head, sizeof(head)), &conn->address, &conn->port,
+                                 &used)) {
     case PROXY_PROTOCOL_MORE:
         return;
     case PROXY_PROTOCOL_BAD:
@@ -179,6 +192,30 @@ static void conn_read_proxy_header(struct conn *conn)
     conn_open(conn);
 }
 
+/* Whoever ends the TLS of this connection gets all of it from the first byte. */
+static void conn_read_hello(struct conn *conn)
+{
+    char bytes[LIMIT_CLIENT_HELLO_BYTES];
+    char name[CLIENT_HELLO_NAME_BYTES];
+    struct slice seen = conn_gather(conn, bytes, sizeof(bytes));
+    enum client_hello hello = client_hello_read(seen, name);
+    if (hello == CLIENT_HELLO_MORE && seen.len < sizeof(bytes))
+        return;
+    int index = hello == CLIENT_HELLO_NAME
+                    ? config_pass_through(conn->worker->config, slice_str(name))
+                    : -1;
+    if (index < 0) {
+        conn_start_tls(conn);
+        return;
+    }
+    conn->state = CONN_PASSING;
+    conn_touch(conn);
+    if (pass_through_begin(conn, (size_t)index, name))
+        conn_run(conn);
+    else
+        conn_close(conn, END_NO_MEMORY, true);
+}
+
 static void on_client_data(struct stream *stream, struct piece piece)
 {
     struct conn *conn = stream->owner;
@@ -189,7 +226,7 @@ static void on_client_data(struct stream *stream, struct piece piece)
             conn_close(conn, END_OK, false);
         return;
     }
-    if (conn->state != CONN_OPEN && conn->state != CONN_PROXY_HEADER)
+    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_CLOSING)
         return;
     if (!piece_queue_push(&conn->in, piece)) {
         conn_close(conn, END_NO_MEMORY, true);
@@ -197,6 +234,10 @@ static void on_client_data(struct stream *stream, struct piece piece)
     }
     if (conn->state == CONN_PROXY_HEADER) {
         conn_read_proxy_header(conn);
+        return;
+    }
+    if (conn->state == CONN_HELLO) { /* not touched: dripping is no help */
+        conn_read_hello(conn);
         return;
     }
     conn_touch(conn);
@@ -209,6 +250,9 @@ static void on_client_end(struct stream *stream)
     conn->has_ended = true;
     if (conn->state == CONN_PROXY_HEADER)
         conn_close(conn, END_PROXY_PROTOCOL, true);
+    else if (conn->state == CONN_HELLO)
+        conn_close(conn, piece_queue_is_empty(&conn->in) ? END_CLIENT_CLOSED : END_TLS_FAILED,
+                   true);
     else if (conn->state == CONN_LINGER)
         conn_close(conn, END_OK, false);
     else
@@ -274,6 +318,20 @@ static void conn_open(struct conn *conn)
         conn_run(conn);
         return;
     }
+    if (conn->worker->config->n_pass_through == 0) {
+        conn_start_tls(conn);
+        return;
+    }
+    conn->state = CONN_HELLO;
+    conn_set_deadline(conn);
+    stream_read(conn->client, true);
+    if (!piece_queue_is_empty(&conn->in))
+        conn_read_hello(conn);
+}
+
+/* What came already is the beginning of the handshake. */
+static void conn_start_tls(struct conn *conn)
+{
     conn->state = CONN_HANDSHAKE;
     conn->tls = calloc(1, sizeof(*conn->tls));
     if (conn->tls == NULL || !tls_stream_init(conn->tls, &conn->tcp.stream, conn->listener->context,
@@ -284,7 +342,6 @@ static void conn_open(struct conn *conn)
     conn->client = &conn->tls->stream;
     tls_stream_start(conn->tls);
     conn_set_deadline(conn);
-    /* What came behind a PROXY header is the beginning of the handshake. */
     struct piece_queue early = conn->in;
     conn->in = (struct piece_queue){0};
     for (unsigned i = 0; i < early.n; i++)
@@ -342,7 +399,9 @@ void conn_close(struct conn *conn, enum end_reason reason, bool reset)
     if (conn->state == CONN_CLOSING)
         return;
     conn->state = CONN_CLOSING;
-    if (conn->txn != NULL)
+    if (conn->pass != NULL)
+        pass_through_end(conn, reason, reset);
+    else if (conn->txn != NULL)
         txn_cancel(conn->txn, reason);
     else if (reason != END_OK)
         counter_add(&conn->worker->stats.ended[reason], 1);

@@ -10,6 +10,7 @@
 #include "stopgap/request.h"
 
 struct address_place;
+struct pass_through;
 struct txn;
 struct upstream;
 struct worker;
@@ -17,8 +18,10 @@ struct worker_listener;
 
 enum conn_state {
     CONN_PROXY_HEADER = 0, /* a trusted balancer tells whom it speaks for */
+    CONN_HELLO,            /* a TLS name may say that it is passed through */
     CONN_HANDSHAKE,        /* TLS with the client */
     CONN_OPEN,
+    CONN_PASSING, /* bytes go through to a server; conn->pass has it */
     CONN_LINGER,  /* the last answer is out; what still comes is thrown away */
     CONN_CLOSING, /* waits for on_closed */
 };
@@ -34,9 +37,10 @@ struct conn {
     struct tls_stream *tls; /* NULL: plain */
     struct stream *client;  /* the upper one */
     struct upstream *upstream;
-    int server;            /* that it was connected to, and comes back to; -1: none yet */
-    struct piece_queue in; /* bytes of requests, not yet read */
-    struct txn *txn;       /* NULL between requests */
+    struct pass_through *pass; /* in CONN_PASSING only */
+    int server;                /* that it was connected to, and comes back to; -1: none yet */
+    struct piece_queue in;     /* bytes of requests, not yet read */
+    struct txn *txn;           /* NULL between requests */
 
     uint64_t id;
     uint64_t n_requests;

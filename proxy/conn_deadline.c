@@ -1,6 +1,7 @@
 /* When a connection has waited for too long, and what happens then. */
 #include "config/config.h"
 #include "conn.h"
+#include "pass_through.h"
 #include "proxy_limits.h"
 #include "txn.h"
 #include "upstream.h"
@@ -63,8 +64,11 @@ static uint64_t idle_timeout(const struct conn *conn)
 static uint64_t conn_timeout(const struct conn *conn)
 {
     const struct timeouts_config *timeouts = &conn->worker->config->timeouts;
-    if (conn->state == CONN_PROXY_HEADER || conn->state == CONN_HANDSHAKE)
+    if (conn->state == CONN_PROXY_HEADER || conn->state == CONN_HELLO ||
+        conn->state == CONN_HANDSHAKE)
         return timeouts->handshake_ms;
+    if (conn->state == CONN_PASSING)
+        return pass_through_timeout(conn);
     if (conn->state != CONN_OPEN) /* the end of a last response goes out at the client's pace */
         return stream_pending(conn->client) != 0 ? timeouts->write_ms : LIMIT_DRAIN_MS;
     if (conn->txn == NULL)
@@ -174,6 +178,8 @@ static bool conn_peer_takes(struct conn *conn)
     size_t pending = stream_pending(conn->client);
     if (conn->upstream != NULL)
         pending += stream_pending(conn->upstream->stream);
+    if (conn->pass != NULL)
+        pending += pass_through_pending(conn);
     bool moved = pending != 0 && pending != conn->pending_seen;
     conn->pending_seen = pending;
     return moved;
@@ -202,10 +208,12 @@ void conn_expire(struct conn *conn)
     }
     if (conn->state == CONN_PROXY_HEADER)
         conn_close(conn, END_PROXY_PROTOCOL, true);
-    else if (conn->state == CONN_HANDSHAKE)
+    else if (conn->state == CONN_HELLO || conn->state == CONN_HANDSHAKE)
         conn_close(conn, END_TLS_TIMEOUT, true);
     else if (conn_peer_takes(conn))
         conn_wait_on(conn);
+    else if (conn->state == CONN_PASSING)
+        pass_through_expire(conn);
     else if (conn->state == CONN_LINGER || conn->state == CONN_CLOSING)
         /* All of the answer is there: a reset could still take it out of the peer's hands. */
         stream_close(conn->client,

@@ -226,6 +226,21 @@ static void control_done(struct control *control)
     free(control);
 }
 
+static void announce_pass_through(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_pass_through; i++)
+        for (size_t k = 0; k < config->pass_through[i].names.n; k++)
+            log_event(
+                "warn", "pass_through", "connections for %s are not inspected; they go to %s%s",
+                config->pass_through[i].names.items[k],
+                config->pass_through[i].server.url != NULL ? config->pass_through[i].server.url
+                                                           : "the upstream",
+                config_pass_through_is_risky(config, i)
+                    ? ", where a client can ask for any Host past the rules: 'stopgap check' "
+                      "says more"
+                    : "");
+}
+
 static void announce(const struct control *control)
 {
     for (size_t i = 0; i < control->config->n_listen; i++)
@@ -253,6 +268,7 @@ int control_run(const struct config *config)
     control->is_ready = true;
     control->is_listening = true;
     announce(control);
+    announce_pass_through(control->config);
     notify_state("READY=1");
     control_watchdog_start(control);
     (void)uv_run(&control->loop, UV_RUN_DEFAULT);

@@ -79,7 +79,7 @@ struct control {
     uv_timer_t drain_timer; /* of a graceful stop: its delay, then its end */
     uv_timer_t watchdog_timer;
     uv_timer_t resolve_timer;
-    struct control_resolver resolvers[LIMIT_SERVERS];
+    struct control_resolver resolvers[LIMIT_SERVERS + LIMIT_PASS_THROUGH];
     struct server_table table; /* what the workers have, too */
     struct health *health;     /* NULL: no checks */
     uv_fs_event_t watch;

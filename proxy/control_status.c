@@ -105,6 +105,8 @@ void control_collect(void *ctx, struct status *ret_status)
         .mode = control->config->mode,
         .n_workers = control->n_workers,
         .upstream = control->upstream_label,
+        .pass_through = control->config->pass_through,
+        .n_pass_through = control->config->n_pass_through,
         .listeners = control->listener_urls,
     };
     for (unsigned i = 0; i < control->n_workers; i++)

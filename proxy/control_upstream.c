@@ -31,11 +31,32 @@ static void control_post_table(void *ctx)
     }
 }
 
+/* The servers first, then those of pass_through; .url NULL: that entry has none of its own. */
+static size_t n_targets(const struct control *control)
+{
+    return config_n_servers(control->config) + control->config->n_pass_through;
+}
+
+static const struct server_config *target_server(const struct control *control, size_t i)
+{
+    size_t n_servers = config_n_servers(control->config);
+    return i < n_servers ? config_server(control->config, i)
+                         : &control->config->pass_through[i - n_servers].server;
+}
+
+static struct upstream_addresses *target_addresses(struct control *control, size_t i)
+{
+    size_t n_servers = config_n_servers(control->config);
+    return i < n_servers ? &control->table.states[i].addresses
+                         : &control->table.pass_through[i - n_servers];
+}
+
 void control_resolve_now(struct control *control)
 {
-    for (size_t i = 0; i < config_n_servers(control->config); i++) {
-        const struct server_config *server = config_server(control->config, i);
-        const char *problem = resolve_now(server, &control->table.states[i].addresses);
+    for (size_t i = 0; i < n_targets(control); i++) {
+        const struct server_config *server = target_server(control, i);
+        const char *problem =
+            server->url != NULL ? resolve_now(server, target_addresses(control, i)) : NULL;
         if (problem != NULL)
             log_event("error", "upstream_name",
                       "%s does not resolve (%s); it is not used until it does", server->host,
@@ -46,7 +67,7 @@ void control_resolve_now(struct control *control)
 /* Once when it begins to fail and once when that is over, not every time. */
 static void resolver_note(struct control_resolver *resolver, int status)
 {
-    const char *host = config_server(resolver->control->config, resolver->index)->host;
+    const char *host = target_server(resolver->control, resolver->index)->host;
     bool is_failing = status != 0 && status != UV_ECANCELED;
     if (is_failing && !resolver->is_failing)
         log_event("error", "upstream_name",
@@ -62,7 +83,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct control_resolver *resolver =
         (struct control_resolver *)((char *)request - offsetof(struct control_resolver, request));
     struct control *control = resolver->control;
-    struct upstream_addresses *known = &control->table.states[resolver->index].addresses;
+    struct upstream_addresses *known = target_addresses(control, resolver->index);
     struct upstream_addresses found;
     resolver->is_busy = false;
     resolver_note(resolver, status);
@@ -78,8 +99,8 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 void control_resolve_again(struct control *control)
 {
-    for (size_t i = 0; i < config_n_servers(control->config) && !control->is_stopping; i++) {
-        const struct server_config *server = config_server(control->config, i);
+    for (size_t i = 0; i < n_targets(control) && !control->is_stopping; i++) {
+        const struct server_config *server = target_server(control, i);
         struct control_resolver *resolver = &control->resolvers[i];
         char service[8];
         if (resolver->is_busy || resolver->is_literal)
@@ -110,8 +131,9 @@ static bool host_is_literal(const char *host)
 static void control_resolve_start(struct control *control)
 {
     bool has_names = false;
-    for (size_t i = 0; i < config_n_servers(control->config); i++) {
-        bool is_literal = host_is_literal(config_server(control->config, i)->host);
+    for (size_t i = 0; i < n_targets(control); i++) {
+        const struct server_config *server = target_server(control, i);
+        bool is_literal = server->url == NULL || host_is_literal(server->host);
         control->resolvers[i] =
             (struct control_resolver){.control = control, .index = i, .is_literal = is_literal};
         has_names |= !is_literal;

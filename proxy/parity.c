@@ -96,7 +96,8 @@ static bool is_repeated(const struct tls_material *material, size_t index, const
     return false;
 }
 
-static bool add_material(struct parity_faces *faces, const struct tls_material *material)
+static bool add_material(struct parity_faces *faces, const struct config *config,
+                         const struct tls_material *material)
 {
     const struct tls_certificate *shown[TLS_KEY_KINDS] = {NULL};
     size_t n_names = 0;
@@ -104,7 +105,8 @@ static bool add_material(struct parity_faces *faces, const struct tls_material *
         const struct tls_names *names = &material->items[i].names;
         n_names += names->n;
         for (size_t k = 0; k < names->n; k++) {
-            if (is_repeated(material, i, names->items[k]))
+            if (is_repeated(material, i, names->items[k]) ||
+                config_pass_through(config, slice_str(names->items[k])) >= 0)
                 continue;
             size_t n = tls_material_shown(material, names->items[k], shown);
             struct parity_face *face = faces_get(faces, shown, n);
@@ -122,7 +124,7 @@ bool parity_faces_make(struct parity_faces *faces, const struct config *config,
 {
     *faces = (struct parity_faces){0};
     for (size_t i = 0; i < config->n_listen; i++)
-        if (config->listen[i].tls && !add_material(faces, &materials[i]))
+        if (config->listen[i].tls && !add_material(faces, config, &materials[i]))
             return false;
     for (size_t i = 0; i < faces->n; i++)
         face_end_names(&faces->items[i]);

@@ -37,6 +37,8 @@ struct server_state {
 /* Immutable once it was posted. */
 struct server_table {
     struct server_state states[LIMIT_SERVERS];
+    struct upstream_addresses
+        pass_through[LIMIT_PASS_THROUGH]; /* of entries with an own upstream */
 };
 
 /* What all threads count of one server. */

@@ -21,6 +21,8 @@
     X(upstream_connections, "upstream_connections_total", "Connections made to the upstream")      \
     X(upstream_failures, "upstream_failures_total", "Requests that ended with 502 or 504")         \
     X(upstream_reopened, "upstream_reopened_total", "Stale idle upstream connections re-opened")   \
+    X(passed_through, "pass_through_connections_total",                                            \
+      "Connections passed through by their TLS name, not inspected")                               \
     X(client_bytes_in, "client_bytes_received_total", "Bytes read from clients")                   \
     X(client_bytes_out, "client_bytes_sent_total", "Bytes of response bodies sent to clients")     \
     X(tls_handshakes, "tls_handshakes_total", "TLS handshakes with clients")                       \

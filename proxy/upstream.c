@@ -43,18 +43,16 @@ static void upstream_set_failure(struct upstream *upstream, enum stream_failure 
     (void)snprintf(upstream->failure_text, sizeof(upstream->failure_text), "%s", text);
 }
 
-/* Tell the server for whom this connection is, before anything else. */
-static bool upstream_send_proxy_header(struct upstream *upstream)
+bool upstream_send_proxy_header(const struct conn *conn, struct stream *stream)
 {
-    const struct conn *conn = upstream->conn;
-    enum proxy_protocol_version version = upstream->worker->config->upstream.proxy_protocol;
+    enum proxy_protocol_version version = conn->worker->config->upstream.proxy_protocol;
     struct proxy_protocol_ends ends = {.source = conn->address, .source_port = conn->port};
     char header[PROXY_PROTOCOL_WRITE_BYTES];
     if (version == PROXY_PROTOCOL_NONE)
         return true;
     ends.is_known = tcp_stream_local(&conn->tcp, &ends.target, &ends.target_port);
     size_t len = proxy_protocol_write(version == PROXY_PROTOCOL_V2, &ends, header);
-    return stream_send_copy(&upstream->tcp.stream, slice_make(header, len));
+    return stream_send_copy(stream, slice_make(header, len));
 }
 
 /* Put TCP, and TLS where configured, into the struct and start to connect. */
@@ -66,7 +64,7 @@ static void upstream_connect(struct upstream *upstream)
     tcp_stream_init(&upstream->tcp, &worker->loop, &worker->hub, &upstream_events, upstream);
     upstream->stream = &upstream->tcp.stream;
     servers_begin(worker, server);
-    bool ok = upstream_send_proxy_header(upstream);
+    bool ok = upstream_send_proxy_header(upstream->conn, &upstream->tcp.stream);
     if (ok && config_server(worker->config, server)->tls) {
         struct tls_peer peer = {.name = config_server_name(worker->config, server),
                                 .cache = &worker->upstream_sessions[server]};

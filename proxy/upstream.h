@@ -38,6 +38,8 @@ struct upstream *upstream_open(struct conn *conn, size_t column);
 /* It took too long: go on with the next address or server. False: there is none, and nothing was
  * done; or no memory, and the upstream is gone. */
 bool upstream_try_next(struct conn *conn);
+/* Say for whom a connection to a server is, where the configuration wants it. False: no memory. */
+bool upstream_send_proxy_header(const struct conn *conn, struct stream *stream);
 /* Between two requests: it ended, failed, or spoke without being asked, so it serves no more. */
 bool upstream_is_stale(const struct upstream *upstream);
 /* Let go of it: it closes in its own time. reset: by RST, so that a cut message shows. */

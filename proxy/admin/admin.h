@@ -99,6 +99,8 @@ struct status {
     struct worker_stats totals;
     struct string_list listeners; /* borrowed, as all strings here */
     const char *upstream;
+    const struct pass_through_config *pass_through; /* what is not inspected */
+    size_t n_pass_through;
     struct server_status *servers; /* malloc'd array, freed by status_done */
     size_t n_servers;
     /* rules */

@@ -119,6 +119,23 @@ static bool add_servers(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_pass_through(json_t *root, const struct status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(root, "pass_through", list) == 0;
+    for (size_t i = 0; ok && i < status->n_pass_through; i++) {
+        const struct pass_through_config *one = &status->pass_through[i];
+        json_t *object = json_object();
+        json_t *names = json_array();
+        ok = json_array_append_new(list, object) == 0;
+        ok = json_object_set_new(object, "names", names) == 0 && ok;
+        for (size_t k = 0; ok && k < one->names.n; k++)
+            ok = json_array_append_new(names, text_json(one->names.items[k])) == 0;
+        ok = ok && set_text(object, "upstream", one->server.url);
+    }
+    return ok;
+}
+
 static bool add_ruleset(json_t *root, const struct status *status)
 {
     json_t *set = json_object();
@@ -321,8 +338,9 @@ bool status_render_json(const struct status *status, struct buf *out)
 {
     json_t *root = json_object();
     bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
-              add_ruleset(root, status) && add_reload(root, status) && add_tls(root, status) &&
-              add_feed(root, status) && add_certificates(root, status) && add_rules(root, status) &&
+              add_pass_through(root, status) && add_ruleset(root, status) &&
+              add_reload(root, status) && add_tls(root, status) && add_feed(root, status) &&
+              add_certificates(root, status) && add_rules(root, status) &&
               add_mitigations(root, status) && add_policy(root, status) &&
               add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&

@@ -165,6 +165,24 @@ static void print_servers(const json_t *root, FILE *out)
         print_server(json_array_get(servers, i), out);
 }
 
+static void print_pass_through(const json_t *root, FILE *out)
+{
+    const json_t *list = json_object_get(root, "pass_through");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const json_t *names = json_object_get(one, "names");
+        const char *upstream = get_text(one, "upstream");
+        for (size_t k = 0; k < json_array_size(names); k++) {
+            const char *name = json_string_value(json_array_get(names, k));
+            (void)fprintf(out, "%-14s", "PASS-THROUGH");
+            put_text(out, name != NULL ? name : "");
+            (void)fputs(" is NOT INSPECTED; it goes to ", out);
+            put_text(out, upstream[0] != '\0' ? upstream : "the upstream");
+            (void)fputc('\n', out);
+        }
+    }
+}
+
 static void print_ruleset(const json_t *root, FILE *out)
 {
     const json_t *set = json_object_get(root, "ruleset");
@@ -358,6 +376,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     }
     print_program(root, out);
     print_servers(root, out);
+    print_pass_through(root, out);
     print_ruleset(root, out);
     print_reload(root, out);
     print_tls(root, out);

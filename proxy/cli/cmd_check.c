@@ -21,6 +21,16 @@ static void print_notes(const struct config *config)
         (void)fputs("note: there are no rules: nothing is blocked\n", stderr);
     if (config_has_upstream_tls(config) && !config->upstream.verify)
         (void)fputs("note: the certificate of the upstream is not verified\n", stderr);
+    for (size_t i = 0; i < config->n_pass_through; i++)
+        if (config_pass_through_is_risky(config, i))
+            (void)fprintf(stderr,
+                          "note: pass_through of %s goes to a server that has other sites, too: a "
+                          "client that names it can ask for any Host there, without inspection; "
+                          "give that site a port of its own and name it as 'upstream'\n",
+                          config->pass_through[i].names.items[0]);
+        else
+            (void)fprintf(stderr, "note: pass_through of %s: nothing there is inspected\n",
+                          config->pass_through[i].names.items[0]);
     for (size_t i = 0; i < config->n_listen; i++)
         if (config->listen[i].tls && config->listen[i].cert_path == NULL &&
             config->n_certificates == 0)

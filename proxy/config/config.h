@@ -102,6 +102,12 @@ struct certificate_config {
     struct string_list names; /* instead of those in the certificate */
 };
 
+/* Names whose TLS is not ended here: bytes go through to a server, and no rule sees them. */
+struct pass_through_config {
+    struct server_config server; /* .url NULL: one of the upstream's servers */
+    struct string_list names;
+};
+
 struct limits_config {
     uint64_t field_bytes, head_bytes, fields, target_bytes;
     uint64_t body_bytes; /* 0: no limit but 2^63-1 */
@@ -172,6 +178,8 @@ struct config {
     size_t n_listen;
     struct certificate_config *certificates;
     size_t n_certificates;
+    struct pass_through_config *pass_through;
+    size_t n_pass_through;
     struct upstream_config upstream;
     struct health_config health;
     struct admin_config *admin;
@@ -218,6 +226,12 @@ bool config_has_upstream_tls(const struct config *config);
 bool config_checks_health(const struct config *config);
 /* The virtual directories that are checked; borrowed. Returns how many, at most max. */
 size_t config_health_vdirs(const struct config *config, struct slice *ret_vdirs, size_t max);
+
+/* The entry of config->pass_through with this name, of any case; -1: none. */
+int config_pass_through(const struct config *config, struct slice name);
+/* Does it lead to one of the servers whose requests the rules see? A client tells TLS a name and
+ * the request another, so everything there can be reached past the rules. */
+bool config_pass_through_is_risky(const struct config *config, size_t index);
 
 /* A config with every default set, no listener and no upstream. */
 void config_init(struct config *config);

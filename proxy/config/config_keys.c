@@ -26,6 +26,8 @@
 #define MODE(field) .list = &config_lists[LIST_MODES], .offset = offsetof(struct mode_config, field)
 #define EXCLUSION(field)                                                                           \
     .list = &config_lists[LIST_EXCLUSIONS], .offset = offsetof(struct exclusion_config, field)
+#define PASS_THROUGH(field)                                                                        \
+    .list = &config_lists[LIST_PASS_THROUGH], .offset = offsetof(struct pass_through_config, field)
 #define NUMBER(of_kind, name, field, least, most, normal)                                          \
     {                                                                                              \
         .path = (name), .kind = (of_kind), .offset = AT(field), .min = (least), .max = (most),     \
@@ -36,7 +38,14 @@
 #define DURATION(name, field, longest, normal)                                                     \
     NUMBER(KEY_DURATION, name, field, SHORTEST_MS, longest, normal)
 
-enum { LIST_LISTEN = 0, LIST_CERTIFICATES, LIST_SERVERS, LIST_MODES, LIST_EXCLUSIONS };
+enum {
+    LIST_LISTEN = 0,
+    LIST_CERTIFICATES,
+    LIST_SERVERS,
+    LIST_MODES,
+    LIST_EXCLUSIONS,
+    LIST_PASS_THROUGH
+};
 
 const struct config_list config_lists[] = {
     [LIST_LISTEN] = {.path = "listen[]",
@@ -53,6 +62,14 @@ const struct config_list config_lists[] = {
                            .max = LIMIT_CERTIFICATES - 1, /* one may stand with the listener */
                            .required = "certificates[].cert",
                            .complaint = "this certificate has no cert: name the chain's file"},
+    [LIST_PASS_THROUGH] = {.path = "pass_through[]",
+                           .items_at = AT(pass_through),
+                           .n_at = AT(n_pass_through),
+                           .size = sizeof(struct pass_through_config),
+                           .max = LIMIT_PASS_THROUGH,
+                           .required = "pass_through[].names",
+                           .complaint = "this pass_through has no names: list those that shall not "
+                                        "be inspected"},
     [LIST_SERVERS] = {.path = "upstream.servers[]",
                       .items_at = AT(upstream.servers),
                       .n_at = AT(upstream.n_servers),
@@ -89,6 +106,8 @@ const struct config_key config_keys[] = {
     {.path = "certificates[].key", .kind = KEY_TEXT, CERTIFICATE(key_path)},
     {.path = "certificates[].ocsp", .kind = KEY_TEXT, CERTIFICATE(ocsp_path)},
     {.path = "certificates[].names[]", .kind = KEY_NAMES, CERTIFICATE(names)},
+    {.path = "pass_through[].names[]", .kind = KEY_NAMES, PASS_THROUGH(names)},
+    {.path = "pass_through[].upstream", .kind = KEY_UPSTREAM_URL, PASS_THROUGH(server.url)},
     {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.one.url)},
     {.path = "upstream.servers[].url", .kind = KEY_UPSTREAM_URL, SERVER(url)},
     {.path = "upstream.servers[].name", .kind = KEY_TEXT, SERVER(name)},

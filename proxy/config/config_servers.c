@@ -61,6 +61,31 @@ bool config_add_upstream(struct config *config, const char *url, struct err *err
     return add_server(config, url, err);
 }
 
+int config_pass_through(const struct config *config, struct slice name)
+{
+    for (size_t i = 0; i < config->n_pass_through; i++) {
+        const struct string_list *names = &config->pass_through[i].names;
+        for (size_t k = 0; k < names->n; k++)
+            if (slice_equal_nocase(slice_str(names->items[k]), name))
+                return (int)i;
+    }
+    return -1;
+}
+
+bool config_pass_through_is_risky(const struct config *config, size_t index)
+{
+    const struct server_config *own = &config->pass_through[index].server;
+    if (own->url == NULL)
+        return true;
+    for (size_t i = 0; i < config_n_servers(config); i++) {
+        const struct server_config *server = config_server(config, i);
+        if (server->port == own->port &&
+            slice_equal_nocase(slice_str(server->host), slice_str(own->host)))
+            return true;
+    }
+    return false;
+}
+
 size_t config_health_vdirs(const struct config *config, struct slice *ret_vdirs, size_t max)
 {
     const struct string_list *list = &config->health.vdirs;

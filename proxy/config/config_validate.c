@@ -106,6 +106,61 @@ static void check_certificates(struct checker *checker)
                           "or remove them");
 }
 
+static bool is_same_place(const char *host_a, uint16_t port_a, const char *host_b, uint16_t port_b)
+{
+    return port_a == port_b && slice_equal_nocase(slice_str(host_a), slice_str(host_b));
+}
+
+static void check_pass_through_names(struct checker *checker, size_t index)
+{
+    const struct config *config = checker->config;
+    const struct string_list *names = &config->pass_through[index].names;
+    for (size_t i = 0; i < names->n; i++) {
+        size_t n_same = 0;
+        if (strchr(names->items[i], '*') != NULL)
+            complain(checker,
+                     "pass_through: '%s' is a pattern: write each name, so that no name goes "
+                     "uninspected by accident",
+                     config_echo(slice_str(names->items[i])).text);
+        for (size_t k = 0; k < config->n_pass_through; k++)
+            for (size_t j = 0; j < config->pass_through[k].names.n; j++)
+                n_same += slice_equal_nocase(slice_str(config->pass_through[k].names.items[j]),
+                                             slice_str(names->items[i]));
+        if (n_same > 1)
+            complain(checker, "pass_through: '%s' stands there twice: remove one",
+                     config_echo(slice_str(names->items[i])).text);
+    }
+}
+
+static void check_pass_through(struct checker *checker)
+{
+    const struct config *config = checker->config;
+    bool has_tls = false;
+    bool has_plain_server = false;
+    for (size_t i = 0; i < config->n_listen; i++)
+        has_tls |= config->listen[i].tls;
+    for (size_t i = 0; i < config_n_servers(config); i++)
+        has_plain_server |= !config_server(config, i)->tls;
+    if (config->n_pass_through != 0 && !has_tls)
+        complain(checker, "pass_through is given, but no listener is https: write https:// there, "
+                          "or remove it");
+    for (size_t i = 0; i < config->n_pass_through; i++) {
+        const struct server_config *server = &config->pass_through[i].server;
+        check_pass_through_names(checker, i);
+        if (server->url == NULL ? has_plain_server : !server->tls)
+            complain(checker,
+                     "pass_through: what goes through is TLS, so its upstream must be https: give "
+                     "it an upstream such as https://exchange.example.com:8443");
+        for (size_t k = 0; server->url != NULL && k < config->n_listen; k++)
+            if (is_same_place(config->listen[k].host, config->listen[k].port, server->host,
+                              server->port))
+                complain(checker,
+                         "pass_through: %.300s is a listener of this proxy: name the server "
+                         "behind instead",
+                         server->url);
+    }
+}
+
 static void check_listeners(struct checker *checker)
 {
     const struct config *config = checker->config;
@@ -120,11 +175,6 @@ static void check_listeners(struct checker *checker)
                 slice_equal_nocase(slice_str(config->listen[j].host), slice_str(listen->host)))
                 complain(checker, "listen: %.300s stands there twice: remove one", listen->url);
     }
-}
-
-static bool is_same_place(const char *host_a, uint16_t port_a, const char *host_b, uint16_t port_b)
-{
-    return port_a == port_b && slice_equal_nocase(slice_str(host_a), slice_str(host_b));
 }
 
 static void check_server(struct checker *checker, size_t index)
@@ -276,6 +326,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_listeners(&checker);
     check_certificates(&checker);
     check_upstream(&checker);
+    check_pass_through(&checker);
     check_rules(&checker);
     check_modes(&checker);
     check_exclusions(&checker);

@@ -27,7 +27,10 @@
  *   rule             the deciding rule
  *   excluded_by      the exclusion that let the request pass it
  *   incident         number that the client was told
- *   decision         pass, block, abort, detect, excluded, fault */
+ *   decision         pass, block, abort, detect, excluded, fault, pass_through
+ *
+ * A connection that was passed through (decision pass_through) has one record, with req 0, no http,
+ * its TLS name as host, and the bytes of TLS. */
 #include "log/chunk.h"
 #include "log/mask.h"
 
@@ -70,8 +73,10 @@ static void write_request(struct line *line, const struct access_record *record)
     line_text(line, SLICE(",\"host\":"), record->host, MAX_HOST);
     line_text(line, SLICE(",\"target\":"), mask_target(record->target, masked), MAX_TARGET);
     line_text(line, SLICE(",\"vdir\":"), record->vdir, MAX_WORD);
-    line_u64(line, SLICE(",\"http\":\"1."), record->http_minor);
-    line_bytes(line, SLICE("\""));
+    if (record->request_number != 0) {
+        line_u64(line, SLICE(",\"http\":\"1."), record->http_minor);
+        line_bytes(line, SLICE("\""));
+    }
 }
 
 static void write_response(struct line *line, const struct access_record *record)

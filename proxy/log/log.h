@@ -32,7 +32,7 @@ uint64_t log_buffer_dropped(const struct log_buffer *buffer);
 struct access_record {
     uint64_t wall_us;
     uint64_t connection_id;
-    uint64_t request_number; /* on its connection, from 1 */
+    uint64_t request_number; /* on its connection, from 1; 0: all of a connection passed through */
     struct net_address client;
     uint16_t client_port;
     struct slice listener; /* "https://0.0.0.0:443" */
