@@ -14,6 +14,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", cmd_run, "run the proxy in the foreground"},
+    {"verify", cmd_verify, "send harmless probes through a live listener: what is protected"},
     {"check", cmd_check, "check a configuration; --print shows the effective one"},
     {"status", cmd_status, "show what a running proxy does"},
     {"reload", cmd_reload, "make a running proxy load its rules again"},

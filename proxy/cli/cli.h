@@ -16,6 +16,8 @@ enum exit_code {
     EXIT_UNREACHABLE = 3,
 };
 
+/* probes through a live listener */
+int cmd_verify(int argc, char **argv);
 int cmd_run(int argc, char **argv);    /* run the proxy */
 int cmd_check(int argc, char **argv);  /* check a config file, or print the effective config */
 int cmd_status(int argc, char **argv); /* what the running proxy does */

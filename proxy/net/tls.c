@@ -351,8 +351,7 @@ static const struct stream_ops tls_ops = {
 
 /* ---- life */
 
-/* The name the certificate must have: a DNS name (also sent as SNI) or an address. */
-static bool tls_expect(SSL *ssl, const char *name)
+bool tls_expect(SSL *ssl, const char *name)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1)

@@ -19,6 +19,10 @@ SSL_CTX *tls_server_context(const struct tls_material *material, struct err *err
 /* ca_path NULL: the system's store. verify false: any certificate will do. */
 SSL_CTX *tls_client_context(const char *ca_path, bool verify, struct err *err);
 
+/* Client side: the name the certificate must have, a DNS name (also sent as SNI) or an address.
+ * False: no memory. */
+MUST_USE bool tls_expect(SSL *ssl, const char *name);
+
 /* Keeps the newest session with the upstream, so that the next handshake is short. A session has
  * the verdict of the context that judged its certificate, so it serves this one only. */
 struct tls_session_cache {
