@@ -100,6 +100,8 @@ static int check_call(const struct call *call, const char *verb)
     int n_sources = (call->file != NULL) + (call->curl != NULL) + (call->incident != NULL);
     if (n_sources != 1)
         return cli_usage_error(verb, "say one of FILE, --curl and --incident");
+    if (call->incident != NULL && call->incident[0] == '\0')
+        return cli_usage_error(verb, "--incident wants the id that the client was told");
     if (call->incident != NULL && call->log == NULL)
         return cli_usage_error(verb, "--incident needs --log: where the decision log is");
     if (call->config_path != NULL && call->paths.n_bundles + call->paths.n_directories != 0)

@@ -150,10 +150,13 @@ static bool is_edited(const struct rule *rule, const struct http_head *head)
     return rule->action == ACTION_REMOVE_HEADER ? !is_there : has_value;
 }
 
-/* 502 to 504 say that the request was sent on, or would have been. */
+/* 502 to 504 say that the request was sent on, or would have been; 408 and 429 that its content was
+ * not judged. A set of another version may stop it with another status than ours. */
 static bool is_stop(const struct verify_probe *probe, unsigned status)
 {
-    return status == probe->status || status < 500 || status == 501 || status == 505;
+    bool is_of_limit = status == 408 || status == 429;
+    return status == probe->status || (status < 500 && !is_of_limit) || status == 501 ||
+           status == 505;
 }
 
 enum probe_outcome verify_judge(const struct verify_probe *probe, const struct ruleset *set,

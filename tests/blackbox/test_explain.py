@@ -157,7 +157,7 @@ def test_exit_codes(stopgap, tmp_path):
     log.write_text('{"incident": "aaaaaaaaaaaa"}\nnot json bbbbbbbbbbbb\n')
     assert stopgap("explain", "--help").returncode == 0
     for argv, code in [((), 2), (("a", "b"), 2), (("--incident", "x"), 2), (("--nonsense", "a"), 2),
-                       (("a", "--incident", "x"), 2), (("--client", "x", "a"), 2),
+                       (("a", "--incident", "x"), 2), (("--incident", "", "--log", str(log)), 2), (("--incident", "", "--log", str(log)), 2), (("--client", "x", "a"), 2),
                        (("--rule", "NONE", "-"), 2), (("-c", "/nonexistent", "-"), 3),
                        (("--rules", "/nonexistent", "-"), 3), (("--rules", "x.sgb", "-"), 2),
                        (("/nonexistent",), 3), (("--incident", "x", "--log", "/nonexistent"), 3),
