@@ -105,7 +105,7 @@ def test_a_curl_command_of_a_browser_is_explained(pair, client, stopgap):
 
 def test_the_configuration_decides(explain, tmp_path):
     config = tmp_path / "stopgap.yaml"
-    config.write_text("mode: detect\nrules:\n  disabled: [SG-2021-26855-STATIC]\n")
+    config.write_text("mode: detect\nmodes:\n  - {rule: SG-2021-26855-STATIC, mode: 'off'}\n")
     done = explain(ATTACK, "-c", str(config))
     assert done.returncode == 0 and "passes, and is reported" in done.stdout and "mode detect" in done.stdout
     assert "SG-2021-26855-STATIC" not in done.stdout
@@ -157,7 +157,7 @@ def test_exit_codes(stopgap, tmp_path):
     log.write_text('{"incident": "aaaaaaaaaaaa"}\nnot json bbbbbbbbbbbb\n')
     assert stopgap("explain", "--help").returncode == 0
     for argv, code in [((), 2), (("a", "b"), 2), (("--incident", "x"), 2), (("--nonsense", "a"), 2),
-                       (("a", "--incident", "x"), 2), (("--incident", "", "--log", str(log)), 2), (("--incident", "", "--log", str(log)), 2), (("--client", "x", "a"), 2),
+                       (("a", "--incident", "x"), 2), (("--incident", "", "--log", str(log)), 2), (("--client", "x", "a"), 2),
                        (("--rule", "NONE", "-"), 2), (("-c", "/nonexistent", "-"), 3),
                        (("--rules", "/nonexistent", "-"), 3), (("--rules", "x.sgb", "-"), 2),
                        (("/nonexistent",), 3), (("--incident", "x", "--log", "/nonexistent"), 3),

@@ -63,7 +63,7 @@ def test_without_rules_nothing_is_applied(proxy, exchange, verify, stopgap):
 
 
 def test_a_single_rule_that_is_missing_is_found(proxy, exchange, verify):
-    one = proxy(exchange(answer_all), "--disable-rule", "SG-2021-33766-SECURITYTOKEN")
+    one = proxy(exchange(answer_all), "--rule-mode", "SG-2021-33766-SECURITYTOKEN=off")
     code, rows, _ = verify(one)
     assert code == 1
     assert rows["CVE-2021-33766"]["state"] == "not applied"
