@@ -142,8 +142,8 @@ static void print_row(const struct row *row, FILE *out)
     const struct verify_rule *sum = &row->sum;
     char count[48];
     (void)snprintf(count, sizeof(count), "%zu of %zu", sum->n_stopped, sum->n_wanted);
-    (void)fprintf(out, "%-28.*s %-13s %-12s", SLICE_ARG(row->name), state_words[row_state(row)],
-                  sum->n_wanted != 0 ? count : "");
+    (void)fprintf(out, "%-28.*s %-13s %-12s", (int)row->name.len, row->name.ptr,
+                  state_words[row_state(row)], sum->n_wanted != 0 ? count : "");
     if (row_state(row) == ROW_UNTESTABLE)
         (void)fprintf(out, " %s",
                       sum->reason != NULL ? sum->reason : "the answer does not show it");
