@@ -2,7 +2,6 @@
 
 import signal
 import ssl
-import threading
 
 import pytest
 
@@ -177,10 +176,8 @@ def test_long_bodies_flow_both_ways(proxy, exchange, client, authority, site):
     body = bytes(range(256)) * 16384
     one = start(proxy, exchange(), authority, site(serve(lambda conn, message: conn.send(response(body=message.body)))).url)
     connection = client(one, tls=tls_context(), name=NAME, timeout=60)
-    sender = threading.Thread(target=connection.send, args=(request(GET, "POST", body=body),))
-    sender.start()
+    connection.send(request(GET, "POST", body=body))
     assert connection.read().body == body
-    sender.join()
 
 
 def test_the_end_of_either_side_reaches_the_other(proxy, exchange, client, authority, site):
