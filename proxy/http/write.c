@@ -149,6 +149,8 @@ static bool request_field_is_dropped(const struct http_head *head, size_t i,
     case KNOWN_X_FORWARDED_HOST:
     case KNOWN_FORWARDED:
         return !rewrite->trusts_forwarded;
+    case KNOWN_EXPECT:
+        return head->minor == 0; /* RFC 9110 10.1.1: it means nothing there; passed on it would */
     default:
         return is_hop_by_hop(head, i);
     }

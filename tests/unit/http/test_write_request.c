@@ -180,6 +180,9 @@ static void test_framing_is_written_anew(void **state)
     static const struct request_row expect_rows[] = {
         {"kept, whoever answered it", POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n",
          POST "Expect: 100-continue\r\n" OURS "Content-Length: 1\r\n\r\n"},
+        {"of HTTP/1.0 ignored",
+         "POST /t HTTP/1.0\r\n" HOST "expect: 100-Continue\r\nContent-Length: 1\r\n\r\n",
+         POST OURS "Content-Length: 1\r\n\r\n"},
     };
     (void)state;
     CHECK_REQUESTS(rows, false, .keeps_upgrade = false);
