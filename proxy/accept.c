@@ -83,9 +83,10 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
     enum accept_result result = ACCEPT_MORE;
     (void)status; /* accept4 tells more */
     (void)events;
-    /* What a draining worker does not take now is reset with its queue. */
-    bool takes_all = socket->listener->worker->is_draining;
-    for (unsigned n = 0; result == ACCEPT_MORE && (takes_all || n < LIMIT_ACCEPT_BURST); n++)
+    /* What a draining worker does not take now is reset with its queue. A full queue has one more
+     * than listen(2) says; those who come meanwhile must not keep the loop here. */
+    unsigned most = socket->listener->worker->is_draining ? SOMAXCONN + 1 : LIMIT_ACCEPT_BURST;
+    for (unsigned n = 0; result == ACCEPT_MORE && n < most; n++)
         result = accept_one(socket);
     if (result == ACCEPT_FAILED)
         accept_rest(socket);
