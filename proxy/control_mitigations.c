@@ -37,12 +37,18 @@ static size_t policy_builds(const struct control *control, struct build *ret_bui
     const struct mitigations *mitigations = &control->mitigations;
     const struct config *config = control->config;
     size_t n = 0;
+    bool needs_learned = false; /* a server's build was not set by hand */
+    for (size_t i = 0; i < config_n_servers(config); i++) {
+        const char *text = config_server_build(config, i);
+        if (text != NULL && build_parse(slice_str(text), &ret_builds[n])) /* it was checked */
+            n++;
+        else
+            needs_learned = true;
+    }
     bool is_settled = uv_now(&control->loop) / 1000 >=
                       mitigations->known_since_s + config->mitigations.settle_ms / 1000;
-    if (config->upstream.build != NULL && /* the configuration was checked */
-        build_parse(slice_str(config->upstream.build), &ret_builds[0]))
-        n = 1;
-    else if (mitigations->n_known == 0 || !is_settled || !mitigations->has_all_servers)
+    if (needs_learned &&
+        (mitigations->n_known == 0 || !is_settled || !mitigations->has_all_servers))
         return 0;
     for (size_t i = 0; i < mitigations->n_known; i++)
         ret_builds[n++] = mitigations->known[i].build;
@@ -131,7 +137,7 @@ static bool have_all_shown(const struct control *control)
     uint64_t now_s = uv_now(&control->loop) / 1000;
     uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
     for (size_t server = 0; server < config_n_servers(control->config); server++) {
-        bool is_shown = false;
+        bool is_shown = config_server_build(control->config, server) != NULL;
         for (unsigned i = 0; i < control->n_workers && !is_shown; i++) {
             uint64_t seen_s = build_watch_server(&control->workers[i].builds, server);
             is_shown = seen_s != 0 && now_s <= seen_s + longest_s;
@@ -147,7 +153,7 @@ static void on_tick(uv_timer_t *timer)
     struct control *control =
         (struct control *)((char *)timer - offsetof(struct control, mitigation_timer));
     struct mitigations *mitigations = &control->mitigations;
-    struct build builds[LIMIT_KNOWN_BUILDS + 1] = {0};
+    struct build builds[LIMIT_POLICY_BUILDS] = {0};
     uint64_t seen_s;
     control_policy_tick(control);
     mitigations->has_all_servers = have_all_shown(control); /* before their builds are read */

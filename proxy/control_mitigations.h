@@ -16,7 +16,7 @@ struct policy_copy {
     struct rules_changes changes; /* its arrays belong to the program */
     const char *blocked[MITIGATION_MAX_BLOCKS + LIMIT_RULES];
     char ids[MITIGATION_MAX_BLOCKS][MITIGATION_ID_BYTES];
-    struct build builds[LIMIT_KNOWN_BUILDS + 1];
+    struct build builds[LIMIT_POLICY_BUILDS];
 };
 
 /* A build that a server behind has shown. */
@@ -29,8 +29,8 @@ struct mitigations {
     struct mitigation_store store;
     struct known_build known[LIMIT_KNOWN_BUILDS];
     size_t n_known;
-    uint64_t known_since_s;                      /* of the first one */
-    struct build loaded[LIMIT_KNOWN_BUILDS + 1]; /* what the active rules were told */
+    uint64_t known_since_s;                   /* of the first one */
+    struct build loaded[LIMIT_POLICY_BUILDS]; /* what the active rules were told */
     size_t n_loaded;
     bool has_all_servers; /* each configured one has shown its build */
     uint64_t retry_at_ms; /* 0: now; after a load that was refused, later */

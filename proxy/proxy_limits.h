@@ -57,8 +57,9 @@ enum {
 
 /* What is learned of the servers behind, and what is told of it. */
 enum {
-    LIMIT_SEEN_BUILDS = 8,         /* of one worker; a farm in the middle of an update has two */
-    LIMIT_KNOWN_BUILDS = 16,       /* of all workers */
+    LIMIT_SEEN_BUILDS = 8,   /* of one worker; a farm in the middle of an update has two */
+    LIMIT_KNOWN_BUILDS = 16, /* of all workers */
+    LIMIT_POLICY_BUILDS = LIMIT_KNOWN_BUILDS + LIMIT_SERVERS, /* learned, and set by hand */
     LIMIT_EVENTS_QUEUED = 64,      /* for the events.command; a storm is not worth more memory */
     LIMIT_EVENT_TEXT_BYTES = 1024, /* one line */
 };

@@ -237,7 +237,6 @@ static const char *reason_of_absence(const struct rule *rule, const struct rules
 static void judge_loaded(struct shown *shown, const struct rule_info *info,
                          const struct mode_row *row, const struct config *config)
 {
-    struct build build;
     enum rules_mode mode = row != NULL ? row->mode : config->mode;
     if (mode != RULES_BLOCK || !info->is_enforced) {
         shown->state = mode == RULES_OFF ? "off but in some directories" : "only reports";
@@ -246,9 +245,13 @@ static void judge_loaded(struct shown *shown, const struct rule_info *info,
         return;
     }
     shown->state = "in force";
-    if (config->upstream.build != NULL && build_parse(slice_str(config->upstream.build), &build) &&
-        !rule_applies_to(shown->rule, &build))
-        shown->because = "until every server is known to have the fix, as the configured has";
+    for (size_t i = 0; i < config_n_servers(config); i++) {
+        struct build build;
+        const char *text = config_server_build(config, i);
+        if (text != NULL && build_parse(slice_str(text), &build) &&
+            !rule_applies_to(shown->rule, &build))
+            shown->because = "until every server is known to have the fix, as a configured one has";
+    }
 }
 
 /* set  what the configuration makes of the rules */

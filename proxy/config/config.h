@@ -28,6 +28,7 @@ struct server_config { /* one Exchange server */
     bool tls;
     char *name;      /* expected in its certificate, sent as SNI; NULL: what the upstream says */
     uint64_t weight; /* its share of connections, beside the others' */
+    char *build;     /* set by hand; NULL: see config_server_build */
 };
 
 enum balance_method {
@@ -221,6 +222,8 @@ size_t config_n_servers(const struct config *config);
 const struct server_config *config_server(const struct config *config, size_t i);
 /* The name that the certificate of a server must have, and its Host where a client named none. */
 const char *config_server_name(const struct config *config, size_t i);
+/* The build of Exchange that was set by hand for a server, or for all; NULL: to be learned. */
+const char *config_server_build(const struct config *config, size_t i);
 /* Does at least one server speak TLS? */
 bool config_has_upstream_tls(const struct config *config);
 bool config_checks_health(const struct config *config);

@@ -111,6 +111,7 @@ const struct config_key config_keys[] = {
     {.path = "upstream.url", .kind = KEY_UPSTREAM_URL, .offset = AT(upstream.one.url)},
     {.path = "upstream.servers[].url", .kind = KEY_UPSTREAM_URL, SERVER(url)},
     {.path = "upstream.servers[].name", .kind = KEY_TEXT, SERVER(name)},
+    {.path = "upstream.servers[].build", .kind = KEY_TEXT, SERVER(build)},
     {.path = "upstream.servers[].weight",
      .kind = KEY_COUNT,
      .min = 1,

@@ -17,6 +17,12 @@ const struct server_config *config_server(const struct config *config, size_t i)
     return config->upstream.one.url != NULL ? &config->upstream.one : &config->upstream.servers[i];
 }
 
+const char *config_server_build(const struct config *config, size_t i)
+{
+    const char *own = config_server(config, i)->build;
+    return own != NULL ? own : config->upstream.build;
+}
+
 const char *config_server_name(const struct config *config, size_t i)
 {
     const struct server_config *server = config_server(config, i);

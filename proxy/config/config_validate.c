@@ -177,10 +177,21 @@ static void check_listeners(struct checker *checker)
     }
 }
 
+static void check_build(struct checker *checker, const char *key, const char *text)
+{
+    struct build build;
+    if (text != NULL && !build_parse(slice_str(text), &build))
+        complain(checker,
+                 "%s: '%s' is no build: write four numbers such as 15.1.2507.6, or leave it out to "
+                 "have it learned",
+                 key, config_echo(slice_str(text)).text);
+}
+
 static void check_server(struct checker *checker, size_t index)
 {
     const struct config *config = checker->config;
     const struct server_config *server = config_server(config, index);
+    check_build(checker, "upstream.servers.build", server->build);
     if (server->url == NULL) /* refused already */
         return;
     for (size_t i = 0; i < config->n_listen; i++)
@@ -213,12 +224,7 @@ static void check_upstream(struct checker *checker)
     if (upstream->one.url != NULL && upstream->n_servers != 0)
         complain(checker, "upstream has a url and servers: write the url as one of the servers");
     check_readable(checker, "upstream.ca", upstream->ca_path);
-    struct build build;
-    if (upstream->build != NULL && !build_parse(slice_str(upstream->build), &build))
-        complain(checker,
-                 "upstream.build: '%s' is no build: write four numbers such as 15.1.2507.6, or "
-                 "leave it out to have it learned",
-                 config_echo(slice_str(upstream->build)).text);
+    check_build(checker, "upstream.build", upstream->build);
     for (size_t i = 0; i < n; i++)
         check_server(checker, i);
 }

@@ -145,6 +145,15 @@ def test_one_fixed_server_says_nothing_about_a_server_that_has_not_shown_its_bui
     wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
 
 
+@pytest.mark.parametrize("second, state", [(FIXED, "NotApplicable"), (OPEN, "Applied"), (None, "Applied")])
+def test_builds_set_by_hand_count_for_each_server_by_itself(proxy, exchange, stopgap, second, state):
+    servers = ["{url: '%s', build: %s}" % (exchange().url, FIXED),
+               "{url: '%s'%s}" % (exchange().url, ", build: " + second if second else "")]
+    one = proxy(None, config="upstream: {servers: [%s]}\nhealth: {enabled: false}\nmitigations: {settle: 100ms}\n"
+                % ", ".join(servers))
+    assert Admin(stopgap, one).state() == state
+
+
 def test_an_old_server_gets_its_rules_back_when_the_load_succeeds_again(proxy, exchange, client, stopgap, publisher, tmp_path):
     path = str(tmp_path / "set.sgb")
     publisher.bundle(path, [block_rule(path="/owa/one")], serial=1)
