@@ -32,6 +32,7 @@ static void control_close_handles(struct control *control)
     if (control->admin != NULL)
         admin_stop(control->admin);
     control->admin = NULL;
+    control_upgrade_stop(control);
     events_stop(control->events);
     health_stop(control->health);
     control_parity_stop(control);
@@ -106,6 +107,9 @@ static bool control_start_admin(struct control *control, struct err *err)
                                     .collect = control_collect,
                                     .reload = admin_reload,
                                     .drain = admin_drain,
+                                    .upgrade = control_upgrade,
+                                    .lend = control_lend,
+                                    .replaced = control_replaced,
                                     .mitigate = control_mitigate};
     if (control->config->n_admin == 0)
         return true;
@@ -192,12 +196,14 @@ static bool control_start(struct control *control, struct err *err)
             return false;
     if (!control_eocs_init(control, err) || !control_rules_start(control, err))
         return false;
-    control_inherit(control);
-    bool ok = control_make_workers(control, err) && control_start_admin(control, err) &&
-              control_limit_clients(control, err);
+    bool ok = control_inherit(control, err) && control_make_workers(control, err) &&
+              control_start_admin(control, err) && control_limit_clients(control, err) &&
+              control_servers_start(control, err) && control_parity_start(control, err) &&
+              control_start_workers(control, err);
+    if (ok)
+        control_say_taken(control);
     control_inherit_end(control);
-    if (!ok || !control_start_workers(control, err) || !control_servers_start(control, err) ||
-        !control_parity_start(control, err))
+    if (!ok)
         return false;
     control_watch_start(control);
     control_eocs_start(control);
@@ -252,13 +258,16 @@ static void announce(const struct control *control)
                   ruleset_name(control->set));
 }
 
-int control_run(const struct config *config)
+int control_run(const struct config *config, const struct control_launch *launch)
 {
     struct err err = {0};
     struct control *control = malloc(sizeof(*control));
     if (control == NULL)
         return 1;
     control_init(control, config);
+    control->take_over_url = launch->take_over_url;
+    control->arguments = launch->arguments;
+    control_upgrade_init(control);
     if (!control_start(control, &err)) {
         char line[1400];
         err_format(&err, line, sizeof(line));
@@ -269,6 +278,7 @@ int control_run(const struct config *config)
     control->is_listening = true;
     announce(control);
     announce_pass_through(control->config);
+    control_upgrade_done(control);
     notify_state("READY=1");
     control_watchdog_start(control);
     (void)uv_run(&control->loop, UV_RUN_DEFAULT);

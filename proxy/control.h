@@ -3,6 +3,11 @@
 
 #include "config/config.h"
 
-/* Run the proxy until a signal ends it. config is borrowed and must be valid.
+struct control_launch {
+    const char *take_over_url;    /* admin socket of a running program to replace, or NULL */
+    struct string_list arguments; /* this command line from the verb on, for a later upgrade */
+};
+
+/* Run the proxy until a signal ends it. Both are borrowed; config must be valid.
  * Returns an exit code; errors have been printed. */
-int control_run(const struct config *config);
+int control_run(const struct config *config, const struct control_launch *launch);

@@ -19,9 +19,9 @@ static void on_drain_end(uv_timer_t *timer)
     control_stop(control);
 }
 
-static void leave_listeners(struct control *control)
+static void leave_listeners(struct control *control, bool is_replaced)
 {
-    struct worker_mail mail = {.drains = true};
+    struct worker_mail mail = {.drains = true, .is_replaced = is_replaced};
     uint64_t drain_ms = control->config->timeouts.drain_ms;
     control->is_listening = false;
     log_event("info", "draining", "no new connections; running requests have %llu ms",
@@ -35,7 +35,7 @@ static void on_drain_delay(uv_timer_t *timer)
 {
     struct control *control = control_of_drain_timer(timer);
     if (!control->is_stopping)
-        leave_listeners(control);
+        leave_listeners(control, false);
 }
 
 void control_drain(struct control *control)
@@ -46,10 +46,16 @@ void control_drain(struct control *control)
     control->is_draining = true;
     notify_state("STOPPING=1");
     if (delay_ms == 0) {
-        leave_listeners(control);
+        leave_listeners(control, false);
         return;
     }
     log_event("info", "not_ready", "/readyz says 503; listeners close in %llu ms",
               (unsigned long long)delay_ms);
     (void)uv_timer_start(&control->drain_timer, on_drain_delay, delay_ms, 0);
+}
+
+void control_drain_replaced(struct control *control)
+{
+    control->is_draining = true;
+    leave_listeners(control, true);
 }

@@ -20,6 +20,8 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+struct upgrade;
+
 enum { CONTROL_SIGNALS = 5 };
 
 /* Everything TLS needs, read from files: at the start, and by each reload on the pool. */
@@ -68,8 +70,15 @@ struct control {
     const struct config *config;
     struct worker_shared shared;
     struct worker *workers;
-    unsigned n_workers;         /* made */
-    struct inherited inherited; /* at the start: sockets that nobody has taken yet */
+    unsigned n_workers;           /* made */
+    struct inherited inherited;   /* at the start: sockets that nobody has taken yet */
+    struct inherited listening;   /* of the workers, for a successor; good until a drain begins */
+    const char *take_over_url;    /* admin socket of the program that this one replaces, or NULL */
+    struct string_list arguments; /* of the command line, from the verb on; borrowed */
+    char program[4096];           /* the file of this program, for an upgrade */
+    bool has_spare_stderr;        /* until the start is over the program before hears us */
+    struct upgrade *upgrade;      /* under way, or NULL */
+    int successor;                /* the process that got our sockets; 0: none */
     struct log_writer *log;
     struct trust_store *trust;
     struct admin *admin;
@@ -202,6 +211,24 @@ void control_collect(void *ctx, struct status *ret_status);
 /* control_drain.c */
 /* Begin a graceful end; nothing happens when it has begun. */
 void control_drain(struct control *control);
+
+/* The same without a delay, for a successor has the listeners, and is ready. */
+void control_drain_replaced(struct control *control);
+
+/* control_handover.c; see struct admin_backend */
+const char *control_lend(void *ctx, int pid, struct inherited *sockets);
+const char *control_replaced(void *ctx, int pid);
+
+/* control_upgrade.c */
+/* Remember how this program was started. Main thread, before any other. */
+void control_upgrade_init(struct control *control);
+/* The start is over: what is said from now on does not concern the program before. */
+void control_upgrade_done(struct control *control);
+/* See struct admin_backend. */
+void control_upgrade(void *ctx, admin_reload_cb done, void *done_ctx);
+/* Process pid has replaced this one. */
+void control_upgrade_taken(struct control *control, int pid);
+void control_upgrade_stop(struct control *control);
 
 /* control_watchdog.c */
 /* Give systemd signs of life when it asks for them. */

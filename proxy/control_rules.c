@@ -56,6 +56,11 @@ static void load_first(struct control *control, const struct policy_copy *policy
     }
     struct err refused = *err;
     bool is_refused = control->set == NULL;
+    if (is_refused && control->take_over_url != NULL) {
+        /* The program that we would replace has its rules: better those than less protection. */
+        control_rule_files_done(&files);
+        return;
+    }
     if (control->set == NULL && files.eocs_directory != NULL)
         control->set = control_load(control, &less, policy, err);
     less = (struct rule_files){0};

@@ -15,17 +15,18 @@ struct start_listener {
     struct listener_sockets sockets;
 };
 
-void control_inherit(struct control *control)
+bool control_inherit(struct control *control, struct err *err)
 {
     size_t n_useless = inherited_from_systemd(&control->inherited);
     if (n_useless != 0)
         log_event("warn", "socket_unused",
                   "%zu descriptors of systemd are no listening TCP sockets", n_useless);
+    return control_take_sockets(control, err);
 }
 
 void control_inherit_end(struct control *control)
 {
-    for (size_t i = 0; i < control->inherited.n; i++) {
+    for (size_t i = 0; i < control->inherited.n && control->take_over_url == NULL; i++) {
         char name[INHERITED_NAME_BYTES];
         inherited_name(control->inherited.fds[i], name);
         log_event("warn", "socket_unused",
@@ -109,6 +110,9 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     control->workers = calloc(n_workers, sizeof(*control->workers));
     if (control->workers == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the workers");
+    for (size_t i = 0; i < config->n_listen; i++)
+        for (unsigned j = 0; j < starts[i].sockets.n; j++)
+            control->listening.fds[control->listening.n++] = starts[i].sockets.fds[j];
     while (control->n_workers < n_workers)
         if (!start_worker(control, starts, tls->workers[control->n_workers], n_workers, err))
             return false;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "stopgap/banned.h"
 
@@ -99,6 +100,7 @@ void control_collect(void *ctx, struct status *ret_status)
     *ret_status = (struct status){
         .version = STOPGAP_VERSION,
         .started_unix = control->started_unix,
+        .pid = (uint64_t)getpid(),
         .is_ready = control->is_ready && !control->is_draining,
         .is_draining = control->is_draining,
         .is_listening = control->is_listening,

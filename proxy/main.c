@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
     {"reload", cmd_reload, "make a running proxy load its rules again"},
     {"drain", cmd_drain, "end a running proxy gracefully; --wait until it has ended"},
     {"cert", cmd_cert, "parity: are Exchange's certificates those that clients see here?"},
+    {"upgrade", cmd_upgrade, "replace a running proxy by its new program file, losing nothing"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules,

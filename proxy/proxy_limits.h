@@ -21,6 +21,7 @@ enum {
 
     LIMIT_WORKERS = 64,                   /* one per core; more only add switches */
     LIMIT_LISTENERS = 16,                 /* addresses times ports of one program */
+    LIMIT_PASSED_FDS = 250,               /* in one message; the kernel takes 253 */
     LIMIT_INHERITED_SOCKETS = 1040,       /* workers times listeners, and the admin sockets */
     LIMIT_CONNECTIONS = 20000,            /* default of the whole process; a phone holds two */
     LIMIT_CERTIFICATES = 32,              /* of one listener; a name seldom has more than two */

@@ -180,18 +180,6 @@ static void on_sweep(uv_timer_t *timer)
         worker_close_handles(worker);
 }
 
-/* What waits in the queues is reset with the last descriptor of a listener: two turns of the loop
- * take it in. A successor has the same queues, and takes it instead. */
-static void worker_leave_listeners(struct worker *worker, bool is_replaced)
-{
-    if (is_replaced) {
-        worker_close_listeners(worker);
-        return;
-    }
-    worker->turns_to_close = 2;
-    (void)uv_async_send(&worker->wake);
-}
-
 static void worker_drain(struct worker *worker, bool is_replaced)
 {
     struct conn *conn;
@@ -201,7 +189,10 @@ static void worker_drain(struct worker *worker, bool is_replaced)
     worker->quiet_ms = half_ms < TIMEOUT_DRAIN_IDLE_MS ? half_ms : TIMEOUT_DRAIN_IDLE_MS;
     /* Nobody waits for this program to end when there is another: clients get time to speak. */
     worker->idle_until_ms = worker_now_ms(worker) + (is_replaced ? half_ms : worker->quiet_ms);
-    worker_leave_listeners(worker, is_replaced);
+    /* What waits in the queues is reset with the last descriptor of a listener: two turns of the
+     * loop take it in. */
+    worker->turns_to_close = 2;
+    (void)uv_async_send(&worker->wake);
     for (conn = TAILQ_FIRST(&worker->conns); conn != NULL; conn = next) {
         next = TAILQ_NEXT(conn, entry);
         conn_drain(conn);

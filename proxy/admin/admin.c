@@ -73,6 +73,12 @@ static void listener_unlink(const struct admin_listener *listener)
         (void)unlink(listener->unix_path);
 }
 
+static void listener_forget_path(struct admin_listener *listener)
+{
+    free(listener->unix_path);
+    listener->unix_path = NULL;
+}
+
 static bool listen_unix(struct admin_listener *listener, const char *path, struct inherited *pool,
                         struct err *err)
 {
@@ -80,6 +86,7 @@ static bool listen_unix(struct admin_listener *listener, const char *path, struc
     if (!admin_socket_address(path, &address, err))
         return false;
     int fd = inherited_take(pool, (const struct sockaddr *)&address);
+    listener->is_inherited = fd >= 0;
     if (fd < 0)
         fd = admin_socket_bind(path, err);
     if (fd < 0)
@@ -169,8 +176,20 @@ struct admin *admin_start(uv_loop_t *loop, const struct config *config, struct i
         ok = listener_start(admin, &config->admin[i], pool, err);
     if (ok)
         return admin;
+    for (size_t i = 0; i < admin->n_listeners; i++)
+        if (admin->listeners[i].is_inherited)
+            listener_forget_path(&admin->listeners[i]);
     admin_stop(admin);
     return NULL;
+}
+
+void admin_leave(struct admin *admin)
+{
+    for (size_t i = 0; i < admin->n_listeners; i++) {
+        listener_forget_path(&admin->listeners[i]);
+        if (!uv_is_closing(&admin->listeners[i].uv.handle))
+            uv_close(&admin->listeners[i].uv.handle, on_listener_closed);
+    }
 }
 
 void admin_stop(struct admin *admin)
@@ -186,7 +205,8 @@ void admin_stop(struct admin *admin)
     }
     for (size_t i = 0; i < admin->n_listeners; i++) {
         listener_unlink(&admin->listeners[i]);
-        uv_close(&admin->listeners[i].uv.handle, on_listener_closed);
+        if (!uv_is_closing(&admin->listeners[i].uv.handle))
+            uv_close(&admin->listeners[i].uv.handle, on_listener_closed);
     }
     uv_close((uv_handle_t *)&admin->timer, on_timer_closed);
 }

@@ -1,7 +1,7 @@
 /* The admin listeners: a Unix socket and optionally loopback HTTP, on the control loop.
  *
- * GET /metrics (Prometheus text), /healthz, /readyz, /status.json on both; POST /reload and /drain
- * on the Unix socket only. Knows nothing of rules and workers: it asks its backend. */
+ * GET /metrics (Prometheus text), /healthz, /readyz, /status.json on both; POST, which changes
+ * something, on the Unix socket only. Knows nothing of rules and workers: it asks its backend. */
 #pragma once
 
 #include "config/config.h"
@@ -91,6 +91,7 @@ struct feed_status {       /* Microsoft's feed of mitigations */
 struct status {
     const char *version;
     uint64_t started_unix;
+    uint64_t pid;
     bool is_ready; /* rules loaded, listening, not draining */
     bool is_draining;
     bool is_listening; /* the first part of a drain may still take connections */
@@ -152,6 +153,13 @@ struct admin_backend {
     /* Start a reload; done is called later. */
     void (*reload)(void *ctx, admin_reload_cb done, void *done_ctx);
     void (*drain)(void *ctx);
+    /* Start a program that replaces this one; done is called later, or at once with a refusal. */
+    void (*upgrade)(void *ctx, admin_reload_cb done, void *done_ctx);
+    /* Process pid wants to replace this one: add the listening sockets, which stay ours, too. NULL,
+     * or why not. */
+    const char *(*lend)(void *ctx, int pid, struct inherited *sockets);
+    /* It serves: drain, and leave the admin addresses with admin_leave. NULL, or why not. */
+    const char *(*replaced)(void *ctx, int pid);
     /* Keep the change and load the rules again; done is called later, or at once with a refusal.
      * asked is checked for its form and borrowed for the call. */
     void (*mitigate)(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
@@ -164,6 +172,9 @@ struct admin;
  * loop must then still run the close callbacks. */
 struct admin *admin_start(uv_loop_t *loop, const struct config *config, struct inherited *pool,
                           const struct admin_backend *backend, struct err *err);
+/* Listen no longer, and leave the socket file to the program that has the socket, too. Connections
+ * go on. */
+void admin_leave(struct admin *admin);
 /* Close everything; the memory goes when the loop has run its close callbacks. */
 void admin_stop(struct admin *admin);
 
@@ -191,6 +202,7 @@ struct admin_question {
     const char *url, *method, *path;
     struct slice body;
     unsigned timeout_ms;
+    struct inherited *pool; /* where listening sockets in the answer go; NULL: none are expected */
 };
 bool admin_ask(const struct admin_question *question, struct admin_response *response,
                struct err *err);

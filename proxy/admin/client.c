@@ -1,6 +1,7 @@
 /* The command line's side of the admin listener: one request over a plain, blocking socket. */
 #include "admin/admin.h"
 #include "admin/socket.h"
+#include "net/pass_fds.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct client {
     int fd;
     uint64_t deadline_ms;
     struct buf *body;
+    struct inherited *pool;
     bool is_complete;
     struct err *err;
 };
@@ -172,7 +174,9 @@ static bool client_receive(struct client *client, unsigned *ret_status)
     http.data = client;
     while (!client->is_complete) {
         char bytes[RECEIVE_BYTES];
-        ssize_t n = recv(client->fd, bytes, sizeof(bytes), 0);
+        ssize_t n = client->pool != NULL
+                        ? pass_fds_receive(client->fd, bytes, sizeof(bytes), client->pool)
+                        : recv(client->fd, bytes, sizeof(bytes), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN) {
@@ -207,6 +211,7 @@ bool admin_ask(const struct admin_question *question, struct admin_response *res
                             .fd = -1,
                             .deadline_ms = clock_ms() + question->timeout_ms,
                             .body = &response->body,
+                            .pool = question->pool,
                             .err = err};
     union address address = {0};
     socklen_t len = 0;

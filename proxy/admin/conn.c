@@ -37,6 +37,14 @@ void admin_conn_close(struct admin_conn *conn)
     uv_close(&conn->uv.handle, on_closed);
 }
 
+bool admin_conn_peer(struct admin_conn *conn, struct ucred *ret_peer)
+{
+    uv_os_fd_t fd;
+    socklen_t size = sizeof(*ret_peer);
+    return uv_fileno(&conn->uv.handle, &fd) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size) == 0;
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct admin *admin = timer->data;
@@ -126,15 +134,22 @@ static void on_shutdown(uv_shutdown_t *request, int error)
     (void)error; /* on_read or the sweep closes */
 }
 
+void admin_conn_linger(struct admin_conn *conn)
+{
+    conn->state = ADMIN_CONN_LINGERING;
+    /* Closing with unread bytes would reset the connection under the answer. */
+    if (conn->saw_eof || uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) != 0)
+        admin_conn_close(conn);
+}
+
 static void on_written(uv_write_t *request, int error)
 {
     struct admin_conn *conn = request->data;
     if (conn->state == ADMIN_CONN_CLOSING)
         return;
-    conn->state = ADMIN_CONN_LINGERING;
-    /* Closing with unread bytes would reset the connection under the answer. */
-    if (error != 0 || conn->saw_eof ||
-        uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown) != 0)
+    if (error == 0)
+        admin_conn_linger(conn);
+    else
         admin_conn_close(conn);
 }
 

@@ -2,24 +2,10 @@
 #include "admin/server.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include <jansson.h>
 
 #include "stopgap/banned.h"
-
-/* The kernel says who asks; nobody can claim to be somebody else. */
-static bool peer_uid(struct admin_conn *conn, uint32_t *ret_uid)
-{
-    uv_os_fd_t fd;
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-    if (uv_fileno(&conn->uv.handle, &fd) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return false;
-    *ret_uid = peer.uid;
-    return true;
-}
 
 /* What is wrong with the request, or NULL. */
 static const char *check(const struct admin_mitigation *asked)
@@ -45,11 +31,14 @@ void admin_post_mitigations(struct admin_conn *conn)
     const char *mistake =
         is_form ? check(&asked) : "the body is no JSON object of what, id, reason";
     struct admin_wait *wait = NULL;
+    struct ucred peer;
     if (mistake != NULL)
         admin_conn_answer_text(conn, 400, mistake);
-    else if (!peer_uid(conn, &asked.uid))
+    else if (!admin_conn_peer(conn, &peer))
         admin_conn_answer_text(conn, 500, "it cannot be seen who asks");
-    else if ((wait = admin_conn_wait(conn)) != NULL)
+    else if ((wait = admin_conn_wait(conn)) != NULL) {
+        asked.uid = peer.uid;
         conn->admin->backend.mitigate(conn->admin->backend.ctx, &asked, admin_conn_done, wait);
+    }
     json_decref(root);
 }

@@ -106,6 +106,9 @@ static const struct route {
     {"/reload", ADMIN_POST, true, post_reload},
     {"/drain", ADMIN_POST, true, post_drain},
     {"/mitigations", ADMIN_POST, true, admin_post_mitigations},
+    {"/upgrade", ADMIN_POST, true, admin_post_upgrade},
+    {"/listeners", ADMIN_POST, true, admin_post_listeners}, /* these two are for a successor */
+    {"/taken", ADMIN_POST, true, admin_post_taken},
 };
 
 static const struct route *find_route(struct slice path)
@@ -132,7 +135,7 @@ void admin_route(struct admin_conn *conn)
     if (route == NULL)
         admin_conn_answer_text(conn, 404,
                                "no such page; see /metrics, /healthz, /readyz, /status.json, and "
-                               "POST /reload, /drain, /mitigations");
+                               "POST /reload, /drain, /upgrade, /mitigations");
     else if (method != route->method)
         answer_not_allowed(conn, route);
     else if (route->unix_only && !conn->is_unix)

@@ -6,6 +6,7 @@
 #include "admin/parse.h"
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct admin_listener {
@@ -17,7 +18,8 @@ struct admin_listener {
     } uv;
     struct admin *admin;
     bool is_unix;
-    char *unix_path; /* removed at the end when it is still the inode we made */
+    bool is_inherited; /* until the start has succeeded, the socket is another program's as well */
+    char *unix_path;   /* removed at the end when it is still the inode we made */
     dev_t device;
     ino_t inode;
 };
@@ -87,12 +89,23 @@ void admin_conn_answer(struct admin_conn *conn, unsigned status, const char *typ
 /* One line of text as the answer. */
 void admin_conn_answer_text(struct admin_conn *conn, unsigned status, const char *text);
 
+/* Who asks; the kernel says it, so nobody can claim to be somebody else. */
+MUST_USE bool admin_conn_peer(struct admin_conn *conn, struct ucred *ret_peer);
+/* The answer is out: close when the client has it. */
+void admin_conn_linger(struct admin_conn *conn);
+
 /* ---- route.c, for all that must wait */
 
 /* Wait for the backend: what its callback gets. NULL: no memory, and that was answered. */
 struct admin_wait *admin_conn_wait(struct admin_conn *conn);
 /* The callback: the text is the answer. */
 void admin_conn_done(void *ctx, bool ok, const char *text);
+
+/* ---- handover.c */
+
+void admin_post_listeners(struct admin_conn *conn);
+void admin_post_taken(struct admin_conn *conn);
+void admin_post_upgrade(struct admin_conn *conn);
 
 /* ---- mitigations.c */
 

@@ -57,7 +57,7 @@ static bool add_program(json_t *root, const struct status *status)
     bool is_set = json_object_set_new(root, "listeners", listeners) == 0;
     return ok && is_set && set_text(root, "version", status->version) &&
            set_number(root, "started_unix", status->started_unix) &&
-           set_bool(root, "ready", status->is_ready) &&
+           set_number(root, "pid", status->pid) && set_bool(root, "ready", status->is_ready) &&
            set_bool(root, "draining", status->is_draining) &&
            set_bool(root, "listening", status->is_listening) &&
            set_text(root, "mode", modes[status->mode]) &&

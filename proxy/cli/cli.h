@@ -23,6 +23,8 @@ int cmd_check(int argc, char **argv);  /* check a config file, or print the effe
 int cmd_status(int argc, char **argv); /* what the running proxy does */
 int cmd_reload(int argc, char **argv); /* ask the running proxy to load its rules again */
 int cmd_drain(int argc, char **argv);  /* ask the running proxy to end gracefully */
+/* replace the running proxy by its new program file */
+int cmd_upgrade(int argc, char **argv);
 int cmd_cert(int argc, char **argv);   /* parity */
 int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
 int cmd_rules(int argc, char **argv);  /* test, list, lint, ... */

@@ -29,6 +29,7 @@ enum {
     OPTION_LIMIT,
     OPTION_HEALTH,
     OPTION_RULE_MODE,
+    OPTION_TAKE_OVER,
     OPTION_KEYS, /* and more: position in key_options */
 };
 
@@ -59,6 +60,7 @@ static const struct option other_options[] = {
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"help", no_argument, NULL, OPTION_HELP},
     {"print", no_argument, NULL, OPTION_PRINT},
+    {"take-over", required_argument, NULL, OPTION_TAKE_OVER},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"cert", required_argument, NULL, OPTION_CERT},
     {"key", required_argument, NULL, OPTION_KEY},
@@ -82,7 +84,8 @@ struct parser {
     const char *path; /* of -c */
     bool wants_help;
     bool wants_print;
-    bool has_listen; /* a --listen was seen; the file's listeners are gone */
+    const char *take_over; /* an admin URL */
+    bool has_listen;       /* a --listen was seen; the file's listeners are gone */
     bool has_admin;
     bool has_upstream;
     const char *cert; /* given before any --listen */
@@ -90,15 +93,15 @@ struct parser {
     struct option table[N_KEY_OPTIONS + N_OTHER_OPTIONS + 1];
 };
 
-/* getopt's table; verbs without --print do not have that row. */
-static void make_table(struct parser *parser, bool knows_print)
+/* getopt's table; --print is for `check`, --take-over for `run`. */
+static void make_table(struct parser *parser, bool is_check)
 {
     size_t n = 0;
     for (size_t i = 0; i < N_KEY_OPTIONS; i++)
         parser->table[n++] =
             (struct option){key_options[i].name, required_argument, NULL, OPTION_KEYS + (int)i};
     for (size_t i = 0; i < N_OTHER_OPTIONS; i++)
-        if (knows_print || other_options[i].val != OPTION_PRINT)
+        if (other_options[i].val != (is_check ? OPTION_TAKE_OVER : OPTION_PRINT))
             parser->table[n++] = other_options[i];
 }
 
@@ -175,6 +178,8 @@ static bool scan_options(struct parser *parser, int argc, char **argv)
             parser->wants_print = true;
         else if (code == OPTION_CONFIG)
             parser->path = optarg;
+        else if (code == OPTION_TAKE_OVER)
+            parser->take_over = optarg;
     }
     if (optind < argc && !parser->wants_help) {
         (void)cli_usage_error(parser->verb, "unexpected argument '%s'", argv[optind]);
@@ -272,7 +277,7 @@ static bool apply_option(struct parser *parser, int code, struct err *err)
     }
     if (code >= OPTION_KEYS)
         return config_set(config, key_options[code - OPTION_KEYS].path, optarg, err);
-    return true; /* -c, --help and --print are done */
+    return true; /* what scan_options took */
 }
 
 /* A certificate that was given before any --listen is for whoever has none. */
@@ -310,7 +315,7 @@ static bool apply_options(struct parser *parser, int argc, char **argv)
 }
 
 enum options_result options_parse_run(int argc, char **argv, struct config *config,
-                                      const char **ret_path, bool *ret_print, int *ret_exit)
+                                      const char **ret_text, bool *ret_print, int *ret_exit)
 {
     struct parser parser = {.config = config, .verb = argv[0]};
     make_table(&parser, ret_print != NULL);
@@ -328,8 +333,7 @@ enum options_result options_parse_run(int argc, char **argv, struct config *conf
     }
     if (!apply_options(&parser, argc, argv))
         return OPTIONS_ERROR;
-    if (ret_path != NULL)
-        *ret_path = parser.path;
+    *ret_text = ret_print != NULL ? parser.path : parser.take_over;
     if (ret_print != NULL)
         *ret_print = parser.wants_print;
     return OPTIONS_OK;

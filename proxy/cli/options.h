@@ -13,11 +13,11 @@ enum options_result {
  *
  * argv       argv[0] is the verb; reordered, as getopt does
  * config     after config_init; not yet validated
- * ret_path   the file of -c or NULL; may be NULL
- * ret_print  set by --print; NULL when the verb has no such option
+ * ret_text   of `check`: the file of -c; of `run`: the URL of --take-over; or NULL
+ * ret_print  set by --print of `check`; NULL for `run`
  * ret_exit   exit code for the results but OK */
 enum options_result options_parse_run(int argc, char **argv, struct config *config,
-                                      const char **ret_path, bool *ret_print, int *ret_exit);
+                                      const char **ret_text, bool *ret_print, int *ret_exit);
 
 /* A config_error_cb: "file:line:column: text" to standard error. */
 void options_print_error(void *ctx, const struct err *err);

@@ -81,6 +81,12 @@ static const char options[] =
     "\n";
 
 static const char run_examples[] =
+    "Only of 'stopgap run':\n"
+    "  --take-over URL        replace the running stopgap with this admin socket: take\n"
+    "                         its listening sockets, serve, let it drain. When\n"
+    "                         anything fails it goes on, and this one ends.\n"
+    "                         'stopgap upgrade' does this for you.\n"
+    "\n"
     "Examples:\n"
     "  stopgap run -c /etc/stopgap/stopgap.yaml\n"
     "  stopgap run --listen https://0.0.0.0:443 --cert chain.pem --key key.pem \\\n"

@@ -77,11 +77,22 @@ def client():
 
 
 @pytest.fixture
-def proxy(stopgap_bin, ports, tmp_path):
+def launcher(stopgap_bin, ports, tmp_path):
+    one = Launcher(stopgap_bin, ports, tmp_path)
+    yield one
+    one.finish()
+
+
+@pytest.fixture
+def proxy(launcher):
     """proxy(upstream, *options, ...): a running proxy of this test alone (harness/launcher.py)."""
-    launcher = Launcher(stopgap_bin, ports, tmp_path)
     yield launcher.start
-    launcher.finish()
+
+
+@pytest.fixture
+def successor(launcher):
+    """successor(proxy, *options): a program that takes over from a running one."""
+    return launcher.succeed
 
 
 def shared_pair(stopgap_bin, ports, folder, *options, **kwargs):

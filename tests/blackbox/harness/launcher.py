@@ -43,6 +43,12 @@ class Launcher:
             self.made[-1].wait_ready()
         return self.made[-1]
 
+    def succeed(self, one, *options, **kwargs):
+        """Start a program with the command line of `one` that takes over from it."""
+        argv = [*one.argv[1:], "--take-over", "unix:" + one.admin_path, *map(str, options)]
+        self.made.append(Proxy(self.binary, argv, one.ports, one.folder, one.admin_path, **kwargs))
+        return self.made[-1]
+
     def finish(self):
         """Stop all; every complaint is raised together after the last one has stopped."""
         failures = []
