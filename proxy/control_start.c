@@ -98,10 +98,12 @@ static bool start_all(struct control *control, struct start_listener *starts, st
     const struct config *config = control->config;
     unsigned n_workers = worker_count(config);
     control_resolve_now(control);
-    for (size_t i = 0; i < config->n_listen; i++)
-        if (!listener_bind(config->listen[i].host, config->listen[i].port, config->listen[i].url,
-                           &control->inherited, n_workers, &starts[i].sockets, err))
+    for (size_t i = 0; i < config->n_listen; i++) {
+        const struct listen_config *listen = &config->listen[i];
+        const struct listener_place place = {listen->host, listen->port, listen->url};
+        if (!listener_bind(&place, &control->inherited, n_workers, &starts[i].sockets, err))
             return false;
+    }
     if (!control_tls_load(control, tls, n_workers)) {
         *err = tls->err;
         return false;

@@ -221,10 +221,13 @@ static bool measure(struct cost_result *result, struct err *err)
     bool has_bar = isatty(STDERR_FILENO) == 1;
     bool is_measured = true;
     struct bar bar = {.begun_ms = now_ms(), .share = 1.0 / (double)result->n_sides};
+    const struct cost_run of_all = {.requests = result->input->requests,
+                                    .n = result->input->n,
+                                    .progress = has_bar ? bar_show : NULL,
+                                    .ctx = &bar};
     for (size_t i = 0; i < result->n_sides && is_measured; i++) {
         bar.from = bar.share * (double)i;
-        is_measured = cost_measure(result->sides[i].set, result->input->requests, result->input->n,
-                                   has_bar ? bar_show : NULL, &bar, &result->sides[i].report, err);
+        is_measured = cost_measure(result->sides[i].set, &of_all, &result->sides[i].report, err);
     }
     bar_done(&bar);
     return is_measured;

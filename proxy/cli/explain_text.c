@@ -101,16 +101,11 @@ static void print_answer(const struct explain_result_view *view, struct slice ru
                       decision->status);
 }
 
-static void print_verdict(const struct explain_result_view *view, FILE *out)
+/* A request that goes on, and why. */
+static void print_pass(const struct explain_result_view *view, struct slice rule, FILE *out)
 {
     const struct verdict *verdict = &view->explanation->verdict;
-    struct slice rule = verdict->n_hits != 0 ? verdict->hits[0].rule_id : slice_make(NULL, 0);
-    (void)fputs("verdict  ", out);
-    if (view->decision.kind == DECISION_ANSWER)
-        print_answer(view, rule, out);
-    else if (view->decision.kind == DECISION_ABORT)
-        (void)fprintf(out, "ABORTED (closed without an answer) by " SLICE_FMT, SLICE_ARG(rule));
-    else if (view->is_exempt)
+    if (view->is_exempt)
         (void)fputs("passes: a bare health check is not inspected", out);
     else if (view->is_off)
         (void)fputs("passes: mode is off; below is what mode block would say", out);
@@ -121,6 +116,19 @@ static void print_verdict(const struct explain_result_view *view, FILE *out)
         (void)fprintf(out, "passes, and is reported: " SLICE_FMT, SLICE_ARG(rule));
     else
         (void)fputs("passes", out);
+}
+
+static void print_verdict(const struct explain_result_view *view, FILE *out)
+{
+    const struct verdict *verdict = &view->explanation->verdict;
+    struct slice rule = verdict->n_hits != 0 ? verdict->hits[0].rule_id : slice_make(NULL, 0);
+    (void)fputs("verdict  ", out);
+    if (view->decision.kind == DECISION_ANSWER)
+        print_answer(view, rule, out);
+    else if (view->decision.kind == DECISION_ABORT)
+        (void)fprintf(out, "ABORTED (closed without an answer) by " SLICE_FMT, SLICE_ARG(rule));
+    else
+        print_pass(view, rule, out);
     if (verdict->edits_response)
         (void)fputs("; a rule may edit the response", out);
     (void)fprintf(out, "\n         %zu rules of %s, mode %s\n", view->explanation->n_rules,

@@ -80,18 +80,18 @@ static bool bind_all(const struct addrinfo *address, const char *url, struct inh
     return true;
 }
 
-bool listener_bind(const char *host, uint16_t port, const char *url, struct inherited *pool,
-                   unsigned n_workers, struct listener_sockets *ret_sockets, struct err *err)
+bool listener_bind(const struct listener_place *place, struct inherited *pool, unsigned n_workers,
+                   struct listener_sockets *ret_sockets, struct err *err)
 {
     char service[8];
     struct addrinfo *addresses;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    (void)snprintf(service, sizeof(service), "%u", port);
-    int status = getaddrinfo(host, service, &hints, &addresses);
+    (void)snprintf(service, sizeof(service), "%u", place->port);
+    int status = getaddrinfo(place->host, service, &hints, &addresses);
     if (status != 0)
-        return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", url,
+        return err_set(err, ERR_IO, "E_LISTEN", "cannot listen on %s: %s", place->url,
                        gai_strerror(status));
-    bool ok = bind_all(addresses, url, pool, n_workers, ret_sockets, err);
+    bool ok = bind_all(addresses, place->url, pool, n_workers, ret_sockets, err);
     freeaddrinfo(addresses);
     return ok;
 }

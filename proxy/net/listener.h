@@ -14,11 +14,17 @@ struct listener_sockets {
     unsigned n;
 };
 
-/* Make at least one socket per worker for host:port (a literal address, or a name that resolves).
+struct listener_place {
+    const char *host; /* a literal address, or a name that resolves */
+    uint16_t port;
+    const char *url; /* for messages */
+};
+
+/* Make at least one socket per worker for a place.
  *
  * Those of the pool are all taken, and shared when there are fewer than workers. When there are
  * none each is bound with SO_REUSEPORT, so that the kernel spreads connections; before that a plain
  * bind proves that nobody else has the port: another process with SO_REUSEPORT would share it in
  * silence. On failure nothing stays open. */
-bool listener_bind(const char *host, uint16_t port, const char *url, struct inherited *pool,
-                   unsigned n_workers, struct listener_sockets *ret_sockets, struct err *err);
+bool listener_bind(const struct listener_place *place, struct inherited *pool, unsigned n_workers,
+                   struct listener_sockets *ret_sockets, struct err *err);

@@ -171,15 +171,18 @@ static void measure(struct measuring *measuring, struct rule_cost *scratch, size
     measure_traced(measuring, scratch, n_rules, report);
 }
 
-bool cost_measure(struct ruleset *set, const struct cost_request *requests, size_t n,
-                  cost_progress_cb progress, void *ctx, struct cost_report *ret_report,
+bool cost_measure(struct ruleset *set, const struct cost_run *run, struct cost_report *ret_report,
                   struct err *err)
 {
-    struct measuring measuring = {
-        .requests = requests, .n = n, .progress = progress, .ctx = ctx, .progress_share = 0.5};
+    struct measuring measuring = {.requests = run->requests,
+                                  .n = run->n,
+                                  .progress = run->progress,
+                                  .ctx = run->ctx,
+                                  .progress_share = 0.5};
     size_t n_rules = ruleset_n_rules(set);
     struct rule_cost *scratch = calloc(n_rules + 1, sizeof(*scratch));
-    struct cost_report report = {.n_requests = n, .rules = calloc(n_rules + 1, sizeof(*scratch))};
+    struct cost_report report = {.n_requests = run->n,
+                                 .rules = calloc(n_rules + 1, sizeof(*scratch))};
     bool is_ready = prepare(&measuring, set, err) && scratch != NULL && report.rules != NULL;
     if (is_ready) {
         measure(&measuring, scratch, n_rules, &report);

@@ -28,14 +28,17 @@ struct cost_report {
     struct rule_cost *rules; /* [n_rules] of the set; free with cost_report_done */
 };
 
+struct cost_run {
+    const struct cost_request *requests; /* borrowed */
+    size_t n;                            /* not 0 */
+    cost_progress_cb progress;           /* may be NULL */
+    void *ctx;
+};
+
 /* Judge all requests, several times over for some hundred ms, at least once.
- *
- * requests  borrowed; n is not 0
- * progress  may be NULL
  * False with err: no memory. */
-MUST_USE bool cost_measure(struct ruleset *set, const struct cost_request *requests, size_t n,
-                           cost_progress_cb progress, void *ctx, struct cost_report *ret_report,
-                           struct err *err);
+MUST_USE bool cost_measure(struct ruleset *set, const struct cost_run *run,
+                           struct cost_report *ret_report, struct err *err);
 void cost_report_done(struct cost_report *report);
 
 /* Why a rule deserves a look. */

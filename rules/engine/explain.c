@@ -20,7 +20,7 @@ struct explaining {
     struct arena notes;
     struct explain_rule *rules;
     bool has_memory; /* for all notes so far */
-    char first[2][FIRST_BYTES];
+    _Alignas(16) char first[2][FIRST_BYTES];
 };
 
 /* What one rule is noted with. */

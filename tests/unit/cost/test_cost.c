@@ -43,7 +43,8 @@ static void test_each_rule_gets_what_it_did(void **state)
     struct cost_report report;
     struct err err = {0};
     double last = 0;
-    assert_true(cost_measure(set.set, requests, 5, on_progress, &last, &report, &err));
+    assert_true(
+        cost_measure(set.set, &(struct cost_run){requests, 5, on_progress, &last}, &report, &err));
     assert_int_equal(report.n_requests, 5);
     assert_int_equal(report.n_stopped, 2);
     assert_int_equal(report.n_failed, 0);

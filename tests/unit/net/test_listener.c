@@ -40,7 +40,8 @@ static void test_every_worker_gets_a_socket_of_the_same_port(void **state)
     struct listener_sockets sockets;
     (void)state;
     assert_int_equal(close(other_socket(false, false, &port)), 0);
-    if (!listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 3, &sockets, &err))
+    if (!listener_bind(&(struct listener_place){"127.0.0.1", port, "http://127.0.0.1"}, &pool, 3,
+                       &sockets, &err))
         fail_msg("%s", err.text);
     assert_int_equal(sockets.n, 3);
     for (unsigned i = 0; i < 3; i++) {
@@ -63,7 +64,8 @@ static void test_inherited_sockets_go_on_in_place_of_new_ones(void **state)
         struct listener_sockets sockets;
         assert_true(inherited_add(&pool, other_socket(reuse_port != 0, true, &port)));
         int first = pool.fds[0];
-        if (!listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 2, &sockets, &err))
+        if (!listener_bind(&(struct listener_place){"127.0.0.1", port, "http://127.0.0.1"}, &pool,
+                           2, &sockets, &err))
             fail_msg("%s", err.text);
         assert_int_equal(pool.n, 0);
         assert_int_equal(sockets.n, 2);
@@ -84,7 +86,8 @@ static void test_more_inherited_sockets_than_workers_are_all_kept(void **state)
     assert_true(inherited_add(&pool, other_socket(false, true, &other_port)));
     for (unsigned i = 0; i < 3; i++)
         assert_true(inherited_add(&pool, dup(fd)));
-    assert_true(listener_bind("127.0.0.1", port, "http://127.0.0.1", &pool, 1, &sockets, &err));
+    assert_true(listener_bind(&(struct listener_place){"127.0.0.1", port, "http://127.0.0.1"},
+                              &pool, 1, &sockets, &err));
     assert_int_equal(sockets.n, 3);
     assert_int_equal(pool.n, 1); /* of another port */
     inherited_close(&pool);
@@ -113,7 +116,8 @@ static void test_a_port_in_use_is_an_error_even_when_it_could_be_shared(void **s
         struct inherited pool = {.n = 0};
         struct listener_sockets sockets;
         int other = other_socket(reuse_port != 0, true, &port);
-        assert_false(listener_bind("127.0.0.1", port, "https://mail:1", &pool, 2, &sockets, &err));
+        assert_false(listener_bind(&(struct listener_place){"127.0.0.1", port, "https://mail:1"},
+                                   &pool, 2, &sockets, &err));
         assert_int_equal(err.kind, ERR_IO);
         assert_string_equal(err.code, "E_PORT_IN_USE");
         assert_non_null(strstr(err.text, "https://mail:1"));
@@ -127,10 +131,11 @@ static void test_an_address_of_another_machine_is_an_error(void **state)
     struct inherited pool = {.n = 0};
     struct listener_sockets sockets;
     (void)state;
-    assert_false(
-        listener_bind("192.0.2.1", 8080, "http://192.0.2.1:8080", &pool, 1, &sockets, &err));
+    assert_false(listener_bind(&(struct listener_place){"192.0.2.1", 8080, "http://192.0.2.1:8080"},
+                               &pool, 1, &sockets, &err));
     assert_string_equal(err.code, "E_LISTEN");
-    assert_false(listener_bind("no address", 8080, "http://no address", &pool, 1, &sockets, &err));
+    assert_false(listener_bind(&(struct listener_place){"no address", 8080, "http://no address"},
+                               &pool, 1, &sockets, &err));
     assert_string_equal(err.code, "E_LISTEN");
 }
 

@@ -77,7 +77,8 @@ static inline void rig_start_with(struct rig *rig, enum rules_mode mode, struct 
         .response_limits = limits,
         .max_connections = LIMIT_CONNECTIONS,
     };
-    if (!listener_bind("127.0.0.1", ntohs(front.sin_port), url, &pool, 1, &sockets, &err) ||
+    if (!listener_bind(&(struct listener_place){"127.0.0.1", ntohs(front.sin_port), url}, &pool, 1,
+                       &sockets, &err) ||
         !worker_init(&rig->worker, 0, &rig->shared, &parts, &err) ||
         !worker_add_listener(&rig->worker, sockets.fds[0], &rig->config.listen[0], NULL, &err))
         fail_msg("%s", err.text);
