@@ -77,6 +77,14 @@ static bool check_root_line(const struct trust_store *store, const struct bundle
 {
     const struct manifest *manifest = &bundle->manifest;
     char hash[HASH_SIZE];
+    char next[ROOT_NAME_SIZE];
+    store_format_root(next, "root", store->root->version + 1, "");
+    if (manifest->root_version > store->root->version && ustar_find(&bundle->archive, next) != NULL)
+        return err_set(err, ERR_LIMIT, "E_ROOT_BEHIND",
+                       "the bundle was signed under root %llu, and %d roots were followed to root "
+                       "%llu, which is as far as one try goes; try again, it goes on from there",
+                       (unsigned long long)manifest->root_version, LIMIT_ROOT_STEPS,
+                       (unsigned long long)store->root->version);
     if (manifest->root_version > store->root->version)
         return err_set(err, ERR_TRUST, "E_ROOT_BEHIND",
                        "the bundle was signed under root %llu, ours is root %llu, and the roots "
@@ -96,8 +104,8 @@ static bool check_root_line(const struct trust_store *store, const struct bundle
 /* A root of our version that comes in the bundle must be ours, byte for byte. */
 static bool check_root_member(const struct root *root, const struct ustar *archive, struct err *err)
 {
-    char name[32];
-    (void)snprintf(name, sizeof(name), "root/%010llu", (unsigned long long)root->version);
+    char name[ROOT_NAME_SIZE];
+    store_format_root(name, "root", root->version, "");
     const struct ustar_member *member = ustar_find(archive, name);
     if (member == NULL || slice_equal(member->data, buf_slice(&root->text)))
         return true;
@@ -221,6 +229,10 @@ static bool check_bundle(struct trust_store *store, struct bundle *bundle, struc
 {
     if (!hash_hex(bundle->archive.members[0].data, bundle->manifest_hash))
         return err_set(err, ERR_MEMORY, "E_HASH", "SHA-256 is not available");
+    /* What another process withdrew or overtook in this folder counts here, too. */
+    if (!store_lock(store, err))
+        return false;
+    store_unlock(store);
     if (!walk_archive(store, &bundle->archive, err))
         return false;
     bundle->is_known = store_knows(store, bundle->manifest_hash);
