@@ -182,6 +182,12 @@ bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err 
 {
     const char *slash = strrchr(set->path, '/');
     const char *name = slash != NULL ? slash + 1 : set->path;
+    struct eocs_document known = {.signed_at = set->signed_at};
+    memcpy(known.sha256, set->sha256, sizeof(known.sha256));
+    /* First what refuses older documents: killed in between, the set before stays in force and
+     * the next visit brings this one again. */
+    if (set->signed_at != 0 && !eocs_state_save(folder, &known, err))
+        return false;
     int sets = open_sets(folder, true);
     if (sets < 0)
         return fail_write(folder, err);
@@ -193,9 +199,7 @@ bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err 
     else
         remove_others(sets, name);
     (void)close(sets);
-    struct eocs_document known = {.signed_at = set->signed_at};
-    memcpy(known.sha256, set->sha256, sizeof(known.sha256));
-    return done && (set->signed_at == 0 || eocs_state_save(folder, &known, err));
+    return done;
 }
 
 static bool parse_name(const char *name, char ret_sha256[EOCS_HASH_BYTES])
