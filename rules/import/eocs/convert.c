@@ -280,6 +280,25 @@ static bool check_kinds(const struct eocs_mitigation *mitigation, size_t *ret_n_
     return true;
 }
 
+/* Rules of ours add up, while IIS leaves out the outbound rules behind one that matched and stops.
+ * What an inbound rule stops is refused by it as well, so nothing is lost there. */
+static bool check_order(const struct eocs_mitigation *mitigation, struct err *err)
+{
+    bool is_stopped = false;
+    for (size_t i = 0; i < mitigation->n_actions; i++)
+        for (size_t j = 0; j < mitigation->actions[i].n_rules; j++) {
+            const struct iis_rule *rule = &mitigation->actions[i].rules[j];
+            if (rule->is_outbound && is_stopped)
+                return err_set(err, ERR_COMPILE, "E_EOCS_CONVERT",
+                               "mitigation %s: an outbound rule stops the processing before "
+                               "another one; look at it with 'stopgap eocs show' and write the "
+                               "rules by hand",
+                               mitigation->id);
+            is_stopped = is_stopped || (rule->is_outbound && rule->stops);
+        }
+    return true;
+}
+
 /* "EOCS-M1", or "EOCS-M1-R2" when there are several rules. */
 static void name_rule(const struct eocs_mitigation *mitigation, size_t index, size_t n, char *id,
                       size_t size)
@@ -313,7 +332,7 @@ bool eocs_convert(const struct eocs_mitigation *mitigation, bool is_enforced,
 {
     size_t n = 0;
     *ret_files = (struct eocs_files){0};
-    if (!check_kinds(mitigation, &n, err))
+    if (!check_kinds(mitigation, &n, err) || !check_order(mitigation, err))
         return false;
     ret_files->items = calloc(n + 1, sizeof(struct eocs_file));
     if (ret_files->items == NULL)

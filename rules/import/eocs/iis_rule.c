@@ -198,13 +198,12 @@ static bool read_rule(struct reader *reader, const xmlNode *node, bool must_be_o
     struct iis_rules *out = reader->out;
     struct iis_rule rule = {.is_outbound = is_outbound(node)};
     bool is_enabled = true;
-    bool stops = false;
     if (out->n == EOCS_MAX_RULES)
         return fail(reader, "more than %d rules in one action", EOCS_MAX_RULES);
     if (!check_attributes(reader, node, "name enabled patternSyntax stopProcessing preCondition") ||
         !read_syntax(reader, node, &rule.syntax) ||
         !read_flag(reader, node, "enabled", true, &is_enabled) ||
-        !read_flag(reader, node, "stopProcessing", false, &stops))
+        !read_flag(reader, node, "stopProcessing", false, &rule.stops))
         return false;
     if (!is_enabled || rule.is_outbound != must_be_outbound)
         return fail(reader, !is_enabled ? "a rule is switched off"

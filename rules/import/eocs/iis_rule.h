@@ -23,6 +23,7 @@ struct iis_rule {
     const char *name;
     enum rewrite_syntax syntax;
     bool is_outbound;
+    bool stops;            /* stopProcessing */
     struct iis_test match; /* of an outbound rule: input is the server variable */
     struct iis_tests conditions;
     struct iis_tests preconditions;
