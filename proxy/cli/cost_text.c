@@ -196,10 +196,13 @@ static json_t *advice_json(const struct cost_side *side, bool is_of_samples)
     for (size_t i = 0; i < n; i++) {
         char text[200] = "";
         cost_advice_text(&advice[i], text, sizeof(text));
+        const char *reason = "";
+        if (advice[i].reason < COST_REASON_COUNT)
+            reason = cost_reason_words[advice[i].reason];
         json_t *one = json_object();
         (void)json_object_set_new(one, "rule",
                                   json_string(ruleset_rule(side->set, advice[i].rule)->id));
-        (void)json_object_set_new(one, "reason", json_string(cost_reason_words[advice[i].reason]));
+        (void)json_object_set_new(one, "reason", json_string(reason));
         (void)json_object_set_new(one, "figure", json_real(advice[i].figure));
         (void)json_object_set_new(one, "text", json_string(text));
         (void)json_array_append_new(list, one);
