@@ -35,7 +35,9 @@ struct parity_watch {
 
 static bool is_watched(const struct parity_watch *watch, size_t server)
 {
-    return watch->leaf_check != NULL && config_server(watch->control->config, server)->tls;
+    /* Without a face no client sees a certificate of ours: all names are passed through. */
+    return watch->leaf_check != NULL && watch->faces.n != 0 &&
+           config_server(watch->control->config, server)->tls;
 }
 
 static void tell_change(const struct parity_watch *watch, size_t server, bool was_known,

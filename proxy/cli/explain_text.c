@@ -72,20 +72,30 @@ static void print_refusal(const struct explain_result_view *view, FILE *out)
     size_t start = at;
     while (start != 0 && raw.ptr[start - 1] != '\n')
         start--; /* the name in front of a value says whether it is a secret */
+    size_t shown = at < raw.len ? 1 : 0; /* never into the next line, which has a name of its own */
+    while (shown < SHOWN && at + shown < raw.len && raw.ptr[at + shown] != '\r' &&
+           raw.ptr[at + shown] != '\n')
+        shown++;
+    /* A folded line belongs to the field above, and that may be a secret. */
+    bool is_folded = start < raw.len && (raw.ptr[start] == ' ' || raw.ptr[start] == '\t');
     char before[CLEAN_BYTES];
     char behind[CLEAN_BYTES];
-    bool is_plain = explain_clean(slice_head(slice_from(raw, start), at - start + SHOWN), false,
+    bool is_plain = explain_clean(slice_head(slice_from(raw, start), at - start + shown), false,
                                   before, sizeof(before));
     (void)fprintf(out, "verdict  refused with %u (%s), before any rule, in every mode\n",
                   refusal->status, end_reason_word(refusal->reason));
     (void)fprintf(out, "         %s, at byte %zu\n", refusal->text, at);
+    if (is_folded) {
+        (void)fputs("         the line continues the one above; it is not shown\n", out);
+        return;
+    }
     if (!is_plain) {
         (void)fprintf(out, "         the line: %s\n", before);
         return;
     }
     (void)explain_clean(slice_head(slice_from(raw, start), at - start), false, before,
                         sizeof(before));
-    (void)explain_clean(slice_head(slice_from(raw, at), SHOWN), false, behind, sizeof(behind));
+    (void)explain_clean(slice_head(slice_from(raw, at), shown), false, behind, sizeof(behind));
     (void)fprintf(out, "         the line: %s  >>here>>  %s\n", before, behind);
 }
 

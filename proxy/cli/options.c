@@ -333,7 +333,8 @@ enum options_result options_parse_run(int argc, char **argv, struct config *conf
     }
     if (!apply_options(&parser, argc, argv))
         return OPTIONS_ERROR;
-    *ret_text = ret_print != NULL ? parser.path : parser.take_over;
+    if (ret_text != NULL)
+        *ret_text = ret_print != NULL ? parser.path : parser.take_over;
     if (ret_print != NULL)
         *ret_print = parser.wants_print;
     return OPTIONS_OK;

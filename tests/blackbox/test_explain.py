@@ -166,3 +166,10 @@ def test_exit_codes(stopgap, tmp_path):
         assert done.returncode == code, (argv, done.stdout, done.stderr)
         assert done.stderr
     assert stopgap("explain", "-", input="GET / HTTP/1.1\r\nHost: a\r\n").returncode == 3
+
+
+def test_a_folded_secret_is_not_shown(stopgap, tmp_path):
+    path = tmp_path / "request"
+    path.write_bytes(b"GET /owa/ HTTP/1.1\r\nHost: mail.example.test\r\nAuthorization: Basic\r\n c2VjcmV0OnBhc3N3b3Jk\r\n\r\n")
+    done = stopgap("explain", str(path))
+    assert "refused" in done.stdout and "c2VjcmV0" not in done.stdout + done.stderr
