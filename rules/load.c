@@ -9,6 +9,7 @@
 #include "changes/changes.h"
 #include "digest.h"
 #include "engine/engine.h"
+#include "language/convert.h"
 #include "mitigation/apply.h"
 #include "selftest.h"
 #include "sets/builtin.h"
@@ -17,7 +18,10 @@
 
 #include "stopgap/banned.h"
 
-enum { MAX_NAME_BYTES = 4096 };
+enum {
+    MAX_NAME_BYTES = 4096,
+    RULE_ID_BYTES = 64, /* 63 and a NUL */
+};
 
 struct loading {
     int64_t expires_unix; /* 0: no bundle */
@@ -25,8 +29,9 @@ struct loading {
     const struct rules_source *source;
     const struct rules_changes *changes;
     struct rule_list rules;
-    struct rule_list inactive; /* options that are not on */
-    struct rule_list dropped;  /* switched off by the operator */
+    struct rule_list inactive;    /* options that are not on */
+    struct rule_list dropped;     /* switched off by the operator */
+    char shadowed[RULE_ID_BYTES]; /* a rule of the feed whose id was taken; "": none */
     char **warnings;
     size_t n_warnings;
     struct mitigation_info *mitigations;
@@ -125,41 +130,69 @@ static bool load_directories(struct loading *loading)
     return true;
 }
 
+static bool has_rule(const struct rule_list *list, size_t n, const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list->items[i]->id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Take the rules of the feed in. The operator's own rule goes before one with its id: no document
+ * that somebody else publishes may make the whole set refused. */
+static bool take_eocs(struct loading *loading, struct rule_list *feed)
+{
+    struct rule_list *rules = &loading->rules;
+    size_t n_own = rules->n;
+    for (size_t i = 0; i < feed->n; i++) {
+        struct rule *rule = feed->items[i];
+        if (has_rule(rules, n_own, rule->id)) {
+            (void)snprintf(loading->shadowed, sizeof(loading->shadowed), "%s", rule->id);
+            continue;
+        }
+        if (!rule_list_append(rules, rule))
+            return no_memory(loading->err);
+        feed->items[i] = NULL;
+    }
+    return rules->n <= LIMIT_RULES ||
+           err_set(loading->err, ERR_LIMIT, "E_LIMIT", "more than %d rules with those of the feed",
+                   LIMIT_RULES);
+}
+
 /* What was verified when it was made into files; the state folder is as safe as the program. */
 static bool load_eocs(struct loading *loading)
 {
     const char *directory = loading->source->eocs_directory;
+    struct rule_list feed = {0};
     if (directory == NULL)
         return true;
     const char *slash = strrchr(directory, '/');
-    return rules_parse_directory(directory, "eocs", &loading->rules, loading->err) &&
-           name_add(loading, "eocs@%.12s", slash != NULL ? slash + 1 : directory);
+    bool is_good = rules_parse_directory(directory, "eocs", &feed, loading->err) &&
+                   take_eocs(loading, &feed) &&
+                   name_add(loading, "eocs@%.12s", slash != NULL ? slash + 1 : directory);
+    for (size_t i = 0; i < feed.n; i++)
+        rule_free(feed.items[i]); /* those that were taken are NULL */
+    free(feed.items);
+    return is_good;
+}
+
+static bool warn_shadowed(struct loading *loading)
+{
+    if (loading->shadowed[0] == '\0')
+        return true;
+    char **lines = realloc(loading->warnings, (loading->n_warnings + 1) * sizeof(*lines));
+    if (lines == NULL)
+        return false;
+    loading->warnings = lines;
+    if (asprintf(&lines[loading->n_warnings],
+                 "rule %s of Microsoft's feed is left out: a rule of another source has this id",
+                 loading->shadowed) < 0)
+        return false;
+    loading->n_warnings++;
+    return true;
 }
 
 /* ---- the operator's changes */
-
-/* An id must be unique over all sources: logs and the operator's changes go by it. */
-static bool check_unique(const struct loading *loading)
-{
-    const struct rule_list *rules = &loading->rules;
-    const struct rule **sorted = calloc(rules->n + 1, sizeof(struct rule *));
-    if (sorted == NULL)
-        return no_memory(loading->err);
-    for (size_t i = 0; i < rules->n; i++)
-        sorted[i] = rules->items[i];
-    qsort(sorted, rules->n, sizeof(struct rule *), rule_compare_ids);
-    bool is_unique = true;
-    for (size_t i = 1; i < rules->n && is_unique; i++) {
-        is_unique = strcmp(sorted[i - 1]->id, sorted[i]->id) != 0;
-        if (!is_unique) {
-            (void)err_set(loading->err, ERR_SYNTAX, "E_LINT", "rule %s is there twice: in %s, too",
-                          sorted[i]->id, sorted[i - 1]->file);
-            (void)err_at(loading->err, sorted[i]->file, 0, 0);
-        }
-    }
-    free(sorted);
-    return is_unique;
-}
 
 /* A list with room for every rule. */
 static bool list_init(struct rule_list *list, size_t n)
@@ -172,7 +205,8 @@ static bool apply_changes(struct loading *loading)
 {
     struct rule_list *rules = &loading->rules;
     if (!list_init(&loading->inactive, rules->n) || !list_init(&loading->dropped, rules->n) ||
-        !changes_warn(rules, loading->changes, &loading->warnings, &loading->n_warnings))
+        !changes_warn(rules, loading->changes, &loading->warnings, &loading->n_warnings) ||
+        !warn_shadowed(loading))
         return no_memory(loading->err);
     changes_choose(rules, &loading->inactive, loading->changes);
     changes_apply_modes(rules, &loading->dropped, loading->changes);
@@ -194,7 +228,7 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
 {
     char hash[DIGEST_HEX_BYTES];
     if (!load_builtin(loading) || !load_bundles(loading) || !load_eocs(loading) ||
-        !load_directories(loading) || !check_unique(loading) || !apply_changes(loading))
+        !load_directories(loading) || !apply_changes(loading))
         return NULL;
     struct digest_input digested = {.rules = &loading->rules,
                                     .mitigations = loading->mitigations,

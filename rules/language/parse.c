@@ -18,7 +18,7 @@ static bool check_unique(const struct report *report, const struct rule_list *li
     return true;
 }
 
-static bool list_append(struct rule_list *list, struct rule *rule)
+bool rule_list_append(struct rule_list *list, struct rule *rule)
 {
     struct rule **items = realloc(list->items, (list->n + 1) * sizeof(struct rule *));
     if (items == NULL)
@@ -81,7 +81,7 @@ bool rules_parse(struct slice text, const char *source, const char *file, struct
     if (rule == NULL)
         return report_no_memory(&report);
     bool is_good = parse(text, source, &report, rule, &places) && check_unique(&report, list, rule);
-    if (is_good && !list_append(list, rule)) {
+    if (is_good && !rule_list_append(list, rule)) {
         (void)report_no_memory(&report);
         is_good = false;
     }

@@ -162,6 +162,9 @@ struct rule_list {
     size_t n;
 };
 
+/* Add a rule, which the list owns then. False: no memory, nothing changed. */
+MUST_USE bool rule_list_append(struct rule_list *list, struct rule *rule);
+
 /* Parse and lint one rule file and add it to list.
  *
  * text    borrowed; one YAML document
