@@ -6,6 +6,7 @@
 #include "stopgap/banned.h"
 
 enum {
+    WAIT_MS = 200,                  /* for a load under way; they take about a second */
     RETRY_MS = 60 * 1000,           /* after the first failure; doubled each time */
     MAX_RETRY_MS = 6 * 3600 * 1000, /* who is out for a day is asked four times */
     FIRST_SPREAD_MS = 600 * 1000,   /* a fleet that starts together does not ask together */
@@ -102,6 +103,10 @@ static void finish(struct control_eocs *eocs)
         if (!visit->is_unchanged)
             eocs->current = visit->set; /* what was left out is not kept over a restart */
         note_contact(eocs);
+    } else if (eocs->control->job != NULL) {
+        /* In one load with a reload that somebody asked for, one would be refused for the other. */
+        eocs->is_waiting = true;
+        schedule(eocs, WAIT_MS);
     } else {
         eocs->candidate = visit->set;
         control_reload_rules(eocs->control, on_reloaded, eocs);
@@ -131,6 +136,11 @@ static void on_timer(uv_timer_t *timer)
         (struct control_eocs *)((char *)timer - offsetof(struct control_eocs, timer));
     if (eocs->is_busy || eocs->control->is_draining)
         return;
+    if (eocs->is_waiting) {
+        eocs->is_waiting = false;
+        finish(eocs);
+        return;
+    }
     eocs->is_busy = true;
     (void)uv_queue_work(&eocs->control->loop, &eocs->work, on_visit,
                         on_visited); /* with a callback it cannot fail */
@@ -186,6 +196,12 @@ void control_eocs_stop(struct control *control)
 void control_eocs_done(struct control *control)
 {
     free(control->eocs);
+}
+
+void control_eocs_drop(struct control *control)
+{
+    if (control->eocs != NULL)
+        control->eocs->current = (struct eocs_set){0};
 }
 
 const char *control_eocs_directory(const struct control *control)

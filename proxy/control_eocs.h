@@ -9,7 +9,8 @@ struct control_eocs {
     struct control *control;
     uv_timer_t timer;
     uv_work_t work;
-    bool is_busy; /* a visit is on the pool */
+    bool is_busy;    /* a visit is on the pool */
+    bool is_waiting; /* it has ended, and a load of somebody else is under way */
     atomic_bool cancel;
     struct eocs_feed_visit visit;
     struct eocs_set current;   /* in force */
@@ -30,5 +31,7 @@ void control_eocs_start(struct control *control);
 void control_eocs_stop(struct control *control);
 void control_eocs_done(struct control *control);
 
+/* What is stored was left out of the first set: the next visit tries it again. */
+void control_eocs_drop(struct control *control);
 /* Folder of the rule files that a load takes in: the candidate, or what is in force. NULL: none. */
 const char *control_eocs_directory(const struct control *control);

@@ -43,33 +43,46 @@ static void note_refusal(struct control *control, const struct err *err)
                 control->set != NULL ? ruleset_name(control->set) : "none", line);
 }
 
+/* What is left when all together was refused: what the files have that are not to blame. */
+static void load_less(struct control *control, const struct rule_files *files,
+                      const struct policy_copy *policy, struct err *err)
+{
+    bool has_builtin = control->config->use_builtin;
+    bool has_bundles = files->bundles.n != 0;
+    bool has_eocs = files->eocs_directory != NULL;
+    const struct {
+        bool is_less;
+        struct rule_files files;
+    } attempts[] = {
+        {has_eocs && (has_bundles || has_builtin), {.bundles = files->bundles}},
+        {has_eocs && has_bundles && has_builtin, {.eocs_directory = files->eocs_directory}},
+        {has_builtin, {.eocs_directory = NULL}},
+    };
+    struct err refused = *err;
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]) && control->set == NULL; i++) {
+        if (!attempts[i].is_less)
+            continue;
+        control->set = control_load(control, &attempts[i].files, policy, err);
+        if (control->set != NULL && attempts[i].files.eocs_directory == NULL)
+            control_eocs_drop(control);
+    }
+    if (control->set != NULL) {
+        control->reloads_failed++;
+        note_refusal(control, &refused);
+    }
+}
+
 /* The first set. What is refused is left out step by step, first what Microsoft's feed gave: it
  * must not keep mail down after a reboot. What is compiled in still protects, and log, metric and
  * status say that it is not what was asked for. */
 static void load_first(struct control *control, const struct policy_copy *policy, struct err *err)
 {
     struct rule_files files;
-    struct rule_files less = {0};
-    if (control_find_rule_files(control, &files, err)) {
+    if (control_find_rule_files(control, &files, err))
         control->set = control_load(control, &files, policy, err);
-        less.bundles = files.bundles;
-    }
-    struct err refused = *err;
-    bool is_refused = control->set == NULL;
-    if (is_refused && control->take_over_url != NULL) {
-        /* The program that we would replace has its rules: better those than less protection. */
-        control_rule_files_done(&files);
-        return;
-    }
-    if (control->set == NULL && files.eocs_directory != NULL)
-        control->set = control_load(control, &less, policy, err);
-    less = (struct rule_files){0};
-    if (control->set == NULL && control->config->use_builtin)
-        control->set = control_load(control, &less, policy, err);
-    if (control->set != NULL && is_refused) {
-        control->reloads_failed++;
-        note_refusal(control, &refused);
-    }
+    /* The program that we would replace has its rules: better those than less protection. */
+    if (control->set == NULL && control->take_over_url == NULL)
+        load_less(control, &files, policy, err);
     control_rule_files_done(&files);
 }
 
