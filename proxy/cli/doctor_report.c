@@ -21,6 +21,10 @@ void doctor_add(struct doctor *doctor, enum doctor_verdict verdict, const char *
     (void)snprintf(finding->where, sizeof(finding->where), "%s", where);
     (void)vsnprintf(finding->text, sizeof(finding->text), format, args);
     va_end(args);
+    /* Words of strangers: half a character at the cut would be no JSON. */
+    for (char *at = finding->text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
+            *at = '?';
 }
 
 const char *doctor_word(enum doctor_verdict verdict)

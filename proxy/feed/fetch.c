@@ -17,6 +17,7 @@ struct transfer {
     CURL *curl;
     struct buf *body;
     const atomic_bool *cancel;
+    size_t head_bytes;
     bool is_too_large;
     char error[CURL_ERROR_SIZE];
 };
@@ -35,6 +36,17 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
         return size * n;
     transfer->is_too_large = true;
     return CURL_WRITEFUNC_ERROR;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+{
+    struct transfer *transfer = ctx;
+    (void)data;
+    transfer->head_bytes += size * n;
+    if (transfer->head_bytes <= FETCH_MAX_HEAD_BYTES)
+        return size * n;
+    transfer->is_too_large = true;
+    return 0;
 }
 
 static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total,
@@ -60,7 +72,10 @@ static void set_options(struct transfer *transfer, const struct fetch_request *r
     (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a dead DNS server */
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
     (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->error);
@@ -171,8 +186,8 @@ static bool fail_transfer(const struct transfer *transfer, CURLcode code, struct
     const char *why = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
     if (transfer->is_too_large)
         return err_set(err, ERR_LIMIT, "E_FETCH_SIZE",
-                       "the answer has more than %zu bytes; this is not the feed",
-                       transfer->body->max);
+                       "the answer has more than %zu bytes, or a head of more than %d",
+                       transfer->body->max, FETCH_MAX_HEAD_BYTES);
     switch ((int)code) {
     case CURLE_ABORTED_BY_CALLBACK:
         return err_set(err, ERR_IO, "E_FETCH_CANCELLED", "the program ends");
@@ -185,8 +200,8 @@ static bool fail_transfer(const struct transfer *transfer, CURLcode code, struct
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
         return err_set(err, ERR_IO, "E_FETCH_TLS",
-                       "%s; a firewall that looks into TLS needs its CA in eocs.ca, and an old "
-                       "system needs new ca-certificates",
+                       "%s; behind a firewall that looks into TLS its CA must be known here, and "
+                       "an old system needs new ca-certificates",
                        why);
     default:
         return err_set(err, ERR_IO, "E_FETCH_CONNECT", "%s", why);

@@ -11,6 +11,7 @@
 enum {
     FETCH_ETAG_SIZE = 128,                  /* longer ones are not sent back */
     FETCH_CONNECT_MS = 20 * 1000,           /* three SYN retransmissions, then TLS */
+    FETCH_MAX_HEAD_BYTES = 64 * 1024,       /* all header lines; servers send under 2 KiB */
     FETCH_MAX_RETRY_AFTER_S = 24 * 60 * 60, /* an asked-for pause beyond that is not honoured */
 };
 

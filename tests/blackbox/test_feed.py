@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from harness.bundles import block_rule
 from harness.certs import Authority
 from harness.eocs_documents import Feed, HEARTBEAT, STOPGAP, config, inbound
 from harness.feed_server import FeedServer
@@ -138,6 +139,46 @@ def test_what_cannot_be_done_by_a_proxy_is_alarmed_and_the_rest_applied(fed):
     one.wait_event("feed_left_out")
 
 
+def with_bundle(fed, publisher, tmp_path, name):
+    path = str(tmp_path / "own.sgb")
+    publisher.bundle(path, [block_rule(name, "/owa/own")], serial=1)
+    fed.lines += ["rules:", "  bundles: [%s]" % path, "  trust: %s" % publisher.root_path]
+    return path
+
+
+def test_a_rule_of_the_operator_goes_before_one_of_the_feed_with_its_id(fed, client, publisher, tmp_path):
+    with_bundle(fed, publisher, tmp_path, "EOCS-M7")
+    one = fed.start("enforce: true")
+    wait_for(lambda: fed.feed()["rule_files"] == 1, "the set of the feed to be in force")
+    assert client(one).ask("/owa/own").status == 403
+    assert client(one).ask(FIRST_ATTACK).status == 200
+    assert any("EOCS-M7" in line and "left out" in line for line in one.status()["warnings"])
+    assert one.reloads()[1] == 0
+
+
+def test_a_broken_bundle_at_a_start_does_not_take_the_rules_of_the_feed_away(fed, publisher, tmp_path):
+    path = with_bundle(fed, publisher, tmp_path, "OWN-1")
+    fed.start()
+    fed.wait_rule("M7")
+    fed.proxy.terminate()
+    with open(path, "r+b") as bundle:
+        bundle.truncate(100)
+    fed.start()
+    assert fed.has_rule("M7") and fed.proxy.reload_error()
+
+
+def test_two_mitigations_never_share_a_file(tmp_path, exchange, proxy, authority, server):
+    two = inbound("(?=.*frobnicate)(?=.*powershell)") + inbound("(?=.*defenestrate)(?=.*powershell)")
+    folder = tmp_path / "meeting"
+    folder.mkdir()
+    documents = Feed(folder, both=config("M7", "<rules>" + two + "</rules>") + config("M7-R1", inbound("(?=.*other)(?=.*powershell)")))
+    fed = Fed(proxy, exchange, authority, documents, server, tmp_path)
+    fed.serve("both")
+    fed.start()
+    wait_for(lambda: fed.feed()["left_out"], "the mitigation that was left out")
+    assert [left["mitigation"] for left in fed.feed()["left_out"]] == ["M7-R1"] and fed.feed()["rule_files"] == 2
+
+
 def test_an_unchanged_document_is_not_sent_again(fed, server):
     server.etag = '"v1"'
     fed.start()
@@ -160,6 +201,7 @@ FAILURES = {
     "slow": (lambda handler: handler.drip(b"x", 0.2, 1000), "E_FETCH_TIMEOUT"),
     "a page": (lambda handler: handler.answer(200, b"<html>sign in</html>", Content_Type="text/html"), "E_EOCS_ROOT"),
     "empty": (lambda handler: handler.answer(200, b""), "E_EOCS_SIZE"),
+    "endless head": (lambda handler: handler.answer(200, b"", **{"X_Fill_%d" % i: "x" * 4000 for i in range(20)}), "E_FETCH_SIZE"),
     "hangs up": (lambda handler: handler.connection.close(), "E_FETCH_CONNECT"),
 }
 

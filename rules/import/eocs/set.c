@@ -96,6 +96,16 @@ static void note_left_out(struct eocs_set *set, const struct eocs_mitigation *mi
     set->n_left_out++;
 }
 
+/* Ids are cut for file names and may meet; the mitigation that came first has the name. */
+static bool is_name_taken(int dir, const struct eocs_files *files, struct err *why)
+{
+    for (size_t i = 0; i < files->n; i++)
+        if (dir >= 0 && faccessat(dir, files->items[i].name, F_OK, 0) == 0)
+            return !err_set(why, ERR_SYNTAX, "E_EOCS_CONVERT",
+                            "its file %s is that of another mitigation", files->items[i].name);
+    return false;
+}
+
 /* dir < 0: only count and judge. */
 static bool write_files(int dir, const struct eocs_files *files, struct err *err)
 {
@@ -116,8 +126,12 @@ static bool convert_all(int dir, const struct eocs_document *document, bool is_e
             note_left_out(set, &document->mitigations[i], &why);
             continue;
         }
-        bool done = write_files(dir, &files, err);
-        set->n_files += files.n;
+        bool is_taken = is_name_taken(dir, &files, &why);
+        bool done = is_taken || write_files(dir, &files, err);
+        if (is_taken)
+            note_left_out(set, &document->mitigations[i], &why);
+        else
+            set->n_files += files.n;
         eocs_files_free(&files);
         if (!done)
             return false;
