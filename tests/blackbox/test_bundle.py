@@ -8,7 +8,8 @@ import stat
 
 import pytest
 
-from harness.openssl_publisher import ALGORITHMS, Key, RULE, Workshop, sh
+from harness.bundles import block_rule
+from harness.openssl_publisher import ALGORITHMS, Key, Workshop, sh
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def make_with_stopgap(workshop, *more, created="2026-11-01"):
     os.makedirs(workshop.path("set/rules/family"), exist_ok=True)
     for name, path in (("a.yaml", "/owa/a"), ("family/b.yaml", "/owa/b")):
         with open(workshop.path("set/rules/" + name), "w") as out:
-            out.write(RULE % {"id": "R-" + path[-1], "path": path})
+            out.write(block_rule("R-" + path[-1], path).decode())
     for algorithm in ALGORITHMS:
         if not os.path.exists(workshop.path(algorithm)):
             workshop.fine("keygen", "--alg", algorithm, "--out", algorithm)
@@ -402,7 +403,7 @@ def test_an_encrypted_key_is_refused_without_asking(workshop, keys):
 def test_build_refuses_names_that_a_bundle_cannot_hold(workshop, keys):
     os.makedirs(workshop.path("set"))
     with open(workshop.path("set/Upper.yaml"), "w") as out:
-        out.write(RULE % {"id": "A-1", "path": "/a"})
+        out.write(block_rule("A-1", "/a").decode())
     done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
     assert done.returncode == 1 and "E_BUNDLE_NAME" in done.stderr and "rename" in done.stderr
     assert not os.path.exists(workshop.path("o.sgb"))
@@ -411,7 +412,7 @@ def test_build_refuses_names_that_a_bundle_cannot_hold(workshop, keys):
 def test_build_refuses_a_rule_that_is_wrong_and_names_its_place(workshop):
     os.makedirs(workshop.path("set"))
     with open(workshop.path("set/a.yaml"), "w") as out:
-        out.write((RULE % {"id": "A-1", "path": "/a"}).replace("severity: low", "severity: mild"))
+        out.write(block_rule("A-1", "/a").decode().replace("severity: low", "severity: mild"))
     done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
     assert done.returncode == 1 and "set/a.yaml" in done.stderr
     assert not os.path.exists(workshop.path("o.sgb"))

@@ -6,21 +6,7 @@ import os
 import shutil
 import subprocess
 
-RULE = """\
-id: %(id)s
-title: blocks %(path)s
-severity: low
-side_effects: none known
-action: {type: block, status: 403}
-when:
-  all:
-    - {field: path, equals: %(path)s}
-samples:
-  must_block:
-    - target: %(path)s
-  must_pass:
-    - target: /owa/
-"""
+from .bundles import block_rule
 
 ALGORITHMS = {"ed25519": ["-algorithm", "ED25519"],
               "ecdsa-p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -110,8 +96,8 @@ class Workshop:
              expires="2035-01-01T00:00:00Z", **fields):
         """Write the members. change: a function of the manifest's lines."""
         shutil.rmtree(self.b, ignore_errors=True)
-        rules = {"rules/a.yaml": RULE % {"id": "A-1", "path": fields.get("path", "/owa/a")},
-                 "rules/b.yaml": RULE % {"id": "B-1", "path": "/owa/b"}}
+        rules = {"rules/a.yaml": block_rule("A-1", fields.get("path", "/owa/a")).decode(),
+                 "rules/b.yaml": block_rule("B-1", "/owa/b").decode()}
         for name, text in rules.items():
             self.put(name, text)
         for name, data in self.chain.items():
