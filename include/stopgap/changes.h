@@ -39,7 +39,6 @@ struct rules_changes {
     size_t n_exclusions;
     const char *const *enabled; /* rules with `activation: option` that are switched on */
     size_t n_enabled;
-    bool is_stale;             /* rules with `activation: stale` are on */
     bool takes_all;            /* every rule is on: for tools that list and prove them */
     int64_t (*now_unix)(void); /* judges until_unix; NULL: the system's clock */
 };

@@ -69,7 +69,7 @@ struct rule_info {
     const char *action;
     const char *side_effects;
     const char *source;     /* "builtin" or the bundle's name */
-    const char *activation; /* "always", "option", "stale" */
+    const char *activation; /* "always", "option" */
     bool is_enforced;
     size_t n_must_block; /* samples that proved the rule when the set was loaded */
     size_t n_must_pass;

@@ -23,8 +23,7 @@ bool rule_is_chosen(const struct rule *rule, const char *name)
 
 static bool is_on(const struct rule *rule, const struct rules_changes *changes)
 {
-    if (rule->activation == ACTIVATION_ALWAYS || changes->takes_all ||
-        (rule->activation == ACTIVATION_STALE && changes->is_stale))
+    if (rule->activation == ACTIVATION_ALWAYS || changes->takes_all)
         return true;
     for (size_t i = 0; i < changes->n_enabled; i++)
         if (rule_is_named(rule, changes->enabled[i]))

@@ -88,7 +88,6 @@ enum rule_action {
 enum rule_activation {
     ACTIVATION_ALWAYS = 0,
     ACTIVATION_OPTION, /* when the operator switches it on */
-    ACTIVATION_STALE,  /* then, and when the rules have become old */
     ACTIVATION_COUNT,
 };
 

@@ -230,6 +230,16 @@ static void test_parse_knows_every_action(void **state)
     }
 }
 
+static void test_parse_refuses_an_activation_that_nothing_switches(void **state)
+{
+    (void)state;
+    char text[2048];
+    struct err err = {0};
+    (void)snprintf(text, sizeof(text), "%sactivation: stale\n", block_rule);
+    assert_false(rules_parse(slice_str(text), "a", "stale.yaml", &list, &err));
+    assert_non_null(strstr(err.text, "always or option"));
+}
+
 static void test_parse_refuses_an_id_twice_and_names_both_files(void **state)
 {
     (void)state;
@@ -270,6 +280,7 @@ int main(void)
         cmocka_unit_test_teardown(test_parse_fills_the_samples, done),
         cmocka_unit_test_teardown(test_parse_fills_a_rule_for_the_response_and_its_defaults, done),
         cmocka_unit_test_teardown(test_parse_knows_every_action, done),
+        cmocka_unit_test_teardown(test_parse_refuses_an_activation_that_nothing_switches, done),
         cmocka_unit_test_teardown(test_parse_refuses_an_id_twice_and_names_both_files, done),
         cmocka_unit_test(test_words_are_those_of_the_reference),
     };

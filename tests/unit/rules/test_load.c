@@ -189,14 +189,12 @@ static void test_options_are_on_when_they_are_asked_for(void **state)
     static const struct {
         const char *name;
         const char *enabled;
-        bool is_stale, takes_all;
+        bool takes_all;
         const char *expected;
     } cases[] = {
-        {"nothing asked", NULL, false, false, "ALWAYS "},
-        {"an option", "OPTION", false, false, "ALWAYS OPTION "},
-        {"stale", NULL, true, false, "ALWAYS STALE "},
-        {"a stale rule by its id", "STALE", false, false, "ALWAYS STALE "},
-        {"everything", NULL, false, true, "ALWAYS OPTION STALE "},
+        {"nothing asked", NULL, false, "ALWAYS "},
+        {"an option", "OPTION", false, "ALWAYS OPTION "},
+        {"everything", NULL, true, "ALWAYS OPTION "},
     };
     struct folder folder;
     struct err err;
@@ -204,12 +202,9 @@ static void test_options_are_on_when_they_are_asked_for(void **state)
     folder_add(&folder, "ALWAYS", "evil", "/evil", "/good");
     folder.activation = "option"; /* it may stop what another rule must let pass */
     folder_add(&folder, "OPTION", "o", "/option", "/else");
-    folder.activation = "stale";
-    folder_add(&folder, "STALE", "stale", "/stale", "/good");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rules_changes changes = {.enabled = &cases[i].enabled,
                                         .n_enabled = cases[i].enabled != NULL,
-                                        .is_stale = cases[i].is_stale,
                                         .takes_all = cases[i].takes_all};
         char got[64] = "";
         struct ruleset *set = load_changed(&folder, &changes, &err);
