@@ -4,7 +4,9 @@
 #include "stopgap/banned.h"
 
 /* MS-PSRP 2.2.4: object id (8), fragment id (8), start and end (1), length of what follows (4). */
-enum { FRAGMENT_HEAD = 21, FLAGS_AT = 16, LENGTH_AT = 17, ALL_FLAGS = 3 };
+enum { FRAGMENT_HEAD = 21, LENGTH_AT = 17 };
+/* No server takes objects so large, and the bytes of a text make a larger number. */
+enum { MAX_FRAGMENT_BYTES = 0x20000000 };
 
 /* 0 to 63, or 64 for another character. */
 static unsigned digit_of(char c)
@@ -51,11 +53,12 @@ static uint32_t big_endian(const char *four)
     return (uint32_t)byte[0] << 24 | (uint32_t)byte[1] << 16 | (uint32_t)byte[2] << 8 | byte[3];
 }
 
-/* The ids count up from small numbers, so their upper halves are zero. */
+/* Servers take every object id that is positive, an object may begin with any fragment id, and of
+ * the flags two bits count: none of them tells fragments from other bytes. */
 static bool is_fragment(struct slice bytes)
 {
-    return bytes.len >= FRAGMENT_HEAD && big_endian(bytes.ptr) == 0 &&
-           big_endian(bytes.ptr + 8) == 0 && (unsigned char)bytes.ptr[FLAGS_AT] <= ALL_FLAGS;
+    return bytes.len >= FRAGMENT_HEAD && big_endian(bytes.ptr) <= INT32_MAX &&
+           big_endian(bytes.ptr + LENGTH_AT) < MAX_FRAGMENT_BYTES;
 }
 
 bool packed_join(struct slice bytes, struct arena *arena, struct slice *ret_joined)

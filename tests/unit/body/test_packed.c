@@ -67,6 +67,22 @@ static void test_fragments_are_joined(void **state)
     body_test_done(&test);
 }
 
+static void test_ids_and_spare_flags_hide_no_fragment(void **state)
+{
+    (void)state;
+    static const char large[] = "\x7f\0\0\0\0\0\0\1"
+                                "\1\0\0\0\0\0\0\0"
+                                "\xf1\0\0\0\3"
+                                "as."
+                                "\x7f\0\0\0\0\0\0\1"
+                                "\1\0\0\0\0\0\0\1"
+                                "\x82\0\0\0\4"
+                                "aspx";
+    struct body_test test;
+    assert_true(slice_equal(join(&test, slice_make(large, sizeof(large) - 1)), SLICE("as.aspx")));
+    body_test_done(&test);
+}
+
 static void test_a_fragment_that_is_cut_shows_what_is_there(void **state)
 {
     (void)state;
@@ -85,7 +101,7 @@ static void test_a_length_beyond_the_end_is_bounded(void **state)
     (void)state;
     static const char bytes[] = "\0\0\0\0\0\0\0\1"
                                 "\0\0\0\0\0\0\0\0"
-                                "\3\xff\xff\xff\xff"
+                                "\3\x1f\xff\xff\xff"
                                 "aspx";
     struct body_test test;
     assert_true(slice_equal(join(&test, slice_make(bytes, sizeof(bytes) - 1)), SLICE("aspx")));
@@ -106,6 +122,7 @@ int main(void)
         cmocka_unit_test(test_base64_is_read_as_dotnet_does),
         cmocka_unit_test(test_base64_cut_at_any_byte_shows_a_beginning),
         cmocka_unit_test(test_fragments_are_joined),
+        cmocka_unit_test(test_ids_and_spare_flags_hide_no_fragment),
         cmocka_unit_test(test_a_fragment_that_is_cut_shows_what_is_there),
         cmocka_unit_test(test_a_length_beyond_the_end_is_bounded),
         cmocka_unit_test(test_other_bytes_are_no_fragments),
