@@ -25,6 +25,7 @@ void curl_words_done(struct curl_words *words);
 /* The bytes of the request for "curl [OPTION]... URL", appended to ret_request, as curl 8 sends
  * them over HTTP/1.1. Knows the options of a browser's "Copy as cURL" and their relatives.
  *
- * False with err: E_CURL and the option or word that is not understood. */
+ * False with err: E_CURL and the option that is not understood; never a value, which may be
+ * secret. */
 MUST_USE bool curl_request(const struct curl_words *words, struct buf *ret_request,
                            struct err *err);

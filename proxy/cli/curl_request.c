@@ -26,10 +26,11 @@ struct curl {
     struct err *err;
 };
 
-static bool fail(const struct curl *curl, const char *what, struct slice word)
+/* option is a name, never a value: values are passwords, cookies and URLs with a token. */
+static bool fail(const struct curl *curl, const char *what, struct slice option)
 {
     char clean[128];
-    clean[log_escape_json(slice_head(word, 100), clean, sizeof(clean) - 1)] = '\0';
+    clean[log_escape_json(slice_head(option, 100), clean, sizeof(clean) - 1)] = '\0';
     return err_set(curl->err, ERR_USAGE, "E_CURL", "%s: %s", clean, what);
 }
 
@@ -109,10 +110,10 @@ static const struct curl_option *find_option(char letter, struct slice name)
     return NULL;
 }
 
-static bool reads_file(const struct curl *curl, struct slice value, struct slice word)
+static bool reads_file(const struct curl *curl, struct slice value, struct slice option)
 {
     return value.len != 0 && value.ptr[0] == '@' &&
-           !fail(curl, "would read a file; put its text there with --data-raw", word);
+           !fail(curl, "would read a file; put its text there with --data-raw", option);
 }
 
 /* curl joins several pieces with "&"; -d drops line ends only of files. */
@@ -121,27 +122,27 @@ static bool add_data(struct curl *curl, struct slice value)
     bool is_added =
         (!curl->has_body || buf_append(&curl->body, SLICE("&"))) && buf_append(&curl->body, value);
     curl->has_body = true;
-    return is_added || fail(curl, "too long", value);
+    return is_added || fail(curl, "too long", SLICE("--data"));
 }
 
 static bool add_cookie(struct curl *curl, struct slice value)
 {
     if (slice_find(value, '=') == SIZE_MAX)
-        return fail(curl, "-b without '=' names a file of cookies; write them out", value);
+        return fail(curl, "without '=' it names a file of cookies; write them out", SLICE("-b"));
     return ((curl->cookies.len == 0 || buf_append(&curl->cookies, SLICE("; "))) &&
             buf_append(&curl->cookies, value)) ||
-           fail(curl, "too long", value);
+           fail(curl, "too long", SLICE("-b"));
 }
 
 static bool add_header(struct curl *curl, struct slice value)
 {
     if (value.len != 0 && value.ptr[0] == '@')
-        return fail(curl, "-H would read a file; write the fields out", value);
+        return fail(curl, "would read a file; write the fields out", SLICE("-H"));
     if (slice_starts_with_nocase(value, SLICE("Transfer-Encoding:")))
         return fail(curl, "a body in chunks is not made here; save the request as a raw file",
-                    value);
+                    SLICE("Transfer-Encoding"));
     if (curl->n_headers == MAX_HEADERS)
-        return fail(curl, "too many fields", value);
+        return fail(curl, "too many fields", SLICE("-H"));
     curl->headers[curl->n_headers++] = value;
     return true;
 }
@@ -149,12 +150,13 @@ static bool add_header(struct curl *curl, struct slice value)
 static bool set_url(struct curl *curl, struct slice url)
 {
     if (curl->url.ptr != NULL)
-        return fail(curl, "a second URL; explain them one by one", url);
+        return fail(curl, "a second URL, or a word that wants quotes; explain URLs one by one",
+                    SLICE("URL"));
     curl->url = url;
     return true;
 }
 
-static bool apply(struct curl *curl, enum option_id id, struct slice value, struct slice word)
+static bool apply(struct curl *curl, enum option_id id, struct slice value, struct slice option)
 {
     switch (id) {
     case OPTION_IGNORED:
@@ -166,7 +168,7 @@ static bool apply(struct curl *curl, enum option_id id, struct slice value, stru
         return add_header(curl, value);
     case OPTION_DATA:
     case OPTION_DATA_BINARY:
-        return !reads_file(curl, value, word) && add_data(curl, value);
+        return !reads_file(curl, value, option) && add_data(curl, value);
     case OPTION_DATA_RAW:
         return add_data(curl, value);
     case OPTION_COOKIE:
@@ -204,12 +206,12 @@ static bool apply(struct curl *curl, enum option_id id, struct slice value, stru
     return false;
 }
 
-static bool unknown(const struct curl *curl, struct slice word)
+static bool unknown(const struct curl *curl, struct slice option)
 {
     return fail(curl,
                 "this option of curl is not known here; leave it out, or save the request as a "
                 "raw file",
-                word);
+                option);
 }
 
 /* "-kX POST" and "-XPOST": letters, of which the last may have a value. */
@@ -219,16 +221,17 @@ static bool read_letters(struct curl *curl, const struct curl_words *words, size
     for (size_t i = 1; i < word.len; i++) {
         const struct curl_option *option = find_option(word.ptr[i], slice_make(NULL, 0));
         struct slice value = slice_from(word, i + 1);
+        struct slice letters = slice_head(word, i + 1);
         if (option == NULL)
-            return unknown(curl, word);
+            return unknown(curl, letters);
         if (!option->has_value) {
-            if (!apply(curl, option->id, value, word))
+            if (!apply(curl, option->id, value, letters))
                 return false;
             continue;
         }
         if (value.len == 0 && ++*at == words->n)
-            return fail(curl, "needs a value", word);
-        return apply(curl, option->id, value.len != 0 ? value : words->items[*at], word);
+            return fail(curl, "needs a value", letters);
+        return apply(curl, option->id, value.len != 0 ? value : words->items[*at], letters);
     }
     return true;
 }
@@ -236,8 +239,7 @@ static bool read_letters(struct curl *curl, const struct curl_words *words, size
 static bool read_options(struct curl *curl, const struct curl_words *words)
 {
     if (words->n == 0 || !slice_equal(words->items[0], SLICE("curl")))
-        return fail(curl, "a command begins with 'curl'",
-                    words->n != 0 ? words->items[0] : slice_make("", 0));
+        return fail(curl, "a command begins with 'curl'", SLICE("--curl"));
     for (size_t i = 1; i < words->n; i++) {
         struct slice word = words->items[i];
         bool is_long = slice_starts_with(word, SLICE("--"));
@@ -253,7 +255,7 @@ static bool read_options(struct curl *curl, const struct curl_words *words)
         }
         const struct curl_option *option = find_option(0, slice_from(word, 2));
         if (option == NULL)
-            return unknown(curl, word);
+            return unknown(curl, slice_head(word, slice_find(word, '=')));
         if (option->has_value && ++i == words->n)
             return fail(curl, "needs a value", word);
         if (!apply(curl, option->id, words->items[i], word))
@@ -278,11 +280,11 @@ static bool put_path(const struct curl *curl, struct slice text, struct buf *pat
         if (!curl->keeps_globs && c == '\\' && !is_last && strchr("[]{}", text.ptr[i + 1]) != NULL)
             c = text.ptr[++i];
         else if (!curl->keeps_globs && c != '\0' && strchr("[]{}", c) != NULL)
-            return fail(curl, "[ ] { } make curl fetch several URLs; add -g", curl->url);
+            return fail(curl, "[ ] { } make curl fetch several URLs; add -g", SLICE("URL"));
         if ((unsigned char)c <= ' ' || c == 0x7f)
-            return fail(curl, "curl refuses blanks and control bytes in a URL", curl->url);
+            return fail(curl, "curl refuses blanks and control bytes in a URL", SLICE("URL"));
         if (!buf_append(path, slice_make(&c, 1)))
-            return fail(curl, "too long", curl->url);
+            return fail(curl, "too long", SLICE("URL"));
     }
     return true;
 }
@@ -301,7 +303,7 @@ static bool read_url(struct curl *curl, struct target *ret_target)
     struct slice rest = curl->url;
     bool is_https = slice_starts_with_nocase(rest, SLICE("https://"));
     if (!is_https && !slice_starts_with_nocase(rest, SLICE("http://")))
-        return fail(curl, "the URL begins with https:// or http://", rest);
+        return fail(curl, "the URL begins with https:// or http://", SLICE("URL"));
     rest = slice_from(rest, is_https ? 8 : 7);
     rest = slice_head(rest, slice_find(rest, '#'));
     size_t end = 0;
@@ -315,13 +317,13 @@ static bool read_url(struct curl *curl, struct target *ret_target)
     if (slice_ends_with_nocase(host, port))
         host.len -= port.len;
     if (host.len == 0)
-        return fail(curl, "the URL has no host", curl->url);
+        return fail(curl, "the URL has no host", SLICE("URL"));
     if (!curl->keeps_path && has_dot_segment(slice_head(rest, slice_find(rest, '?'))))
         return fail(
             curl,
             "curl takes /./ and /../ out of a path before it sends it; add --path-as-is, or "
             "write the path without them",
-            curl->url);
+            SLICE("URL"));
     ret_target->host = host;
     bool has_slash = rest.len != 0 && rest.ptr[0] == '/';
     return (has_slash || buf_append(&ret_target->path, SLICE("/"))) &&
@@ -337,7 +339,7 @@ static bool move_data(struct curl *curl, struct target *target)
     curl->has_body = false;
     return (buf_append(&target->path, has_query ? SLICE("&") : SLICE("?")) &&
             buf_append(&target->path, buf_slice(&curl->body))) ||
-           fail(curl, "too long", curl->url);
+           fail(curl, "too long", SLICE("URL"));
 }
 
 /* ---- the request */
@@ -419,7 +421,7 @@ static bool write_request(const struct curl *curl, const struct target *target, 
         is_put = put_field(curl, out, "Content-Type", SLICE("application/x-www-form-urlencoded"));
     return (is_put && buf_append(out, SLICE("\r\n")) &&
             (!curl->has_body || buf_append(out, buf_slice(&curl->body)))) ||
-           fail(curl, "too long", curl->url);
+           fail(curl, "too long", SLICE("the request"));
 }
 
 bool curl_request(const struct curl_words *words, struct buf *ret_request, struct err *err)

@@ -116,11 +116,45 @@ static void test_what_is_not_understood_is_refused_with_a_remedy(void **state)
     }
 }
 
+/* What an error shows of a command is its options: a value may be a password or a cookie. */
+static void test_no_error_repeats_a_value(void **state)
+{
+    static const char *const commands[] = {
+        "S3CRET http://mail/",
+        "curl http://mail/ -b S3CRET",
+        "curl http://mail/ -bS3CRET",
+        "curl http://mail/ -d @S3CRET",
+        "curl http://mail/ -d@S3CRET",
+        "curl http://mail/ --data @S3CRET",
+        "curl http://mail/ -H @S3CRET",
+        "curl http://mail/ -H 'Transfer-Encoding: S3CRET'",
+        "curl http://mail/ -H Cookie: S3CRET",
+        "curl http://mail/ --cookie=S3CRET",
+        "curl http://mail/ -kZS3CRET",
+        "curl http://mail/ http://other/S3CRET",
+        "curl ftp://mail/S3CRET",
+        "curl https:///S3CRET",
+        "curl 'http://mail/S3CRET b'",
+        "curl 'http://mail/{S3CRET}'",
+        "curl http://mail/a/../S3CRET",
+        "curl http://S3CRET:p@mail/",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct buf request;
+        struct err err;
+        if (make(commands[i], &request, &err) || strstr(err.text, "S3CRET") != NULL)
+            fail_msg("%s: %s", commands[i], err.text);
+        buf_done(&request);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands_become_requests),
         cmocka_unit_test(test_what_is_not_understood_is_refused_with_a_remedy),
+        cmocka_unit_test(test_no_error_repeats_a_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
