@@ -174,3 +174,20 @@ def test_a_certificate_of_a_server_that_expires_soon_is_an_event(proxy, exchange
     upstream = exchange(tls=showing(short))
     one = proxy(upstream, "--cert", long[0], "--key", long[1], "--upstream-ca", authority.cert, schemes=("https",))
     one.wait_event("certificate_expires.*id=1042 .*the certificate of %s expires in [56] days" % upstream.url)
+
+
+def test_nothing_is_compared_where_all_names_are_passed_through(proxy, exchange, authority):
+    other = exchange(tls=showing(authority.leaf("mail.example.test", days=6)))
+    cert, key = authority.leaf()
+
+    def start(names):
+        return proxy(other, "--cert", cert, "--key", key, "--upstream-ca", authority.cert, schemes=("https",),
+                     config="pass_through:\n  - names: [%s]\n" % names)
+
+    compared = start("smime.example.test")
+    compared.wait_event("certificate_parity_lost.*id=1040")
+    compared.wait_event("certificate_expires.*id=1042 .*the certificate of %s" % other.url)
+    passed = start("mail.example.test")
+    assert passed.command("reload").returncode == 0  # a round of the watch is over
+    assert "certificate" not in passed.status()["servers"][0]
+    assert "id=1040" not in passed.err.text() and "id=1042" not in passed.err.text()
