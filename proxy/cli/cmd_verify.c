@@ -6,6 +6,7 @@
 
 #include "net/tls.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ static const char help[] =
     "usage: stopgap verify [OPTION]... http[s]://HOST[:PORT]\n"
     "\n"
     "Sends the rules' own samples through a listener and shows, for each CVE, what it does about\n"
-    "them. Samples are shapes: they carry no working attack, and none is sent whose method could\n"
-    "change a server. They appear in logs, with the User-Agent stopgap-verify.\n"
+    "them. Samples are shapes: they carry no working attack. Their methods are GET, HEAD, POST,\n"
+    "OPTIONS, RPC_IN_DATA and RPC_OUT_DATA; a sample with another, such as PUT or DELETE, is not\n"
+    "sent. They appear in logs, with the User-Agent stopgap-verify.\n"
     "\n"
     "  -c, --config FILE      the rules of this configuration; default: the built-in ones\n"
     "  --rules PATH           instead: a folder of rule files or a bundle (*.sgb); repeatable\n"
@@ -29,7 +31,8 @@ static const char help[] =
     "  --ca FILE              CA certificates (PEM) that the listener's certificate is checked\n"
     "                         with; default: those of the system\n"
     "  --insecure             do not check the certificate\n"
-    "  --resolve ADDRESS      connect to this address instead of looking HOST up\n"
+    "  --resolve ADDRESS      connect to this address instead of looking HOST up; curl's\n"
+    "                         HOST:PORT:ADDRESS with the URL's host and port is taken, too\n"
     "  --timeout SECONDS      of one probe, 1 to 300 (default 10)\n"
     "  --json                 as JSON\n"
     "\n"
@@ -139,7 +142,8 @@ struct run {
     struct verify_peer peer;
     struct lease *lease;
     char host[VERIFY_HOST_BYTES]; /* as Host says it */
-    size_t n_probes;              /* in all */
+    char address[INET6_ADDRSTRLEN];
+    size_t n_probes; /* in all */
     size_t n_sent;
     size_t n_unreachable_in_row;
     time_t until;
@@ -245,6 +249,29 @@ static int run_and_print(struct run *run, const struct call *call)
 
 /* ---- what it needs */
 
+/* ADDRESS, or curl's HOST:PORT:ADDRESS for this server; IPv6 also in brackets. */
+static bool set_address(struct run *run, const char *given, const struct server_config *server,
+                        struct err *err)
+{
+    struct slice address = slice_str(given);
+    unsigned char bytes[sizeof(struct in6_addr)];
+    char wanted[VERIFY_HOST_BYTES];
+    int len = snprintf(wanted, sizeof(wanted), "%s:%u:", server->host, server->port);
+    if (len > 0 && (size_t)len < sizeof(wanted) &&
+        slice_starts_with_nocase(address, slice_str(wanted)))
+        address = slice_from(address, (size_t)len);
+    if (address.len > 2 && address.ptr[0] == '[' && address.ptr[address.len - 1] == ']')
+        address = slice_make(address.ptr + 1, address.len - 2);
+    (void)snprintf(run->address, sizeof(run->address), SLICE_FMT, SLICE_ARG(address));
+    if (address.len >= sizeof(run->address) || (inet_pton(AF_INET, run->address, bytes) != 1 &&
+                                                inet_pton(AF_INET6, run->address, bytes) != 1))
+        return err_set(err, ERR_USAGE, "E_RESOLVE",
+                       "--resolve wants an address, or %sADDRESS for this URL, not '%s'", wanted,
+                       given);
+    run->peer.address = run->address;
+    return true;
+}
+
 /* The URL in config's own reading; config keeps the host. */
 static bool set_peer(struct run *run, const struct call *call, struct config *config,
                      struct err *err)
@@ -252,10 +279,10 @@ static bool set_peer(struct run *run, const struct call *call, struct config *co
     if (!config_set_upstream(config, call->url, err))
         return false;
     const struct server_config *server = &config->upstream.one;
-    run->peer = (struct verify_peer){.host = server->host,
-                                     .port = server->port,
-                                     .address = call->address,
-                                     .timeout_s = (unsigned)call->timeout_s};
+    run->peer = (struct verify_peer){
+        .host = server->host, .port = server->port, .timeout_s = (unsigned)call->timeout_s};
+    if (call->address != NULL && !set_address(run, call->address, server, err))
+        return false;
     bool is_usual = server->port == (server->tls ? 443 : 80);
     bool is_ipv6 = strchr(server->host, ':') != NULL;
     int len = snprintf(run->host, sizeof(run->host), is_ipv6 ? "[%s]" : "%s", server->host);

@@ -11,7 +11,8 @@ enum { MAX_PROBE_BYTES = 512 * 1024 }; /* a rule file has 256 KiB */
 
 /* ---- the request */
 
-/* What a server that is not protected would take as a wish to change something. */
+/* Reads, and what Exchange's own clients use for reads, too. A POST may change a server: that a
+ * sample does not is up to its text, which is a shape without a working payload. */
 static bool is_harmless(const char *method)
 {
     static const char *const harmless[] = {"GET",     "HEAD",        "POST",
@@ -117,7 +118,7 @@ bool verify_probe_make(struct verify_probe *probe, struct lease *lease, size_t r
     buf_init(&probe->request, MAX_PROBE_BYTES);
     if (!is_harmless(method)) {
         probe->kind = PROBE_NONE;
-        probe->reason = "its method would change an unprotected server";
+        probe->reason = "its method is not sent, since it could change a server";
         return true;
     }
     if (!write_request(sample, host, &probe->request, method))

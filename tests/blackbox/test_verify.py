@@ -129,6 +129,16 @@ def test_tls_and_its_certificate(proxy, exchange, verify, authority):
     assert code == 3 and states(rows) <= {"unreachable", "not testable"} and "certificate verify failed" in stderr
     code, rows, _ = verify(one, "--insecure", "--resolve", "127.0.0.1", url=url)
     assert code == 0
+    code, rows, _ = verify(one, "--insecure", "--resolve", "Mail.example.test:%d:127.0.0.1" % one.port, url=url)
+    assert code == 0 and rows["CVE-2021-34473"]["state"] == "protected"
+
+
+@pytest.mark.parametrize("given", ["mail.example.test:444:127.0.0.1", "other.example.test:443:127.0.0.1", "127.0.0.1:443",
+                                   "mail.example.test:443:", "somewhere", "", "[::1", "1" * 300])
+def test_resolve_says_which_form_it_takes(stopgap, given):
+    done = stopgap("verify", "--resolve", given, "https://mail.example.test")
+    assert done.returncode == 2
+    assert "--resolve wants an address, or mail.example.test:443:ADDRESS" in done.stderr
 
 
 def test_an_upstream_that_is_down_is_not_taken_for_protection(proxy, ports, verify):
