@@ -19,12 +19,17 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool is_equal(const struct node *node, struct slice a, struct slice b)
+{
+    return node->is_case_sensitive ? slice_equal(a, b) : slice_equal_nocase(a, b);
+}
+
 static bool has_value(const struct node *node, const char *value)
 {
     if (node->value != NULL)
-        return slice_equal_nocase(slice_str(node->value), slice_str(value));
+        return is_equal(node, slice_str(node->value), slice_str(value));
     for (size_t i = 0; i < node->n_values; i++)
-        if (slice_equal_nocase(slice_str(node->values[i]), slice_str(value)))
+        if (is_equal(node, slice_str(node->values[i]), slice_str(value)))
             return true;
     return false;
 }
@@ -49,14 +54,17 @@ static bool is_part(const struct node *node)
     return node->op == OP_CONTAINS || node->op == OP_STARTS_WITH || node->op == OP_ENDS_WITH;
 }
 
-static bool stands_in(struct slice part, struct slice whole, enum operator_id op)
+/* Where node's operator says. */
+static bool stands_in(const struct node *node, struct slice part, struct slice whole)
 {
-    if (op == OP_STARTS_WITH)
-        return slice_starts_with_nocase(whole, part);
-    if (op == OP_ENDS_WITH)
-        return slice_ends_with_nocase(whole, part);
-    for (size_t at = 0; at + part.len <= whole.len; at++)
-        if (slice_starts_with_nocase(slice_from(whole, at), part))
+    if (part.len > whole.len)
+        return false;
+    size_t last = whole.len - part.len;
+    size_t first = node->op == OP_ENDS_WITH ? last : 0;
+    if (node->op == OP_STARTS_WITH)
+        last = 0;
+    for (size_t at = first; at <= last; at++)
+        if (is_equal(node, slice_head(slice_from(whole, at), part.len), part))
             return true;
     return false;
 }
@@ -66,9 +74,9 @@ static enum drift diff_parts(const struct node *a, const struct node *b)
 {
     struct slice old_text = slice_str(a->value);
     struct slice new_text = slice_str(b->value);
-    if (stands_in(new_text, old_text, b->op))
+    if (stands_in(b, new_text, old_text))
         return DRIFT_TIGHTER;
-    return stands_in(old_text, new_text, a->op) ? DRIFT_LOOSER : DRIFT_OTHER;
+    return stands_in(a, old_text, new_text) ? DRIFT_LOOSER : DRIFT_OTHER;
 }
 
 static enum drift diff_tests(const struct node *a, const struct node *b)

@@ -163,6 +163,10 @@ SHELL, OTHER = "{field: path, equals: /owa/shell.aspx}", "{field: arg, name: a, 
     (SHELL, "{field: path, one_of: [/owa/shell.aspx, /owa/x.aspx]}", "tighter"),
     ("{field: path, contains: /shell}", "{field: path, contains: shell}", "tighter"),
     ("{field: path, starts_with: /owa/s}", "{field: path, starts_with: /owa/shell}", "looser"),
+    (f"{{any: [{SHELL}, {{field: cookie, equals: Word, case: sensitive}}]}}",
+     f"{{any: [{SHELL}, {{field: cookie, equals: word, case: sensitive}}]}}", "different"),
+    (f"{{any: [{SHELL}, {{field: cookie, contains: Words, case: sensitive}}]}}",
+     f"{{any: [{SHELL}, {{field: cookie, contains: word, case: sensitive}}]}}", "different"),
     ("{field: path, regex: '^/owa/s'}", "{field: path, regex: '^/owa/sh'}", "different"),
 ])
 def test_the_form_of_a_condition_tells_which_way_it_went(rules, old, new, drift):
