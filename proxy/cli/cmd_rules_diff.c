@@ -34,7 +34,7 @@ static const struct {
     {ASPECT_WHEN, "when"},     {ASPECT_WHEN_RESPONSE, "when_response"},
     {ASPECT_MODE, "mode"},     {ASPECT_ACTION, "action"},
     {ASPECT_BUILDS, "builds"}, {ASPECT_SAMPLES, "samples"},
-    {ASPECT_TEXTS, "texts"},
+    {ASPECT_TEXTS, "texts"},   {ASPECT_ACTIVATION, "activation"},
 };
 enum { N_ASPECTS = sizeof(aspects) / sizeof(aspects[0]) };
 

@@ -90,7 +90,17 @@ static unsigned compare_rules(const struct rule *a, const struct rule *b)
                    ? 0
                    : ASPECT_SAMPLES;
     aspects |= same_notes(a, b) ? 0 : ASPECT_TEXTS;
+    aspects |= a->activation == b->activation ? 0 : ASPECT_ACTIVATION;
     return aspects;
+}
+
+static enum drift drift_of_activation(const struct rule *a, const struct rule *b)
+{
+    if (a->activation == ACTIVATION_ALWAYS)
+        return DRIFT_LOOSER;
+    if (b->activation == ACTIVATION_ALWAYS)
+        return DRIFT_TIGHTER;
+    return DRIFT_OTHER;
 }
 
 static enum drift drift_of(const struct rule *a, const struct rule *b, unsigned aspects)
@@ -99,6 +109,8 @@ static enum drift drift_of(const struct rule *a, const struct rule *b, unsigned 
     drift = drift_join(drift, diff_trees(a->when_response, b->when_response));
     if ((aspects & ASPECT_MODE) != 0)
         drift = drift_join(drift, b->is_detect_only ? DRIFT_LOOSER : DRIFT_TIGHTER);
+    if ((aspects & ASPECT_ACTIVATION) != 0)
+        drift = drift_join(drift, drift_of_activation(a, b));
     if ((aspects & (ASPECT_ACTION | ASPECT_BUILDS)) != 0)
         drift = drift_join(drift, DRIFT_OTHER);
     return drift;

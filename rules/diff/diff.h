@@ -20,6 +20,7 @@ enum rule_aspect {
     ASPECT_BUILDS = 1u << 4,
     ASPECT_SAMPLES = 1u << 5,
     ASPECT_TEXTS = 1u << 6, /* title, CVEs, references, severity, notes */
+    ASPECT_ACTIVATION = 1u << 7,
 };
 
 struct rule_change {
