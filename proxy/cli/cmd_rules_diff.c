@@ -111,16 +111,19 @@ static void print_verdict(const struct sample_verdict *verdict)
         (void)printf(" by %s", verdict->rule->id);
 }
 
-static const char *effect_word(const struct verdict_change *change)
+/* A verdict that is as hard as before has another status. */
+static enum drift effect_of(const struct verdict_change *change)
 {
-    return change->new_verdict.outcome < change->old_verdict.outcome ? "looser" : "tighter";
+    if (change->new_verdict.outcome == change->old_verdict.outcome)
+        return DRIFT_OTHER;
+    return change->new_verdict.outcome < change->old_verdict.outcome ? DRIFT_LOOSER : DRIFT_TIGHTER;
 }
 
 static void print_verdict_change(const struct verdict_change *change)
 {
     struct buf text;
     buf_init(&text, MAX_TEXT_BYTES);
-    (void)printf("%-8s ", effect_word(change));
+    (void)printf("%-8s ", drift_word(effect_of(change)));
     print_verdict(&change->old_verdict);
     (void)printf(" -> ");
     print_verdict(&change->new_verdict);
@@ -133,17 +136,19 @@ static void print_verdict_change(const struct verdict_change *change)
 
 static void print_text(const struct rules_diff *diff)
 {
-    size_t n_tighter = 0;
+    size_t n_of[] = {[DRIFT_TIGHTER] = 0, [DRIFT_LOOSER] = 0, [DRIFT_OTHER] = 0};
     for (size_t i = 0; i < diff->n_changes; i++)
         print_change(&diff->changes[i]);
     if (diff->n_verdicts != 0)
         (void)printf("\nSamples that the two sets judge differently:\n");
     for (size_t i = 0; i < diff->n_verdicts; i++) {
         print_verdict_change(&diff->verdicts[i]);
-        n_tighter += strcmp(effect_word(&diff->verdicts[i]), "tighter") == 0;
+        n_of[effect_of(&diff->verdicts[i])]++;
     }
     (void)printf("%zu rules differ; of %zu samples %zu are judged looser, %zu tighter",
-                 diff->n_changes, diff->n_samples, diff->n_verdicts - n_tighter, n_tighter);
+                 diff->n_changes, diff->n_samples, n_of[DRIFT_LOOSER], n_of[DRIFT_TIGHTER]);
+    if (n_of[DRIFT_OTHER] != 0)
+        (void)printf(", %zu with another status", n_of[DRIFT_OTHER]);
     if (diff->n_unjudged != 0)
         (void)printf(", %zu could not be judged", diff->n_unjudged);
     (void)printf("\n");
@@ -173,12 +178,12 @@ static json_t *verdict_change_json(const struct verdict_change *change)
     struct buf text;
     buf_init(&text, MAX_TEXT_BYTES);
     bool is_written = rule_words_sample(&text, change->sample);
-    json_t *item =
-        json_pack("{s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:o*}", "rule", change->owner->id, "list",
-                  change->is_must_block ? "must_block" : "must_pass", "number", (int)change->number,
-                  "is_new_sample", (int)change->is_of_new, "effect", effect_word(change), "old",
-                  verdict_json(&change->old_verdict), "new", verdict_json(&change->new_verdict),
-                  "sample", is_written ? json_stringn(text.ptr, text.len) : NULL);
+    json_t *item = json_pack(
+        "{s:s, s:s, s:i, s:b, s:s, s:o, s:o, s:o*}", "rule", change->owner->id, "list",
+        change->is_must_block ? "must_block" : "must_pass", "number", (int)change->number,
+        "is_new_sample", (int)change->is_of_new, "effect", drift_word(effect_of(change)), "old",
+        verdict_json(&change->old_verdict), "new", verdict_json(&change->new_verdict), "sample",
+        is_written ? json_stringn(text.ptr, text.len) : NULL);
     buf_done(&text);
     return item;
 }

@@ -188,10 +188,25 @@ def test_samples_whose_verdict_changes_are_listed(rules):
     assert "block 403 by A-RULE -> pass" in shown and "- the path is '/owa/shell.aspx'" in shown
 
 
+def test_a_block_with_another_status_is_neither_tighter_nor_looser(rules):
+    old, new = rules("old", a=rule()), rules("new", a=rule(action="{type: block, status: 404}"))
+    _, found = diff(old, new)
+    assert [v["effect"] for v in found["verdicts"]] == ["different"]
+    assert "0 are judged looser, 0 tighter, 1 with another status" in run("rules", "diff", old, new).stdout
+
+
 def test_a_rule_that_only_reports_now_is_looser(rules):
     _, found = diff(rules("old", a=rule()), rules("new", a=rule(mode="detect")))
     assert found["rules"][0]["differs"] == ["mode"] and found["rules"][0]["drift"] == "looser"
     assert found["verdicts"][0]["new"] == {"verdict": "detect", "status": 0, "rule": "A-RULE"}
+
+
+@pytest.mark.parametrize("old, new, drift", [
+    (None, "option", "looser"), ("option", None, "tighter"), ("option", "stale", "different")])
+def test_a_rule_that_is_in_force_at_other_times_differs(rules, old, new, drift):
+    status, found = diff(rules("old", a=rule(activation=old)), rules("new", a=rule(activation=new)))
+    assert status == 1
+    assert found["rules"][0]["differs"] == ["activation"] and found["rules"][0]["drift"] == drift
 
 
 def test_a_diff_needs_two_sets_that_load(rules):
