@@ -110,11 +110,14 @@ bool traffic_add(struct traffic *traffic, const struct traffic_parts *parts, str
 
 /* ---- formats */
 
+/* Between quotes: a target may have one, too, but then nothing closes it behind the version. */
 static bool has_quoted_request(struct slice line)
 {
     size_t quote = slice_find(line, '"');
     struct slice rest = slice_from(line, quote == SIZE_MAX ? line.len : quote);
-    return rest.len != 0 && memmem(rest.ptr, rest.len, " HTTP/", 6) != NULL;
+    const char *version = rest.len != 0 ? memmem(rest.ptr, rest.len, " HTTP/", 6) : NULL;
+    return version != NULL &&
+           slice_find(slice_from(rest, (size_t)(version - rest.ptr)), '"') != SIZE_MAX;
 }
 
 bool traffic_parse(struct traffic *traffic, struct slice text, const char *name, struct err *err)
@@ -189,6 +192,22 @@ static int compare_entries(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+static bool read_entry(struct traffic *traffic, const FTSENT *entry, size_t *n_files,
+                       struct err *err)
+{
+    bool is_named = entry->fts_level == 0;
+    if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS)
+        return fail_io(err, entry->fts_path, entry->fts_errno);
+    bool is_file = entry->fts_info == FTS_F && (is_named || entry->fts_name[0] != '.');
+    bool is_pipe = entry->fts_info == FTS_DEFAULT && is_named;
+    if (!is_file && !is_pipe)
+        return true;
+    if (++*n_files <= TRAFFIC_MAX_FILES)
+        return read_file(traffic, entry->fts_path, err);
+    return err_set(err, ERR_LIMIT, "E_TRAFFIC", "more than %d files in a folder; give a part",
+                   (int)TRAFFIC_MAX_FILES);
+}
+
 bool traffic_read(struct traffic *traffic, const char *path, struct err *err)
 {
     char *root = strdup(path);
@@ -197,17 +216,15 @@ bool traffic_read(struct traffic *traffic, const char *path, struct err *err)
                     ? fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, compare_entries)
                     : NULL;
     bool is_good = walk != NULL || fail_io(err, path, errno);
-    FTSENT *entry;
+    FTSENT *entry = NULL;
     size_t n_files = 0;
-    while (is_good && (entry = fts_read(walk)) != NULL) {
-        bool is_file = entry->fts_info == FTS_F &&
-                       (entry->fts_level == 0 || entry->fts_name[0] != '.') &&
-                       n_files++ < TRAFFIC_MAX_FILES;
-        bool is_pipe = entry->fts_info == FTS_DEFAULT && entry->fts_level == 0;
-        if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS)
-            is_good = fail_io(err, entry->fts_path, entry->fts_errno);
-        else if (is_file || is_pipe)
-            is_good = read_file(traffic, entry->fts_path, err);
+    while (is_good && (entry = fts_read(walk)) != NULL)
+        is_good = read_entry(traffic, entry, &n_files, err);
+    if (is_good && errno != 0) /* fts_read sets it to 0 at the end */
+        is_good = fail_io(err, path, errno);
+    if (is_good && n_files == 0) {
+        (void)err_set(err, ERR_SYNTAX, "E_TRAFFIC", "there is no file in the folder");
+        is_good = err_at(err, path, 0, 0);
     }
     if (walk != NULL)
         (void)fts_close(walk);

@@ -29,6 +29,8 @@ static const struct {
      "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0},
     {"what is between raw requests", "nonsense\nGET / HTTP/1.1\nHost: a\n\n",
      "GET / HTTP/1.1\r\nHost: a\r\n\r\n", NULL, 1},
+    {"a raw target with quotes", "GET /ecp/x.js?a=\"b\" HTTP/1.1\nHost: a\n\n",
+     "GET /ecp/x.js?a=\"b\" HTTP/1.1\r\nHost: a\r\n\r\n", NULL, 0},
     {"a corpus",
      "{\"id\":\"1\",\"method\":\"POST\",\"target\":\"/ews/\",\"headers\":[[\"Host\","
      "\"a\"],[\"Content-Length\",\"9\"]],\"body_b64\":\"YWJj\"}\n"
@@ -132,10 +134,38 @@ static void test_a_folder_is_read_in_the_order_of_its_names(void **state)
         (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         assert_int_equal(unlink(path), 0);
     }
+    assert_false(traffic_read(&traffic, folder, &err));
+    assert_string_equal(err.text, "there is no file in the folder");
     assert_int_equal(rmdir(folder), 0);
     assert_false(traffic_read(&traffic, folder, &err));
     assert_string_equal(err.code, "E_IO");
     traffic_done(&traffic);
+}
+
+static void test_files_that_are_too_many_are_not_left_out_in_silence(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/stopgap-traffic-XXXXXX";
+    char path[256];
+    struct traffic traffic;
+    struct err err = {0};
+    assert_non_null(mkdtemp(folder));
+    put(folder, "0", "GET /a HTTP/1.1\nHost: a\n\n");
+    (void)snprintf(path, sizeof(path), "%s/0", folder);
+    for (int i = 1; i <= TRAFFIC_MAX_FILES; i++) {
+        char other[256];
+        (void)snprintf(other, sizeof(other), "%s/%d", folder, i);
+        assert_int_equal(link(path, other), 0);
+    }
+    traffic_init(&traffic);
+    assert_false(traffic_read(&traffic, folder, &err));
+    assert_string_equal(err.code, "E_TRAFFIC");
+    traffic_done(&traffic);
+    for (int i = 0; i <= TRAFFIC_MAX_FILES; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%d", folder, i);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
 }
 
 int main(void)
@@ -144,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_each_format_becomes_requests),
         cmocka_unit_test(test_a_file_without_requests_is_refused_by_name),
         cmocka_unit_test(test_a_folder_is_read_in_the_order_of_its_names),
+        cmocka_unit_test(test_files_that_are_too_many_are_not_left_out_in_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
