@@ -94,15 +94,6 @@ static unsigned compare_rules(const struct rule *a, const struct rule *b)
     return aspects;
 }
 
-static enum drift drift_of_activation(const struct rule *a, const struct rule *b)
-{
-    if (a->activation == ACTIVATION_ALWAYS)
-        return DRIFT_LOOSER;
-    if (b->activation == ACTIVATION_ALWAYS)
-        return DRIFT_TIGHTER;
-    return DRIFT_OTHER;
-}
-
 static enum drift drift_of(const struct rule *a, const struct rule *b, unsigned aspects)
 {
     enum drift drift = diff_trees(a->when, b->when);
@@ -110,7 +101,8 @@ static enum drift drift_of(const struct rule *a, const struct rule *b, unsigned 
     if ((aspects & ASPECT_MODE) != 0)
         drift = drift_join(drift, b->is_detect_only ? DRIFT_LOOSER : DRIFT_TIGHTER);
     if ((aspects & ASPECT_ACTIVATION) != 0)
-        drift = drift_join(drift, drift_of_activation(a, b));
+        drift =
+            drift_join(drift, b->activation == ACTIVATION_ALWAYS ? DRIFT_TIGHTER : DRIFT_LOOSER);
     if ((aspects & (ASPECT_ACTION | ASPECT_BUILDS)) != 0)
         drift = drift_join(drift, DRIFT_OTHER);
     return drift;
