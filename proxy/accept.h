@@ -1,7 +1,4 @@
-/* New connections: taken from the queues of the listening sockets while there is room for them.
- *
- * This is done by hand, not by uv_listen: libuv 1.44 calls back without end while accept fails for
- * lack of memory, and when descriptors run out it throws away everybody who waits. */
+/* New connections: taken from the queues of the listening sockets while there is room for them. */
 #pragma once
 
 #include "stopgap/err.h"

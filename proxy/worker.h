@@ -9,6 +9,7 @@
 #include "deadline.h"
 #include "http/parse.h"
 #include "log/log.h"
+#include "net/acceptor.h"
 #include "net/tls.h"
 #include "servers.h"
 #include "stats.h"
@@ -58,11 +59,9 @@ struct worker_listener {
 
 /* One socket of a listener; there are several when a program with more workers handed over. */
 struct worker_socket {
-    uv_poll_t handle;
-    int fd;
+    struct acceptor acceptor;
     LIST_ENTRY(worker_socket) entry;
     const struct worker_listener *listener;
-    bool rests; /* nothing could be taken for lack of memory or descriptors; see accept.c */
 };
 LIST_HEAD(worker_sockets, worker_socket);
 

@@ -1,9 +1,11 @@
 /* The listeners of the admin server, their start and their end. */
 #include "admin/server.h"
 #include "admin/socket.h"
+#include "log/log.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,15 +55,36 @@ static void on_listener_closed(uv_handle_t *handle)
     admin_release(listener->admin);
 }
 
+static void listener_stop(struct admin_listener *listener)
+{
+    if (listener->is_started)
+        acceptor_stop(&listener->acceptor, on_listener_closed);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
     admin_release(handle->data);
 }
 
-static void on_connection(uv_stream_t *stream, int error)
+static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
-    if (error == 0)
-        admin_conn_accept(stream->data);
+    struct admin_listener *listener = poll->data;
+    enum acceptor_result result = ACCEPTOR_MORE;
+    (void)status; /* accept4 tells more */
+    (void)events;
+    for (unsigned n = 0; result == ACCEPTOR_MORE && n < LIMIT_ADMIN_CONNECTIONS; n++)
+        result = admin_conn_accept(listener);
+    if (result != ACCEPTOR_FAILED)
+        return;
+    int error = errno;
+    acceptor_rest(&listener->acceptor);
+    admin_sweep_start(listener->admin);
+    uint64_t now_ms = uv_now(listener->admin->loop);
+    if (listener->logged_ms != 0 && now_ms < listener->logged_ms + LIMIT_REFUSAL_LOG_MS)
+        return;
+    listener->logged_ms = now_ms;
+    log_event("error", "accept_paused", "%s: cannot take a connection: %s%s", listener->url,
+              strerror(error), acceptor_remedy(error));
 }
 
 /* A successor may have bound the path already; its socket is not ours to remove. */
@@ -79,29 +102,29 @@ static void listener_forget_path(struct admin_listener *listener)
     listener->unix_path = NULL;
 }
 
-static bool listen_unix(struct admin_listener *listener, const char *path, struct inherited *pool,
-                        struct err *err)
+static int bind_unix(struct admin_listener *listener, const char *path, struct inherited *pool,
+                     struct err *err)
 {
     struct sockaddr_un address;
     if (!admin_socket_address(path, &address, err))
-        return false;
+        return -1;
     int fd = inherited_take(pool, (const struct sockaddr *)&address);
     listener->is_inherited = fd >= 0;
     if (fd < 0)
         fd = admin_socket_bind(path, err);
     if (fd < 0)
-        return false;
+        return -1;
     struct stat st;
     listener->unix_path = strdup(path);
     if (listener->unix_path != NULL && lstat(path, &st) == 0) {
         listener->device = st.st_dev;
         listener->inode = st.st_ino;
     }
-    int error = listener->unix_path != NULL ? uv_pipe_open(&listener->uv.pipe, fd) : UV_ENOMEM;
-    if (error == 0)
-        return true;
+    if (listener->unix_path != NULL)
+        return fd;
     (void)close(fd);
-    return err_set(err, ERR_IO, "", "admin socket %s: %s", path, uv_strerror(error));
+    (void)err_set(err, ERR_MEMORY, "", "admin socket %s: no memory", path);
+    return -1;
 }
 
 static bool is_loopback(const struct sockaddr_storage *address)
@@ -114,24 +137,35 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-static bool listen_tcp(struct admin_listener *listener, const struct admin_config *config,
-                       struct inherited *pool, struct err *err)
+static int bind_tcp(const struct admin_config *config, struct inherited *pool, struct err *err)
 {
     struct sockaddr_storage address = {0};
     int error = uv_ip4_addr(config->host, config->port, (struct sockaddr_in *)&address);
     if (error != 0)
         error = uv_ip6_addr(config->host, config->port, (struct sockaddr_in6 *)&address);
     /* Nobody is asked for a password here, so nobody else may come. */
-    if (error != 0 || !is_loopback(&address))
-        return err_set(err, ERR_USAGE, "",
-                       "admin address %s: only a loopback address such as 127.0.0.1 or ::1 is "
-                       "allowed; reach it from elsewhere through ssh or a proxy with a login",
-                       config->url);
+    if (error != 0 || !is_loopback(&address)) {
+        (void)err_set(err, ERR_USAGE, "",
+                      "admin address %s: only a loopback address such as 127.0.0.1 or ::1 is "
+                      "allowed; reach it from elsewhere through ssh or a proxy with a login",
+                      config->url);
+        return -1;
+    }
     int fd = inherited_take(pool, (const struct sockaddr *)&address);
-    error = fd >= 0 ? uv_tcp_open(&listener->uv.tcp, fd)
-                    : uv_tcp_bind(&listener->uv.tcp, (const struct sockaddr *)&address, 0);
-    return error == 0 || err_set(err, ERR_IO, "", "admin address %s: cannot bind: %s", config->url,
-                                 uv_strerror(error));
+    int on = 1;
+    if (fd >= 0)
+        return fd;
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        bind(fd, (const struct sockaddr *)&address,
+             address.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+                                          : sizeof(struct sockaddr_in6)) == 0)
+        return fd;
+    (void)err_set(err, ERR_IO, "", "admin address %s: cannot bind: %s", config->url,
+                  uv_strerror(uv_translate_sys_error(errno)));
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
 }
 
 static bool listener_start(struct admin *admin, const struct admin_config *config,
@@ -140,20 +174,22 @@ static bool listener_start(struct admin *admin, const struct admin_config *confi
     struct admin_listener *listener = &admin->listeners[admin->n_listeners];
     listener->admin = admin;
     listener->is_unix = config->unix_path != NULL;
-    int error = listener->is_unix ? uv_pipe_init(admin->loop, &listener->uv.pipe, 0)
-                                  : uv_tcp_init(admin->loop, &listener->uv.tcp);
-    if (error != 0)
-        return err_set(err, ERR_IO, "", "admin address %s: %s", config->url, uv_strerror(error));
-    listener->uv.handle.data = listener;
+    listener->url = config->url;
+    listener->acceptor.handle.data = listener;
     admin->n_listeners++;
-    admin->n_handles++;
-    bool is_bound = config->unix_path != NULL ? listen_unix(listener, config->unix_path, pool, err)
-                                              : listen_tcp(listener, config, pool, err);
-    if (!is_bound)
+    int fd = listener->is_unix ? bind_unix(listener, config->unix_path, pool, err)
+                               : bind_tcp(config, pool, err);
+    if (fd < 0)
         return false;
-    error = uv_listen(&listener->uv.stream, BACKLOG, on_connection);
-    return error == 0 || err_set(err, ERR_IO, "", "admin address %s: cannot listen: %s",
-                                 config->url, uv_strerror(error));
+    int error = acceptor_start(&listener->acceptor, admin->loop, fd, BACKLOG, on_acceptable);
+    if (error != 0) {
+        (void)close(fd);
+        return err_set(err, ERR_IO, "", "admin address %s: cannot listen: %s", config->url,
+                       uv_strerror(error));
+    }
+    listener->is_started = true;
+    admin->n_handles++;
+    return true;
 }
 
 struct admin *admin_start(uv_loop_t *loop, const struct config *config, struct inherited *pool,
@@ -187,8 +223,7 @@ void admin_leave(struct admin *admin)
 {
     for (size_t i = 0; i < admin->n_listeners; i++) {
         listener_forget_path(&admin->listeners[i]);
-        if (!uv_is_closing(&admin->listeners[i].uv.handle))
-            uv_close(&admin->listeners[i].uv.handle, on_listener_closed);
+        listener_stop(&admin->listeners[i]);
     }
 }
 
@@ -205,8 +240,7 @@ void admin_stop(struct admin *admin)
     }
     for (size_t i = 0; i < admin->n_listeners; i++) {
         listener_unlink(&admin->listeners[i]);
-        if (!uv_is_closing(&admin->listeners[i].uv.handle))
-            uv_close(&admin->listeners[i].uv.handle, on_listener_closed);
+        listener_stop(&admin->listeners[i]);
     }
     uv_close((uv_handle_t *)&admin->timer, on_timer_closed);
 }

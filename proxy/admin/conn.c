@@ -1,7 +1,9 @@
 /* One connection to the admin listener: one request, one answer, then it closes. */
 #include "admin/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "stopgap/banned.h"
 
@@ -31,9 +33,7 @@ void admin_conn_close(struct admin_conn *conn)
     if (conn->wait != NULL)
         conn->wait->conn = NULL;
     LIST_REMOVE(conn, link);
-    admin->n_conns--;
-    if (admin->n_conns == 0)
-        (void)uv_timer_stop(&admin->timer);
+    admin->n_conns--; /* the timer stops by itself */
     uv_close(&conn->uv.handle, on_closed);
 }
 
@@ -56,6 +56,17 @@ static void on_sweep(uv_timer_t *timer)
             admin_conn_close(conn);
         conn = next;
     }
+    if (admin->n_conns == 0)
+        (void)uv_timer_stop(timer);
+    for (size_t i = 0; i < admin->n_listeners; i++)
+        if (admin->listeners[i].is_started)
+            acceptor_resume(&admin->listeners[i].acceptor); /* it starts the timer if it must */
+}
+
+void admin_sweep_start(struct admin *admin)
+{
+    if (!uv_is_active((uv_handle_t *)&admin->timer))
+        (void)uv_timer_start(&admin->timer, on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
 static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
@@ -91,41 +102,51 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static int stream_init(struct admin_conn *conn)
+/* Takes fd. */
+static bool stream_open(struct admin_conn *conn, int fd)
 {
-    uv_loop_t *loop = conn->admin->loop;
-    int error =
-        conn->is_unix ? uv_pipe_init(loop, &conn->uv.pipe, 0) : uv_tcp_init(loop, &conn->uv.tcp);
-    conn->uv.handle.data = conn;
-    return error;
+    int error = conn->is_unix ? uv_pipe_open(&conn->uv.pipe, fd) : uv_tcp_open(&conn->uv.tcp, fd);
+    if (error != 0)
+        (void)close(fd);
+    return error == 0;
 }
 
-void admin_conn_accept(struct admin_listener *listener)
+/* The memory comes first: without it the client waits in the queue instead of being dropped. */
+enum acceptor_result admin_conn_accept(struct admin_listener *listener)
 {
     struct admin *admin = listener->admin;
     struct admin_conn *conn = calloc(1, sizeof(*conn));
-    if (conn == NULL)
-        return;
+    int fd = -1;
+    if (conn == NULL) {
+        errno = ENOMEM;
+        return ACCEPTOR_FAILED;
+    }
+    enum acceptor_result result = acceptor_take(&listener->acceptor, &fd);
+    if (fd < 0) {
+        int error = errno;
+        free(conn);
+        errno = error;
+        return result;
+    }
     conn->admin = admin;
     conn->is_unix = listener->is_unix;
     conn->deadline_ms = uv_now(admin->loop) + TIMEOUT_ADMIN_MS;
     buf_init(&conn->head, HEAD_BYTES);
     admin_parser_init(&conn->parser);
-    if (stream_init(conn) != 0) {
-        free(conn);
-        return;
-    }
+    if (conn->is_unix)
+        (void)uv_pipe_init(admin->loop, &conn->uv.pipe, 0); /* these cannot fail */
+    else
+        (void)uv_tcp_init(admin->loop, &conn->uv.tcp);
+    conn->uv.handle.data = conn;
     admin->n_handles++;
     admin->n_conns++;
     LIST_INSERT_HEAD(&admin->conns, conn, link);
-    if (uv_accept(&listener->uv.stream, &conn->uv.stream) != 0 ||
-        admin->n_conns > LIMIT_ADMIN_CONNECTIONS ||
-        uv_read_start(&conn->uv.stream, on_buffer, on_read) != 0) {
+    if (!stream_open(conn, fd) || admin->n_conns > LIMIT_ADMIN_CONNECTIONS ||
+        uv_read_start(&conn->uv.stream, on_buffer, on_read) != 0)
         admin_conn_close(conn);
-        return;
-    }
-    if (admin->n_conns == 1)
-        (void)uv_timer_start(&admin->timer, on_sweep, SWEEP_MS, SWEEP_MS);
+    else
+        admin_sweep_start(admin);
+    return result;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int error)

@@ -21,11 +21,9 @@ static bool is_trusted(struct admin_conn *conn, struct ucred *ret_peer)
 static bool add_admin_sockets(const struct admin *admin, struct inherited *sockets)
 {
     for (size_t i = 0; i < admin->n_listeners; i++) {
-        uv_os_fd_t fd;
-        if (uv_fileno(&admin->listeners[i].uv.handle, &fd) != 0 ||
-            sockets->n == LIMIT_INHERITED_SOCKETS)
+        if (sockets->n == LIMIT_INHERITED_SOCKETS)
             return false;
-        sockets->fds[sockets->n++] = fd;
+        sockets->fds[sockets->n++] = admin->listeners[i].acceptor.fd;
     }
     return true;
 }

@@ -4,19 +4,18 @@
 
 #include "admin/admin.h"
 #include "admin/parse.h"
+#include "net/acceptor.h"
 
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 struct admin_listener {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_pipe_t pipe;
-        uv_tcp_t tcp;
-    } uv;
+    struct acceptor acceptor;
     struct admin *admin;
+    const char *url;    /* borrowed from the configuration */
+    uint64_t logged_ms; /* when it last said that it rests; 0: never */
+    bool is_started;
     bool is_unix;
     bool is_inherited; /* until the start has succeeded, the socket is another program's as well */
     char *unix_path;   /* removed at the end when it is still the inode we made */
@@ -69,7 +68,8 @@ struct admin {
     size_t n_listeners;
     LIST_HEAD(, admin_conn) conns;
     size_t n_conns;
-    uv_timer_t timer; /* runs while there are connections, looks at their deadlines */
+    uv_timer_t timer; /* runs while there are connections, for their deadlines, and while a listener
+                       * rests */
     size_t n_handles; /* open ones; the last close callback frees */
     bool is_closing;
 };
@@ -81,7 +81,10 @@ void admin_release(struct admin *admin);
 
 /* ---- conn.c */
 
-void admin_conn_accept(struct admin_listener *listener);
+/* Take one in. */
+enum acceptor_result admin_conn_accept(struct admin_listener *listener);
+/* The timer: deadlines, and listeners that rest. */
+void admin_sweep_start(struct admin *admin);
 void admin_conn_close(struct admin_conn *conn);
 /* Answer and close. body is taken; its maximum stays. type NULL: plain text. */
 void admin_conn_answer(struct admin_conn *conn, unsigned status, const char *type,

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import threading
 
 import pytest
@@ -172,6 +173,22 @@ def test_who_comes_while_descriptors_have_run_out_waits(proxy, exchange, client)
     resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
     assert [connection.read().status for connection in waiting] == [200] * 5
     assert 1 <= one.metrics()["stopgap_accept_pauses_total"] < 30
+
+
+def test_who_asks_the_admin_socket_while_descriptors_have_run_out_waits(proxy, exchange):
+    one = proxy(exchange())
+    soft, hard = resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.settimeout(20)
+        waiting.connect(one.admin_path)
+        waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        one.wait_event(r"event=accept_paused .*admin.*LimitNOFILE")
+        before = cpu_seconds(one)
+        threading.Event().wait(1)
+        assert cpu_seconds(one) - before < 0.5
+        resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert waiting.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_an_upstream_is_not_blamed_for_descriptors_that_ran_out_here(proxy, exchange, client):
