@@ -138,16 +138,23 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
                              const struct policy_copy *policy, struct err *err);
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);
+/* A set was refused: remember why, and tell. */
+void control_note_refusal(struct control *control, const struct err *err);
 struct lease *control_new_lease(struct control *control, struct err *err);
+void control_rules_done(struct control *control);
+
+/* control_publish.c */
 /* Load everything that comes from files again, and look up names; done is called once, when that is
  * over. */
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 /* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
+
+/* control_totals.c */
 void control_retire_leases(struct control *control);
 /* Since the program started. */
 uint64_t control_rule_hits(const struct control *control, const char *id);
-void control_rules_done(struct control *control);
+void control_totals_done(struct control *control);
 
 /* control_rule_files.c */
 bool control_find_rule_files(const struct control *control, struct rule_files *ret_files,

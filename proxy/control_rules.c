@@ -1,20 +1,9 @@
-/* The path of a rule set on the control thread: ask, load on the pool, publish, retire. */
+/* The rule set on the control thread: where it comes from, the first load, the end. */
 #include "control_internal.h"
 
-#include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
-
-/* A node of the tree control->totals. */
-struct rule_total {
-    const char *id; /* the key: text below, or somebody else's in a look-up */
-    uint64_t hits;
-    char text[];
-};
-
-/* ---- loading */
 
 struct ruleset *control_load(struct control *control, const struct rule_files *files,
                              const struct policy_copy *policy, struct err *err)
@@ -32,7 +21,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
     return rules_load(&source, err);
 }
 
-static void note_refusal(struct control *control, const struct err *err)
+void control_note_refusal(struct control *control, const struct err *err)
 {
     char line[1200];
     control->reload_err = *err;
@@ -68,7 +57,7 @@ static void load_less(struct control *control, const struct rule_files *files,
     }
     if (control->set != NULL) {
         control->reloads_failed++;
-        note_refusal(control, &refused);
+        control_note_refusal(control, &refused);
     }
 }
 
@@ -120,270 +109,9 @@ struct lease *control_new_lease(struct control *control, struct err *err)
     return lease;
 }
 
-/* ---- publishing */
-
-static void publish(struct control *control, struct load_job *job)
-{
-    struct lease_list *list = &control->leases;
-    struct ruleset *old = control->set;
-    for (unsigned i = 0; i < control->n_workers; i++) {
-        struct worker_mail mail = {.lease = job->leases[i]};
-        list->items[list->n++] = job->leases[i]; /* room was made before */
-        struct lease *overtaken = worker_post(&control->workers[i], &mail);
-        if (overtaken != NULL) { /* published twice before the worker looked */
-            for (size_t k = 0; k < list->n; k++)
-                if (list->items[k] == overtaken)
-                    list->items[k] = list->items[--list->n];
-            lease_free(overtaken);
-        }
-    }
-    control->set = job->set;
-    control->set_since = control_unix_now();
-    control_tell_mitigations(control, old, control->set);
-    ruleset_unref(old);
-}
-
-/* Everything that can fail stands before this, so that a publication cannot. */
-static bool publish_prepare(struct control *control)
-{
-    struct lease_list *list = &control->leases;
-    struct lease **items =
-        realloc(list->items, (list->n + control->n_workers + 1) * sizeof(*items));
-    if (items != NULL)
-        list->items = items;
-    return items != NULL;
-}
-
-static void tell_waiting(struct control *control, size_t n, bool ok, const char *text)
-{
-    for (size_t i = 0; i < n; i++)
-        control->reload_done[i](control->reload_ctx[i], ok, text);
-    control->n_waiting -= n;
-    memmove(control->reload_done, control->reload_done + n,
-            control->n_waiting * sizeof(control->reload_done[0]));
-    memmove(control->reload_ctx, control->reload_ctx + n,
-            control->n_waiting * sizeof(control->reload_ctx[0]));
-}
-
-static void job_free(struct load_job *job)
-{
-    control_rule_files_done(&job->files);
-    control_tls_load_free(job->control, &job->tls);
-    free(job->leases);
-    free(job->policy);
-    free(job);
-}
-
-static void job_drop_result(struct load_job *job)
-{
-    for (unsigned i = 0; job->leases != NULL && i < job->control->n_workers; i++)
-        lease_free(job->leases[i]);
-    ruleset_unref(job->set);
-}
-
-static void job_finish(struct control *control, struct load_job *job)
-{
-    char text[2400];
-    const char *old = ruleset_name(control->set);
-    bool ok = !job->had_error && job->set != NULL;
-    if (ok && strcmp(ruleset_hash(job->set), ruleset_hash(control->set)) == 0 &&
-        strcmp(ruleset_name(job->set), old) == 0) {
-        (void)snprintf(text, sizeof(text), "rules unchanged: %s", old);
-        job_drop_result(job);
-    } else if (ok && publish_prepare(control)) {
-        (void)snprintf(text, sizeof(text), "rules %s -> %s", old, ruleset_name(job->set));
-        publish(control, job);
-    } else {
-        if (ok)
-            (void)err_set(&job->err, ERR_MEMORY, "E_MEMORY", "no memory to publish the rules");
-        ok = false;
-        char line[1100];
-        err_format(&job->err, line, sizeof(line));
-        (void)snprintf(text, sizeof(text), "rules refused, %s stays active: %s", old, line);
-        job_drop_result(job);
-    }
-    if (ok) {
-        control_policy_warn(control);
-        control->reloads_ok++;
-        control->reload_err = (struct err){0};
-        events_emit(control->events, EVENT_SET_LOADED, ruleset_name(control->set), "%s", text);
-    } else {
-        control->reloads_failed++;
-        note_refusal(control, &job->err);
-    }
-    control_policy_done(control, job->policy, ok);
-    if (job->reads_tls)
-        ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
-    tell_waiting(control, job->n_waiting, ok, text);
-}
-
-/* ---- the load under way */
-
-static void on_load(uv_work_t *work)
-{
-    struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
-    struct control *control = job->control;
-    if (job->reads_tls)
-        (void)control_tls_load(control, &job->tls, control->n_workers);
-    if (!job->had_error) {
-        job->set = control_load(control, &job->files, job->policy, &job->err);
-        job->had_error = job->set == NULL;
-    }
-    for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
-        job->leases[i] = lease_new(job->set, &job->err);
-        job->had_error = job->leases[i] == NULL;
-    }
-}
-
-static void on_loaded(uv_work_t *work, int status)
-{
-    struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
-    struct control *control = job->control;
-    (void)status; /* jobs are not cancelled */
-    control->job = NULL;
-    if (control->is_stopping)
-        job_drop_result(job);
-    else
-        job_finish(control, job);
-    job_free(job);
-    notify_state("READY=1");
-    if (control->wants_another && !control->is_stopping) {
-        control->wants_another = false;
-        control_reload_rules(control, NULL, NULL); /* wants_tls remembers the rest */
-    }
-}
-
-static void notify_reloading(void)
-{
-    char state[80];
-    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
-                   (unsigned long long)clock_now_us());
-    notify_state(state);
-}
-
-void control_reload(struct control *control, admin_reload_cb done, void *done_ctx)
-{
-    control->wants_tls = true;
-    control_resolve_again(control);
-    control_reload_rules(control, done, done_ctx);
-}
-
-void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx)
-{
-    if (done != NULL && control->n_waiting < LIMIT_ADMIN_CONNECTIONS) {
-        control->reload_done[control->n_waiting] = done;
-        control->reload_ctx[control->n_waiting++] = done_ctx;
-    } else if (done != NULL)
-        done(done_ctx, false, "too many reloads wait for their end; ask again later");
-    if (control->job != NULL) { /* its files may have been read already: once more, then */
-        control->wants_another = true;
-        return;
-    }
-    struct load_job *job = calloc(1, sizeof(*job));
-    struct err err = {0};
-    if (job != NULL) {
-        job->control = control;
-        job->leases = calloc(control->n_workers, sizeof(struct lease *));
-        job->policy = control_policy(control);
-    }
-    if (job == NULL || job->leases == NULL || job->policy == NULL) {
-        (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
-    } else {
-        /* A directory that cannot be read refuses the rules, not the certificates. */
-        job->had_error = !control_find_rule_files(control, &job->files, &job->err);
-        notify_reloading();
-        control->job = job;
-        job->n_waiting = control->n_waiting;
-        job->reads_tls = control->wants_tls;
-        control->wants_tls = false;
-        (void)uv_queue_work(&control->loop, &job->work, on_load,
-                            on_loaded); /* with a callback it cannot fail */
-        return;
-    }
-    if (job != NULL)
-        job_free(job);
-    control->wants_tls = false; /* who asked is told no */
-    control->reloads_failed++;
-    note_refusal(control, &err);
-    tell_waiting(control, control->n_waiting, false, err.text);
-}
-
-/* ---- retiring */
-
-static int total_compare(const void *a, const void *b)
-{
-    return strcmp(((const struct rule_total *)a)->id, ((const struct rule_total *)b)->id);
-}
-
-static struct rule_total *total_find(const struct control *control, const char *id)
-{
-    struct rule_total key = {.id = id};
-    struct rule_total *const *node = tfind(&key, &control->totals, total_compare);
-    return node != NULL ? *node : NULL;
-}
-
-/* A new total without hits. NULL: no memory. */
-static struct rule_total *total_new(struct control *control, const char *id)
-{
-    size_t len = strlen(id) + 1;
-    struct rule_total *total = calloc(1, sizeof(*total) + len);
-    if (total == NULL)
-        return NULL;
-    memcpy(total->text, id, len);
-    total->id = total->text;
-    if (tsearch(total, &control->totals, total_compare) != NULL)
-        return total;
-    free(total);
-    return NULL;
-}
-
-static void total_add(struct control *control, const char *id, uint64_t hits)
-{
-    struct rule_total *total = total_find(control, id);
-    if (total == NULL && hits != 0)
-        total = total_new(control, id);
-    if (total != NULL) /* a counter less is no reason to stop */
-        total->hits += hits;
-}
-
-static void retire(struct control *control, struct lease *lease)
-{
-    struct lease_list *list = &control->leases;
-    const struct ruleset *set = lease_ruleset(lease);
-    for (size_t i = 0; i < ruleset_n_rules(set); i++)
-        total_add(control, ruleset_rule(set, i)->id, lease_rule_hits(lease, i));
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i] == lease)
-            list->items[i] = list->items[--list->n];
-    lease_free(lease);
-}
-
-void control_retire_leases(struct control *control)
-{
-    for (unsigned i = 0; i < control->n_workers; i++) {
-        struct lease_list back;
-        worker_take_leases(&control->workers[i], &back);
-        for (size_t k = 0; k < back.n; k++)
-            retire(control, back.items[k]);
-        free(back.items);
-    }
-}
-
-uint64_t control_rule_hits(const struct control *control, const char *id)
-{
-    const struct rule_total *total = total_find(control, id);
-    uint64_t hits = total != NULL ? total->hits : 0;
-    for (size_t i = 0; i < control->leases.n; i++) {
-        const struct lease *lease = control->leases.items[i];
-        size_t index = ruleset_find(lease_ruleset(lease), id);
-        hits += index != SIZE_MAX ? lease_rule_hits(lease, index) : 0;
-    }
-    return hits;
-}
-
 void control_rules_done(struct control *control)
 {
-    tdestroy(control->totals, free);
+    control_totals_done(control);
     free(control->leases.items);
     ruleset_unref(control->set);
     trust_close(control->trust);
