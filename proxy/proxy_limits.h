@@ -3,14 +3,15 @@
 #pragma once
 
 enum {
-    LIMIT_FIELD_BYTES = 64 * 1024,   /* Kerberos tokens of users in many groups reach 48 KiB */
-    LIMIT_HEAD_BYTES = 128 * 1024,   /* one such field, cookies and the rest */
-    LIMIT_FIELDS = 100,              /* Outlook sends 30, chained proxies add 20 */
-    LIMIT_TARGET_BYTES = 16 * 1024,  /* http.sys refuses more than MaxRequestBytes 16 KiB */
-    LIMIT_METHOD_BYTES = 24,         /* "VERSION-CONTROL" has 15 */
-    LIMIT_LEADING_CRLF_BYTES = 4,    /* RFC 9112 2.2: one empty line is tolerated, two at most */
-    LIMIT_CHUNK_OVERHEAD = 8 * 1024, /* chunk extensions, trailers between two data bytes */
-    LIMIT_INTERIM_RESPONSES = 16,    /* 1xx before a final response; real servers send one */
+    LIMIT_FIELD_BYTES = 64 * 1024,  /* Kerberos tokens of users in many groups reach 48 KiB */
+    LIMIT_HEAD_BYTES = 128 * 1024,  /* one such field, cookies and the rest */
+    LIMIT_FIELDS = 100,             /* Outlook sends 30, chained proxies add 20 */
+    LIMIT_TARGET_BYTES = 16 * 1024, /* http.sys refuses more than MaxRequestBytes 16 KiB */
+    LIMIT_METHOD_BYTES = 24,        /* "VERSION-CONTROL" has 15 */
+    LIMIT_LEADING_CRLF_BYTES = 4,   /* RFC 9112 2.2: one empty line is tolerated, two at most */
+    LIMIT_CHUNK_OVERHEAD =
+        8 * 1024,                 /* chunk extensions and trailers of a message, above its data */
+    LIMIT_INTERIM_RESPONSES = 16, /* 1xx before a final response; real servers send one */
 
     LIMIT_READ_BYTES = 64 * 1024,        /* one read: measured, 16 KiB costs 1.8 times the CPU */
     LIMIT_READ_LONG_BYTES = 256 * 1024,  /* one read of a long body: 15-27 % less CPU */

@@ -43,7 +43,11 @@ enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum 
 
 /* ---- callbacks, in the order they fire; -1 stops llhttp */
 
-enum { RAW_FIRST_ROOM = 48 }; /* fields that clients and servers send, with some to spare */
+enum {
+    RAW_FIRST_ROOM = 48,       /* fields that clients and servers send, with some to spare */
+    CHUNK_OVERHEAD_FREE = 20,  /* a size of 64 bits and the CRLF around it and its data */
+    CHUNK_OVERHEAD_A_BYTE = 2, /* signatures of chunks take 85 bytes for 64 KiB */
+};
 
 /* Room for the field that begins, in the arena: its memory goes with the transaction. */
 static bool raw_make_room(struct http_parser *parser)
@@ -142,8 +146,8 @@ static int on_headers_complete(llhttp_t *llhttp)
     return HPE_PAUSED;
 }
 
-/* Chunk extensions, trailers and one-byte chunks are cheap to send and dear to read: count the
- * framing bytes in front of `to`. */
+/* Chunk extensions and trailers are cheap to send, dear to read and in no limit of bodies: count
+ * the framing bytes in front of `to`. */
 static bool count_overhead(struct http_parser *parser, const char *to)
 {
     parser->overhead += (size_t)(to - parser->mark);
@@ -151,6 +155,15 @@ static bool count_overhead(struct http_parser *parser, const char *to)
         return true;
     (void)http_refuse(parser, 400, END_BAD_REQUEST, "too much chunk framing (RFC 9112 7.1)");
     return false;
+}
+
+/* What n bytes of data pay for. A bound for the whole message has to be a ratio: a channel of an
+ * hour may have any number of chunks, but data comes with them. */
+static void pay_overhead(struct http_parser *parser, size_t n)
+{
+    size_t paid = n * CHUNK_OVERHEAD_A_BYTE + (parser->is_new_chunk ? CHUNK_OVERHEAD_FREE : 0);
+    parser->overhead -= paid < parser->overhead ? paid : parser->overhead;
+    parser->is_new_chunk = false;
 }
 
 static int on_body(llhttp_t *llhttp, const char *at, size_t len)
@@ -166,7 +179,7 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
     if (!count_overhead(parser, at))
         return -1;
     parser->body_bytes += len;
-    parser->overhead = 0;
+    pay_overhead(parser, len);
     parser->mark = at + len;
     parser->on_body(parser->body_ctx, slice_make(at, len));
     return 0;
@@ -180,6 +193,7 @@ static int on_chunk_header(llhttp_t *llhttp)
         return -1;
     }
     parser->is_last_chunk = llhttp->content_length == 0;
+    parser->is_new_chunk = true;
     return 0;
 }
 

@@ -62,11 +62,12 @@ struct http_parser {
     void (*on_body)(void *ctx, struct slice bytes);
     void *body_ctx;
     uint64_t body_bytes;  /* so far */
-    size_t overhead;      /* framing bytes since the last data */
+    size_t overhead;      /* framing bytes that no data has paid for */
     const char *mark;     /* of the current call: up to where bytes were counted */
     char last_byte;       /* of the call before */
     enum chunk_line line; /* where in the line before a chunk */
     bool is_last_chunk;
+    bool is_new_chunk;       /* no data of it came yet */
     size_t trailer_name_len; /* of the trailer field that is being read */
     bool is_response;
     bool is_head_request; /* response: to HEAD */

@@ -201,6 +201,44 @@ static void test_many_one_byte_chunks_are_data(void **state)
     assert_int_equal(message_failures, 0);
 }
 
+/* n chunks, each with an extension of so many bytes and so much data. */
+static void check_chunks(const char *name, size_t n, size_t extension, size_t data,
+                         const char *expected)
+{
+    size_t room = sizeof(CHUNKED) + n * (extension + data + 24) + 8;
+    char *raw = malloc(room);
+    size_t len = sizeof(CHUNKED) - 1;
+    assert_non_null(raw);
+    memcpy(raw, CHUNKED, len);
+    for (size_t i = 0; i < n; i++) {
+        len += (size_t)snprintf(raw + len, room - len, "%zx%s", data, extension != 0 ? ";" : "");
+        if (extension != 0)
+            (void)memset(raw + len, 'x', extension - 1);
+        len += extension != 0 ? extension - 1 : 0;
+        memcpy(raw + len, "\r\n", 2);
+        (void)memset(raw + len + 2, 'a', data);
+        memcpy(raw + len + 2 + data, "\r\n", 2);
+        len += data + 4;
+    }
+    memcpy(raw + len, "0\r\n\r\n", 5);
+    struct message_spec spec = {.raw = slice_make(raw, len + 5)};
+    message_check(name, &spec, expected);
+    free(raw);
+}
+
+static void test_extensions_of_a_whole_message_are_bounded_by_its_data(void **state)
+{
+    (void)state;
+    check_chunks("no extensions", 2000, 0, 1, "POST /t chunked body:2000");
+    check_chunks("short extensions, little data", 2000, 16, 1, "POST /t chunked body:2000");
+    check_chunks("signed chunks", 40, 80, 4096, "POST /t chunked body:163840");
+    check_chunks("long extensions, much data", 10, 4000, 2000, "POST /t chunked body:20000");
+    check_chunks("as long as a message may have", 80, 100, 1, "POST /t chunked body:80");
+    check_chunks("more of them", 120, 100, 1, "POST /t chunked body:98; 400");
+    check_chunks("twice what the data pays for", 120, 4000, 1000, "POST /t chunked body:3000; 400");
+    assert_int_equal(message_failures, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_a_head_of_the_limit_passes_and_a_longer_one_does_not),
         cmocka_unit_test(test_too_much_chunk_framing_is_refused_however_it_is_cut),
         cmocka_unit_test(test_many_one_byte_chunks_are_data),
+        cmocka_unit_test(test_extensions_of_a_whole_message_are_bounded_by_its_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
