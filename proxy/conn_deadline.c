@@ -20,10 +20,9 @@ static uint64_t relay_silence(const struct conn *conn)
     const struct txn *txn = conn->txn;
     if (tunnel_is_over(txn))
         return LIMIT_DRAIN_MS;
-    if (txn->has_response || txn->is_tunnel)
-        return timeouts->relay_ms;
-    if (txn->up == PIPE_DONE)
-        return timeouts->upstream_ms;
+    bool waits_for_client = txn->up != PIPE_DONE && (!txn->has_response || txn->down == PIPE_DONE);
+    if (!waits_for_client)
+        return txn->has_response ? timeouts->relay_ms : timeouts->upstream_ms;
     /* MS-RPCH: an IN channel is silent for as long as its user is. */
     bool is_channel = slice_starts_with(txn->request.head.method, SLICE("RPC_"));
     return is_channel ? timeouts->relay_ms : timeouts->body_ms;
@@ -99,8 +98,6 @@ static uint64_t conn_deadline_ms(const struct conn *conn)
     uint64_t at = conn->last_activity_ms + conn_timeout(conn);
     if (conn->state == CONN_OPEN && txn == NULL && conn->worker->is_draining)
         at = worker_idle_until_ms(conn->worker, conn->last_activity_ms);
-    else if (txn != NULL && txn->drain_until_ms != 0)
-        at = txn->drain_until_ms;
     else if (txn != NULL && txn->step <= TXN_CHECK_HEAD)
         at = txn->started_ms + conn->worker->config->timeouts.header_ms; /* dripping is no help */
     return at;
@@ -135,8 +132,9 @@ static void txn_expire(struct conn *conn)
         result = txn_answer(txn, 504, END_UPSTREAM_CONNECT_TIMEOUT, slice_make(NULL, 0));
         break;
     case TXN_RELAY:
-        if (txn->down == PIPE_DONE)
-            break; /* relay_run sees that the drain is over */
+        txn->drain_is_over = txn->down == PIPE_DONE;
+        if (txn->drain_is_over)
+            break; /* relay_run sees it */
         if (tunnel_is_over(txn) && !relay_is_blocked(conn))
             break; /* and that the last bytes are gone */
         if (stream_queued(conn->client) != 0)
@@ -173,7 +171,7 @@ static bool conn_peer_takes(struct conn *conn)
 {
     bool is_blocked = conn->state != CONN_OPEN ||
                       (conn->txn != NULL && conn->txn->step == TXN_RELAY && relay_is_blocked(conn));
-    if (!is_blocked || (conn->txn != NULL && conn->txn->drain_until_ms != 0))
+    if (!is_blocked)
         return false;
     size_t pending = stream_pending(conn->client);
     if (conn->upstream != NULL)

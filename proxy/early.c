@@ -1,11 +1,8 @@
-/* What an early response promises, and for how long it is kept. */
+/* What an early response promises. */
 #include "early.h"
 
-#include "config/config.h"
-#include "conn.h"
 #include "proxy_limits.h"
 #include "txn.h"
-#include "worker.h"
 
 #include "stopgap/banned.h"
 
@@ -27,15 +24,23 @@ static bool response_is_leg(const struct http_head *head)
     return false;
 }
 
+/* More may come than is read for nothing. How much a chunked body still has, nobody knows. */
+static bool request_is_long(const struct http_parser *request)
+{
+    if (request->is_done)
+        return false;
+    return request->head.framing == FRAMING_CHUNKED ||
+           request->head.content_length - request->body_bytes > LIMIT_DRAIN_BYTES;
+}
+
 void early_decide(struct txn *txn)
 {
-    const struct http_head *request = &txn->request.head;
     const struct http_head *response = &txn->response.head;
-    bool leg = response_is_leg(response);
-    txn->drain_ms = leg ? txn->conn->worker->config->timeouts.body_ms : LIMIT_DRAIN_MS;
-    /* A 2xx while the body still comes is no refusal: both go on, side by side. */
-    bool is_too_long = response->status >= 300 && request->framing == FRAMING_LENGTH &&
-                       request->content_length - txn->request.body_bytes > LIMIT_DRAIN_BYTES;
+    /* A 2xx while the body still comes is no refusal: both go on, side by side, unless the server
+     * says that it will not read to the end. */
+    bool is_unwanted =
+        response->status >= 300 || (response->status >= 200 && response->wants_close);
     /* When the server closes under a handshake, the client's next leg would reach a stranger. */
-    txn->ends_early = leg ? response->wants_close : is_too_long;
+    txn->ends_early = response_is_leg(response) ? response->wants_close
+                                                : is_unwanted && request_is_long(&txn->request);
 }

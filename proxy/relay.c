@@ -398,19 +398,17 @@ static enum step_result relay_finish(struct txn *txn)
     return txn_goto(txn, TXN_FINISH);
 }
 
-/* An early final response to an unfinished upload: what still comes goes upstream as long as that
- * listens, within a bound, because a client that meets a reset may lose the answer. When the
- * response told of the end, CONN_LINGER reads on instead. */
+/* A complete response to an unfinished request: what still comes goes upstream as long as that
+ * listens, and nowhere within a bound, because a client that meets a reset may lose the answer.
+ * When the response told of the end, CONN_LINGER reads on instead. */
 static enum step_result relay_early(struct txn *txn)
 {
     struct conn *conn = txn->conn;
-    if (txn->drain_until_ms == 0)
-        txn->drain_until_ms = worker_now_ms(conn->worker) + txn->drain_ms;
     if (conn->upstream == NULL || conn->upstream->has_ended ||
         conn->upstream->failure != STREAM_OK || txn->response.head.wants_close)
         txn->up = PIPE_DRAINING;
-    bool is_over = conn->has_ended || txn->ends_early || txn->drained > LIMIT_DRAIN_BYTES ||
-                   worker_now_ms(conn->worker) >= txn->drain_until_ms;
+    bool is_over = conn->has_ended || txn->ends_early || txn->drain_is_over ||
+                   txn->drained > LIMIT_DRAIN_BYTES;
     return is_over ? relay_finish(txn) : STEP_WAIT;
 }
 

@@ -75,11 +75,10 @@ struct txn {
     unsigned n_interim;
     enum http_framing client_framing; /* of the response */
     enum pipe_state up, down;
-    struct chunk *current;   /* keeps alive what a parser looks at */
-    bool ends_early;         /* the response told that the rest of the request is not wanted */
-    uint64_t drain_ms;       /* how long that rest may still come when it told otherwise */
-    uint64_t drain_until_ms; /* the response is complete, the request is not */
-    uint64_t drained;
+    struct chunk *current; /* keeps alive what a parser looks at */
+    bool ends_early;       /* the response told that the rest of the request is not wanted */
+    bool drain_is_over;    /* the rest did not come in time */
+    uint64_t drained;      /* bytes of the request that went nowhere */
 
     struct slice upstream_url; /* of the server that has the request */
     unsigned retry_after_s;    /* told with an answer of our own; 0: not */
