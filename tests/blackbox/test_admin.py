@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 
@@ -30,7 +30,7 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(pair, client):
     client(pair.proxy).ask(GET)
     text = pair.proxy.admin("/metrics")[1]
     done = subprocess.run(["promtool", "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=30, check=False)
+                          text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0 and done.stdout.strip() == "", done.stdout
 
 
@@ -101,9 +101,9 @@ def test_a_loopback_listener_shows_but_does_not_change(proxy, exchange, ports):
     port = ports.take()
     one = proxy(exchange(), "--admin", "http://127.0.0.1:%d" % port)
     base = "http://127.0.0.1:%d" % port
-    assert b"stopgap_requests_total" in urllib.request.urlopen(base + "/metrics", timeout=5).read()
+    assert b"stopgap_requests_total" in urllib.request.urlopen(base + "/metrics", timeout=PATIENCE_SECONDS).read()
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(urllib.request.Request(base + "/reload", method="POST"), timeout=5)
+        urllib.request.urlopen(urllib.request.Request(base + "/reload", method="POST"), timeout=PATIENCE_SECONDS)
     assert refused.value.code in (403, 404, 405)
     assert one.is_running()
 
@@ -134,6 +134,6 @@ def test_systemd_is_told_when_it_is_ready(proxy, exchange, tmp_path):
     path = str(tmp_path / "notify.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(path)
-        notify.settimeout(10)
+        notify.settimeout(PATIENCE_SECONDS)
         proxy(exchange(), env={"NOTIFY_SOCKET": path})
         assert b"READY=1" in notify.recv(4096)

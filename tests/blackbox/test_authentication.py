@@ -15,7 +15,7 @@ from harness import auth_server
 from harness.client import Client, tls_context
 from harness.http import request
 from harness.launcher import Launcher
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 MAILBOX = "/owa/mine.txt"
 LOGON = "/owa/auth/logon.txt"
@@ -269,11 +269,11 @@ def test_two_users_at_a_time_stay_who_they_are(front, server, alice):
 @pytest.mark.parametrize("kind", USERS)
 def test_after_the_server_let_go_of_her_connection_alice_logs_on_again(folder, ports, proxy, client, server, kind):
     """The new connection is nobody's: its 401 is passed on, and nothing that proves who she is is sent again."""
-    hasty = start_server(folder / ("hasty-" + kind), ports, idle_seconds=1, kdc=server)
+    hasty = start_server(folder / ("hasty-" + kind), ports, idle_seconds=5, kdc=server)
     try:
         one = client(proxy(hasty))
         log_on(one, kind)
-        wait_for(lambda: hasty.connections() == 0, "the server to close the idle connection", 5)
+        wait_for(lambda: hasty.connections() == 0, "the server to close the idle connection")
         answer = one.ask(MAILBOX, host="localhost")
         assert answer.status == 401 and challenge_of(answer) is None
         assert log_on(one, kind)[-1] == 200
@@ -293,8 +293,8 @@ def large_file(folder):
 
 
 def run_curl(env, *argv):
-    done = subprocess.run(["curl", "-sS", "-i", "--max-time", "20", *map(str, argv)], env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False, timeout=30)
+    done = subprocess.run(["curl", "-sS", "-i", "--max-time", "50", *map(str, argv)], env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False, timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     return [int(s) for s in re.findall(rb"^HTTP/1\.1 ([0-9]+)", done.stdout, re.M) if s != b"100"], done.stdout
 
@@ -331,7 +331,7 @@ def test_curl_takes_the_legs_of_its_own_ntlm_before_it_uploads(pair, server, lar
             left -= len(conn.reader.exactly(min(left, MIB)))
             conn.reader.seen = b""
         conn.answer(body=b"stored")
-        over.wait(5)
+        over.wait(PATIENCE_SECONDS)
 
     pair.exchange.script = script
     url = "http://localhost:%d%s" % (pair.proxy.port, UPLOAD)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.exchange import answer_all, serve
 from harness.http import request, response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 POST = "/Microsoft-Server-ActiveSync?Cmd=Sync"
 MIB = 1024 * 1024
@@ -61,7 +61,7 @@ def test_a_chunk_is_passed_on_before_the_next_one_comes(pair, client):
     pair.exchange.script = script
     one = client(pair.proxy)
     one.send(request(POST, "POST", ["Transfer-Encoding: chunked"]) + b"5\r\nhello\r\n")
-    assert came.wait(5), "the first chunk waits for the second one"
+    assert came.wait(PATIENCE_SECONDS), "the first chunk waits for the second one"
     one.send(b"0\r\n\r\n")
     assert one.read().status == 200
 
@@ -72,7 +72,7 @@ def test_a_chunked_response_is_passed_on_chunk_by_chunk(pair, client):
     def script(conn):
         conn.request()
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/mapi-http\r\nTransfer-Encoding: chunked\r\n\r\nC\r\nPROCESSING\r\n\r\n")
-        assert go.wait(5)
+        assert go.wait(PATIENCE_SECONDS)
         conn.send(b"6\r\nDONE\r\n\r\n0\r\n\r\n")
 
     pair.exchange.script = script
@@ -244,7 +244,7 @@ def test_an_upload_to_a_slow_upstream_does_not_fill_the_memory(proxy, exchange, 
 
     def script(conn):
         conn.head()
-        assert go.wait(20)
+        assert go.wait(PATIENCE_SECONDS)
         conn.reset()
 
     upstream = exchange(script, receive_buffer=4096)
@@ -279,7 +279,7 @@ def test_a_download_by_a_slow_client_does_not_fill_the_memory(proxy, exchange, c
     slow = client(one, receive_buffer=4096)
     slow.send(request())
     slow.reader.until(b"\r\n\r\n")
-    wait_for(lambda: counts, "the upstream to be held up", 20)
+    wait_for(lambda: counts, "the upstream to be held up")
     grown = one.rss_kib() - before
     assert counts[0] < 64 * MIB, "%d MiB went into a proxy whose client takes nothing" % (counts[0] // MIB)
     assert grown < 16 * 1024, "grew by %d KiB" % grown

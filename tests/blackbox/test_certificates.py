@@ -13,7 +13,7 @@ from harness.certs import RSA_KEY, openssl
 from harness.client import tls_context
 from harness.exchange import serve
 from harness.http import response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 
@@ -26,7 +26,7 @@ def shown(port, name, *options):
     """What openssl s_client sees: (SHA-256 of the leaf, everything it printed)."""
     argv = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, *options]
     argv += ["-servername", name] if name else ["-noservername"]
-    text = subprocess.run(argv, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False).stdout
+    text = subprocess.run(argv, input=b"", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS, check=False).stdout
     pem = text[text.index(b"-----BEGIN"):text.index(b"-----END")] + b"-----END CERTIFICATE-----\n"
     return hashlib.sha256(openssl("x509", "-outform", "DER", input=pem)).hexdigest(), text.decode("utf-8", "replace")
 
@@ -79,17 +79,17 @@ def test_a_renewal_reaches_new_connections_and_leaves_a_hundred_long_polls_alone
 
     def held(conn, message):
         if message.target == b"/owa/ev.owa2":
-            release.wait(30)
+            release.wait(PATIENCE_SECONDS)
         conn.answer()
 
     upstream = exchange(serve(held))
     before, after = authority.leaf("mail.example.test"), authority.leaf("mail.example.test", is_new=True)
     cert, key = copied(before, tmp_path)
     one = proxy(upstream, "--cert", cert, "--key", key, schemes=("https",))
-    polls = [client(one, tls=tls_context(authority.cert), timeout=30) for _ in range(100)]
+    polls = [client(one, tls=tls_context(authority.cert)) for _ in range(100)]
     for poll in polls:
         poll.send(b"GET /owa/ev.owa2 HTTP/1.1\r\nHost: mail.example.test\r\n\r\n")
-    wait_for(lambda: len(upstream.requests) == 100, "a hundred polls at the upstream", 20)
+    wait_for(lambda: len(upstream.requests) == 100, "a hundred polls at the upstream")
     copied(after, tmp_path)
     done = one.command("reload")
     assert done.returncode == 0 and "certificates loaded" in done.stdout
@@ -129,7 +129,7 @@ def test_a_renewal_that_is_half_done_does_not_disturb_the_rules(proxy, exchange,
     assert done.returncode == 0, done.stderr
     publisher.bundle(tmp_path / "a.sgb", [block_rule()])
     os.rename(tmp_path / "a.sgb", incoming / "a.sgb")
-    wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe(), 20)
+    wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe())
     assert one.metrics()["stopgap_last_certificates_successful"] == 1
     assert shown(one.port, "mail.example.test")[0] == digest(good[0])
     shutil.copy(new[1], key)
@@ -240,7 +240,7 @@ def test_a_client_cannot_renegotiate(proxy, exchange, authority):
     cert, key = authority.leaf()
     one = proxy(exchange(), "--cert", cert, "--key", key, schemes=("https",))
     argv = ["openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:%d" % one.port]
-    done = subprocess.run(argv, input=b"R\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    done = subprocess.run(argv, input=b"R\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS, check=False)
     assert b"RENEGOTIATING" in done.stdout and b"no renegotiation" in done.stdout
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from harness.http import Closed, request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 
@@ -20,7 +20,7 @@ def held(go):
     def script(conn):
         while True:
             conn.request()
-            assert go.wait(20)
+            assert go.wait(PATIENCE_SECONDS)
             conn.answer(body=b"held")
 
     return script
@@ -28,7 +28,7 @@ def held(go):
 
 def takes_connections(port):
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS).close()
     except OSError:
         return False
     return True
@@ -69,7 +69,7 @@ def test_drain_wait_comes_back_when_the_program_has_ended(proxy, exchange, clien
         go.set()
         assert running.read().body == b"held"
         assert one.wait_end() == 0
-        assert waiting.wait(10) == 0
+        assert waiting.wait(PATIENCE_SECONDS) == 0
 
 
 def test_drain_without_a_program_says_so(stopgap, tmp_path):

@@ -42,7 +42,7 @@ class Fed:
         self.documents, self.state = documents, folder / "state"
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.lines = ["eocs:", "  url: %s" % server.url, "  ca: %s" % authority.cert, "  every: 200ms",
-                      "  timeout: 2s", "  sign_anchors: %s" % (documents.folder / "sign.pem"),
+                      "  timeout: 10s", "  sign_anchors: %s" % (documents.folder / "sign.pem"),
                       "  ts_anchors: %s" % (documents.folder / "stamp.pem"), "state: %s" % self.state]
 
     def start(self, *more):

@@ -9,12 +9,12 @@ import pytest
 from harness.certs import Authority
 from harness.exchange import Connection
 from harness.http import request, response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 OWA = "/owa/auth/logon.aspx"
 MAPI = "/mapi/emsmdb"
 PAGE = b"/healthcheck.htm"
-FAST = ("--health", "interval=100ms", "--health", "timeout=100ms")
+FAST = ("--health", "interval=100ms", "--health", "timeout=5s")
 
 
 class Server:
@@ -69,7 +69,7 @@ def state_of(one, server, vdir):
 
 
 def wait_state(one, server, vdir, state):
-    wait_for(lambda: state_of(one, server, vdir) == state, "%s of %s is %s" % (vdir, server.url, state), 10)
+    wait_for(lambda: state_of(one, server, vdir) == state, "%s of %s is %s" % (vdir, server.url, state))
 
 
 def wait_all_up(one):
@@ -112,7 +112,7 @@ def test_a_long_poll_outlives_the_health_of_its_server(farm, client):
 
     def poll(conn, message):
         if b"poll" in message.target:
-            release.wait(20)
+            release.wait(PATIENCE_SECONDS)
         conn.answer(body=conn.owner)
 
     for server in one.servers:

@@ -12,7 +12,7 @@ import pytest
 from harness.client import Client
 from harness.exchange import serve
 from harness.http import Closed, request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 POST = "/Microsoft-Server-ActiveSync?Cmd=Sync"
@@ -121,12 +121,6 @@ def fill(one, client, number):
     return held
 
 
-def cpu_seconds(one):
-    with open("/proc/%d/stat" % one.process.pid, encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_clients_do_not_take_the_descriptors_of_everything_else(proxy, exchange, client, tmp_path):
     one = proxy(exchange(), descriptors=256)
     one.wait_event(r"event=fd_limit .*raise LimitNOFILE")
@@ -166,9 +160,9 @@ def test_who_comes_while_descriptors_have_run_out_waits(proxy, exchange, client)
     for connection in waiting:
         connection.send(request(GET))
     one.wait_event(r"event=accept_paused .*LimitNOFILE")
-    before = cpu_seconds(one)
+    before = one.cpu_seconds()
     threading.Event().wait(1)
-    assert cpu_seconds(one) - before < 0.5
+    assert one.cpu_seconds() - before < 0.5
     assert first.ask(GET).status == 200
     resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
     assert [connection.read().status for connection in waiting] == [200] * 5
@@ -180,13 +174,13 @@ def test_who_asks_the_admin_socket_while_descriptors_have_run_out_waits(proxy, e
     soft, hard = resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (3, hard))
     with socket.socket(socket.AF_UNIX) as waiting:
-        waiting.settimeout(20)
+        waiting.settimeout(PATIENCE_SECONDS)
         waiting.connect(one.admin_path)
         waiting.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         one.wait_event(r"event=accept_paused .*admin.*LimitNOFILE")
-        before = cpu_seconds(one)
+        before = one.cpu_seconds()
         threading.Event().wait(1)
-        assert cpu_seconds(one) - before < 0.5
+        assert one.cpu_seconds() - before < 0.5
         resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
         assert waiting.recv(4096).startswith(b"HTTP/1.1 200 ")
 
@@ -214,14 +208,14 @@ def crowd(one, number, data, **kwargs):
     return held
 
 
-def wait_gone(one, number, end, seconds=15):
+def wait_gone(one, number, end):
     def ended():
         return one.metrics().get('stopgap_ended_total{reason="%s"}' % end) == number
 
-    wait_for(ended, lambda: "%d ends by %s in %r" % (number, end, one.metrics()), seconds)
+    wait_for(ended, lambda: "%d ends by %s in %r" % (number, end, one.metrics()))
 
 
-SLOW = "timeouts:\n  header: 1500ms\n  body: 1500ms\n  write: 1500ms\n"
+SLOW = "timeouts:\n  header: 5s\n  body: 5s\n  write: 5s\n"  # long for who asks at once, on any machine
 
 
 @pytest.mark.parametrize("data, end", [
@@ -246,12 +240,12 @@ def test_many_that_do_not_go_on_are_ended_while_others_are_served(proxy, exchang
 def test_a_body_that_makes_progress_may_take_longer_than_its_time(proxy, exchange, client):
     """Each byte counts as progress: mail from a phone on a train comes like that."""
     upstream = exchange()
-    one = proxy(upstream, config="timeouts:\n  body: 500ms\n")
+    one = proxy(upstream, config="timeouts:\n  body: 4s\n")
     connection = client(one)
     connection.send(request(POST, "POST", ["Content-Length: 16"]))
     beat = threading.Event()
     for _ in range(16):
-        beat.wait(0.1)
+        beat.wait(0.3)
         connection.send(b"x")
     assert connection.read().status == 200
     assert upstream.last().body == b"x" * 16

@@ -118,11 +118,11 @@ def test_a_rule_whose_fix_is_installed_is_left_out_and_returns_with_an_old_serve
     admin = Admin(stopgap, one)
     assert admin.state() == "Applied"
     client(one).ask("/owa/")
-    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out")
     assert RULE not in admin.enforced() and "SG-PUBLISH" in admin.enforced()
     upstream.script = serve(answer_as(OPEN))
     client(one).ask("/owa/")
-    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back", 10)
+    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back")
     assert any("2016 CU23" in text for text in one.status()["builds"])
 
 
@@ -135,14 +135,14 @@ def test_one_fixed_server_says_nothing_about_a_server_that_has_not_shown_its_bui
     for connection in held:
         connection.ask("/owa/")
     assert fixed.requests and silent.requests
-    wait_for(lambda: one.status()["builds"], "the build of the fixed server", 10)
+    wait_for(lambda: one.status()["builds"], "the build of the fixed server")
     time.sleep(2.5)  # nothing tells that nothing happened: two looks of the program later
     assert admin.state() == "Applied"
     silent.script = serve(answer_as(FIXED))
     other = [client(one) for _ in range(2)]
     for connection in other:
         connection.ask("/owa/")
-    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out")
 
 
 @pytest.mark.parametrize("second, state", [(FIXED, "NotApplicable"), (OPEN, "Applied"), (None, "Applied")])
@@ -161,17 +161,17 @@ def test_an_old_server_gets_its_rules_back_when_the_load_succeeds_again(proxy, e
     one = proxy(upstream, "--rules", path, "--trust", publisher.root_path, config="mitigations: {settle: 100ms}\n")
     admin = Admin(stopgap, one)
     client(one).ask("/owa/")
-    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out", 10)
+    wait_for(lambda: admin.state() == "NotApplicable", "M1.1 to be left out")
     with open(path, "r+b") as bundle:
         good = bundle.read()
         bundle.seek(0)
         bundle.truncate(100)
     upstream.script = serve(answer_as(OPEN))
     client(one).ask("/owa/")
-    wait_for(lambda: one.reloads()[1] == 1, "the load that is refused", 10)
+    wait_for(lambda: one.reloads()[1] == 1, "the load that is refused")
     with open(path, "wb") as bundle:
         bundle.write(good)
-    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back without being asked", 25)
+    wait_for(lambda: admin.state() == "Applied", "M1.1 to come back without being asked")
 
 
 @pytest.mark.parametrize("build", ["15.2", "99999.1.1.1", "15.2.2562.45 ", "none"])
@@ -179,10 +179,10 @@ def test_a_build_that_cannot_be_read_keeps_protection_on(proxy, exchange, client
     one = proxy(exchange(serve(answer_as(FIXED), answer_as(build.strip() + "x"))), config="mitigations: {settle: 100ms}\n")
     connection = client(one)
     connection.ask("/owa/")
-    wait_for(lambda: Admin(stopgap, one).state() == "NotApplicable", "M1.1 to be left out", 10)
+    wait_for(lambda: Admin(stopgap, one).state() == "NotApplicable", "M1.1 to be left out")
     connection.ask("/owa/")
-    wait_for(lambda: "unreadable" in one.status()["builds"], "the second build", 10)
-    wait_for(lambda: Admin(stopgap, one).state() == "Applied", "M1.1 to be applied", 10)
+    wait_for(lambda: "unreadable" in one.status()["builds"], "the second build")
+    wait_for(lambda: Admin(stopgap, one).state() == "Applied", "M1.1 to be applied")
 
 
 def test_the_build_of_the_configuration_counts_from_the_start(proxy, exchange, stopgap):
@@ -203,8 +203,8 @@ def test_the_command_is_told_of_each_change_as_json(proxy, exchange, stopgap, tm
     def events():
         return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
 
-    wait_for(lambda: any(e["id"] == 1006 and e["subject"] == "M2.1" for e in events()), "event 1006", 10)
-    wait_for(lambda: any(e["id"] == 1020 for e in events()), "event 1020", 10)
+    wait_for(lambda: any(e["id"] == 1006 and e["subject"] == "M2.1" for e in events()), "event 1006")
+    wait_for(lambda: any(e["id"] == 1020 for e in events()), "event 1020")
     assert "SECRET_OF_OURS" not in (tmp_path / "told.env").read_text()
 
 
@@ -215,7 +215,7 @@ def test_the_command_has_three_files_open_and_nothing_of_ours(proxy, exchange, s
     one = proxy(exchange(), config="events: {command: [%s]}\n" % script)
     assert client(one).ask("/owa/").status == 200  # the connections stay open
     assert Admin(stopgap, one)("block", "M2", "--reason", "r").returncode == 0
-    wait_for(open_files.exists, "the hook", 10)
+    wait_for(open_files.exists, "the hook")
     links = [line.split(" -> ") for line in open_files.read_text().splitlines() if " -> " in line]
     opened = {left.split()[-1]: right for left, right in links}
     assert {"0", "1", "2"} <= set(opened)
@@ -240,17 +240,17 @@ def test_a_command_that_hangs_is_killed_with_its_children_and_the_next_one_runs(
     def started():
         return pids.read_text().splitlines() if pids.exists() else []
 
-    wait_for(started, "the first command", 10)
+    wait_for(started, "the first command")
     first = started()[0].split()
     assert all(is_alive(pid) for pid in first)
-    one.wait_event("events_command.*signal 9", 20)
-    wait_for(lambda: len(started()) == 2, "the second command", 10)
-    wait_for(lambda: not any(is_alive(pid) for pid in first), "the end of the first and of its child", 5)
+    one.wait_event("events_command.*signal 9")
+    wait_for(lambda: len(started()) == 2, "the second command")
+    wait_for(lambda: not any(is_alive(pid) for pid in first), "the end of the first and of its child")
     assert not (Path("/proc") / first[0]).exists()  # no zombie
     assert one.status()["events_lost"] == 1
     second = started()[1].split()
     one.terminate()
-    wait_for(lambda: not any(is_alive(pid) for pid in second), "the end of the second with the proxy", 10)
+    wait_for(lambda: not any(is_alive(pid) for pid in second), "the end of the second with the proxy")
 
 
 def test_a_file_name_that_is_no_utf_8_does_not_hide_the_event(proxy, exchange, publisher, tmp_path):
@@ -262,13 +262,13 @@ def test_a_file_name_that_is_no_utf_8_does_not_hide_the_event(proxy, exchange, p
                 config="rules: {watch: %s}\nevents: {command: [%s]}\n" % (folder, script))
     with open(bytes(folder) + b"/umlaut-\xe4.sgb", "wb") as bundle:
         bundle.write(b"no bundle")
-    one.wait_event("rules_refused", 10)
+    one.wait_event("rules_refused")
 
     def refused():
         lines = told.read_text().splitlines() if told.exists() else []
         return [json.loads(line) for line in lines if '"rules_refused"' in line]
 
-    wait_for(refused, "event 1021", 10)
+    wait_for(refused, "event 1021")
     assert "umlaut-?.sgb" in refused()[0]["text"]
 
 
@@ -276,7 +276,7 @@ def test_a_command_that_fails_is_counted_and_stops_nothing(proxy, exchange, stop
     one = proxy(exchange(), config="events: {command: [/bin/false]}\n")
     admin = Admin(stopgap, one)
     assert admin("block", "M1", "--reason", "r").returncode == 0
-    wait_for(lambda: one.status()["events_lost"] > 0, "a lost event", 10)
+    wait_for(lambda: one.status()["events_lost"] > 0, "a lost event")
     assert admin("unblock", "M1").returncode == 0
 
 

@@ -134,7 +134,7 @@ def test_a_server_that_does_not_answer_delays_nothing(proxy, exchange, client, a
     silent = exchange(lambda conn: conn.sock.recv(1 << 16) and conn.sock.recv(1))
     one = proxy(None, "--upstream", silent.url.replace("http", "https"), "--upstream", exchange(tls=showing(mail)).url,
                 "--upstream-ca", authority.cert, "--cert", mail[0], "--key", mail[1], "--health", "enabled=false",
-                "--timeout", "handshake=300ms", schemes=("https",))
+                "--timeout", "handshake=5s", schemes=("https",))
     assert client(one, tls=tls_context()).ask(GET).status == 200
 
     def certificates():

@@ -196,7 +196,7 @@ def test_the_end_of_either_side_reaches_the_other(proxy, exchange, client, autho
 
 
 def test_silence_ends_it(proxy, exchange, client, authority, site):
-    one = start(proxy, exchange(), authority, site().url, "--timeout", "relay=500ms")
+    one = start(proxy, exchange(), authority, site().url, "--timeout", "relay=5s")
     connection = client(one, tls=tls_context(), name=NAME)
     assert connection.ask(GET).status == 200
     assert connection.is_closed()
@@ -204,7 +204,7 @@ def test_silence_ends_it(proxy, exchange, client, authority, site):
 
 
 def test_a_graceful_stop_waits_and_then_cuts(proxy, exchange, client, authority, site):
-    one = start(proxy, exchange(), authority, site().url, "--timeout", "drain=2s")
+    one = start(proxy, exchange(), authority, site().url, "--timeout", "drain=8s")
     connection = client(one, tls=tls_context(), name=NAME)
     assert connection.ask(GET).status == 200
     one.signal(signal.SIGQUIT)

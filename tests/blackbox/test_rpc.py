@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from harness.http import request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 TARGET = "/rpc/rpcproxy.dll?mailbox.example.test:6001"
 
@@ -63,7 +63,7 @@ def test_an_out_channel_of_a_gib_trickles(pair, client):
         conn.send(b"HTTP/1.1 200 Success\r\nContent-Type: application/rpc\r\nContent-Length: 1073741824\r\n\r\n")
         for piece in (b"CONN/A3", b"CONN/C2"):
             conn.send(piece)
-        over.wait(10)
+        over.wait(PATIENCE_SECONDS)
 
     pair.exchange.script = script
     one = client(pair.proxy)
@@ -133,7 +133,7 @@ def test_both_channels_of_a_gib_stream_without_growing_the_proxy(proxy, exchange
             conn.reader.exactly(76)
             conn.send(b"HTTP/1.1 200 Success\r\nContent-Type: application/rpc\r\nContent-Length: 1073741824\r\n\r\n")
             conn.send(b"o" * MIB)
-            moves.wait(20)
+            moves.wait(PATIENCE_SECONDS)
             for _ in range((MOVED - MIB) // 65536):
                 conn.send(b"o" * 65536)
             conn.reader.rest()
@@ -153,7 +153,7 @@ def test_both_channels_of_a_gib_stream_without_growing_the_proxy(proxy, exchange
     sender = threading.Thread(target=trickle_in, args=(into,))
     sender.start()
     read_away(out.reader, MOVED - MIB)
-    sender.join(30)
+    sender.join(PATIENCE_SECONDS)
     wait_for(lambda: counts.get("in whole"), "the IN channel's bytes at the upstream")
     grown = one.rss_kib() - before
     assert grown < 4096, "grew by %d KiB" % grown

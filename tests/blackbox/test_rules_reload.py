@@ -27,7 +27,7 @@ class Rules:
         """HUP, and wait until it has been dealt with; the code of the refusal or None."""
         before = self.proxy.reloads()
         self.proxy.signal(signal.SIGHUP)
-        wait_for(lambda: self.proxy.reloads() != before, lambda: "a reload: " + self.proxy.describe(), 20)
+        wait_for(lambda: self.proxy.reloads() != before, lambda: "a reload: " + self.proxy.describe())
         ok, failed = self.proxy.reloads()
         return None if failed == before[1] else self.proxy.reload_error()
 
@@ -198,7 +198,7 @@ def test_a_request_that_waits_for_its_body_is_judged_by_the_set_it_began_with(pr
     publisher.bundle(path, [block_rule(path="/owa/two")], serial=2)
     before = one.reloads()
     one.signal(signal.SIGHUP)
-    wait_for(lambda: one.reloads() != before, "the reload", 20)
+    wait_for(lambda: one.reloads() != before, "the reload")
     connection.send(b"a needle")
     assert connection.read().status == 403
     assert "test-rules@1.1" in one.wait_access(status=403)["ruleset"]
@@ -211,10 +211,10 @@ def test_a_set_moved_into_the_watched_directory_becomes_active(proxy, exchange, 
     one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched)
     assert client(one).ask("/owa/one").status == 200
     publisher.bundle(watched / "set.sgb", [block_rule(path="/owa/one")], serial=1)
-    wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe(), 20)
+    wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe())
     assert client(one).ask("/owa/one").status == 403
     publisher.bundle(watched / "set.sgb", [block_rule(path="/owa/two")], serial=2)
-    wait_for(lambda: "test-rules@1.2" in one.ruleset_name(), lambda: "the newer set: " + one.describe(), 20)
+    wait_for(lambda: "test-rules@1.2" in one.ruleset_name(), lambda: "the newer set: " + one.describe())
     assert client(one).ask("/owa/one").status == 200
 
 
@@ -225,7 +225,7 @@ def test_a_bad_set_in_the_watched_directory_is_refused(proxy, exchange, client, 
     one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched)
     assert client(one).ask("/owa/one").status == 403
     write_into_place(watched / "set.sgb", b"rubbish" * 1000)
-    wait_for(lambda: one.reload_error(), lambda: "the refusal: " + one.describe(), 20)
+    wait_for(lambda: one.reload_error(), lambda: "the refusal: " + one.describe())
     assert client(one).ask("/owa/one").status == 403
 
 

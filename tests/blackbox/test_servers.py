@@ -9,7 +9,7 @@ import pytest
 
 from harness.exchange import answer_all, serve
 from harness.http import request, response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 MAPI = "/mapi/emsmdb"
@@ -114,7 +114,7 @@ def test_a_server_that_does_not_take_the_connection_in_time_is_passed_over(proxy
         waiting[-1].setblocking(False)
         waiting[-1].connect_ex(full.getsockname())
     one = several(proxy, ["http://127.0.0.1:%d" % full.getsockname()[1], exchange(named("b"))],
-                  "--timeout", "connect=300ms")
+                  "--timeout", "connect=3s")
     assert names_of([client(one) for _ in range(3)]) == [b"b"] * 3
     for sock in waiting + [full]:
         sock.close()
@@ -251,13 +251,13 @@ def test_the_header_stands_before_the_tls_handshake(proxy, ports, client, author
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.leaf())
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(PATIENCE_SECONDS)
     one = proxy("https://127.0.0.1:%d" % listener.getsockname()[1], "--upstream-ca", authority.cert,
                 "--upstream-proxy-protocol", version)
     connection = client(one)
     connection.send(request(GET))
     sock, _ = listener.accept()
-    sock.settimeout(10)
+    sock.settimeout(PATIENCE_SECONDS)
     wanted = b"PROXY TCP4 127.0.0.1 127.0.0.1 " if version == "v1" else V2_SIGNATURE
     length = len(b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" % (connection.sock.getsockname()[1], one.port))
     header = sock.recv(length if version == "v1" else 28, socket.MSG_WAITALL)

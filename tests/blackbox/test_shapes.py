@@ -9,7 +9,7 @@ import pytest
 
 from harness.exchange import serve
 from harness.http import request, response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 EMSMDB = "/mapi/emsmdb/?MailboxId=1"
@@ -18,7 +18,8 @@ PING = "/Microsoft-Server-ActiveSync?Cmd=Ping&User=a&DeviceId=b&DeviceType=c"
 SYNC = "/Microsoft-Server-ActiveSync?Cmd=Sync"
 TUNNEL = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-LAG_SECONDS = 0.05
+LAG_SECONDS = 0.5
+ACKNOWLEDGED_LATE_SECONDS = 0.04  # what Linux waits before it does
 ROUNDS = 20
 
 
@@ -31,6 +32,11 @@ def median_lag(send, receive, rounds=ROUNDS):
         receive(number)
         lags.append(time.monotonic() - before)
     return statistics.median(lags)
+
+
+def check_waits_for_nothing(one, two):
+    """Two writes take twice the time of one on this machine, and no acknowledgement more."""
+    assert two < 2 * one + 0.6 * ACKNOWLEDGED_LATE_SECONDS, "%.1f ms, and %.1f ms for two" % (one * 1000, two * 1000)
 
 
 def acknowledge_late(sock):
@@ -50,7 +56,7 @@ class Stepped:
         conn.head()
         conn.send(self.head)
         self.conn = conn
-        self.over.wait(30)
+        self.over.wait(PATIENCE_SECONDS)
 
     def wait(self):
         return wait_for(lambda: self.conn, "the request at the upstream")
@@ -83,12 +89,14 @@ def test_two_small_writes_of_the_upstream_do_not_wait_for_an_acknowledgement(pai
 
     def receive(_):
         one.reader.until(b"a\r\n")
+
+    def receive_two(_):
+        receive(_)
         upstream.send(b"1\r\nb\r\n")
         one.reader.until(b"b\r\n")
 
-    lag = median_lag(send, receive)
+    check_waits_for_nothing(median_lag(send, receive), median_lag(send, receive_two))
     script.over.set()
-    assert lag < LAG_SECONDS / 2, "%.1f ms" % (lag * 1000)
 
 
 def test_two_small_writes_of_the_client_do_not_wait_for_an_acknowledgement(pair, client):
@@ -104,15 +112,17 @@ def test_two_small_writes_of_the_client_do_not_wait_for_an_acknowledgement(pair,
 
     def receive(_):
         upstream.reader.until(b"a")
+
+    def receive_two(_):
+        receive(_)
         one.send(b"b")
         upstream.reader.until(b"b")
 
-    lag = median_lag(send, receive)
+    check_waits_for_nothing(median_lag(send, receive), median_lag(send, receive_two))
     script.over.set()
-    assert lag < LAG_SECONDS / 2, "%.1f ms" % (lag * 1000)
 
 
-SHORT_TIMES = "timeouts:\n  header: 300ms\n  body: 300ms\n  write: 300ms\n  keepalive: 300ms\n  handshake: 300ms\n  connect: 300ms\n"
+SHORT_TIMES = "timeouts:\n  header: 3s\n  body: 300ms\n  write: 300ms\n  keepalive: 3s\n  handshake: 3s\n  connect: 3s\n"
 
 
 @pytest.mark.parametrize("target, head, end", [
@@ -126,13 +136,13 @@ def test_a_silence_longer_than_every_other_time_out_is_no_end(proxy, exchange, c
     one = client(proxy(exchange(script), config=SHORT_TIMES))
     one.send(request(target, "POST", body=b"x"))
     upstream = script.wait()
-    one.sock.settimeout(1.5)
+    one.sock.settimeout(4)
     if head:
         one.reader.until(b"\r\n\r\n")
-    with pytest.raises(socket.timeout):  # five times the longest of them
+    with pytest.raises(socket.timeout):  # longer than the longest of them
         while True:
             one.reader.more()
-    one.sock.settimeout(10)
+    one.sock.settimeout(PATIENCE_SECONDS)
     upstream.send(end)
     one.reader.until(b"ping")
     script.over.set()

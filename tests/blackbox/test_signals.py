@@ -6,7 +6,7 @@ import socket
 import threading
 
 from harness.http import request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 
@@ -17,7 +17,7 @@ def slow_exchange(go):
     def script(conn):
         while True:
             conn.request()
-            assert go.wait(20)
+            assert go.wait(PATIENCE_SECONDS)
             conn.answer(body=b"slow")
 
     return script
@@ -127,5 +127,5 @@ def test_hup_loads_the_rules_again_and_drops_no_connection(proxy, exchange, clie
     assert connection.ask(GET).status == 200
     good, refused = one.reloads()
     one.signal(signal.SIGHUP)
-    wait_for(lambda: one.reloads() == (good + 1, refused), "one more reload", 20)
+    wait_for(lambda: one.reloads() == (good + 1, refused), "one more reload")
     assert connection.ask(GET).status == 200

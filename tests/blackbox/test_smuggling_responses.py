@@ -7,7 +7,7 @@ import pytest
 
 from harness.exchange import answer_all
 from harness.http import Closed, request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 OK = "HTTP/1.1 200 OK\r\n"
@@ -169,7 +169,7 @@ def test_a_response_that_comes_before_its_request_is_nobodys(pair, client):
         if conn.number == 0:
             conn.request()
             conn.answer(body=b"mine")
-            assert came.wait(10)
+            assert came.wait(PATIENCE_SECONDS)
             conn.send(POISON.encode())
         answer_all(conn)
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.client import Client
 from harness.http import request
+from harness.wait import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def standin(stopgap_bin):
     port = int(re.search(r":(\d+)$", process.stdout.readline().strip()).group(1))
     yield port
     process.terminate()
-    status = process.wait(10)
+    status = process.wait(PATIENCE_SECONDS)
     assert status == 0, process.stderr.read()
     process.stdout.close()
     process.stderr.close()

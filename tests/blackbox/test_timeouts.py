@@ -8,6 +8,7 @@ import pytest
 from harness.client import tls_context
 from harness.exchange import serve
 from harness.http import request, response
+from harness.wait import PATIENCE_SECONDS
 
 GET = "/owa/auth/logon.aspx"
 POST = "/Microsoft-Server-ActiveSync?Cmd=Sync"
@@ -58,7 +59,7 @@ def test_a_head_that_trickles_is_cut_off_too(proxy, exchange, client):
 
 
 def test_an_idle_connection_is_closed_after_its_time(proxy, exchange, client):
-    one = proxy(exchange(), config=config(keepalive="300ms"))
+    one = proxy(exchange(), config=config(keepalive="3s"))
     connection = client(one)
     assert connection.ask(GET).status == 200
     assert ended(connection) is None
@@ -103,7 +104,7 @@ def test_a_silent_relay_ends_after_its_time(proxy, exchange, client):
     def script(conn):
         conn.head()
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        over.wait(20)
+        over.wait(PATIENCE_SECONDS)
 
     one = proxy(exchange(script), config=config(relay="400ms"))
     connection = client(one)
@@ -121,11 +122,11 @@ def test_a_long_poll_that_stays_within_the_relay_time_lives(proxy, exchange, cli
         conn.head()
         conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(6):
-            beat.wait(0.25)
+            beat.wait(1.5)
             conn.send(b"4\r\nbeat\r\n")
         conn.send(b"0\r\n\r\n")
 
-    one = proxy(exchange(script), config=config(relay="900ms", header="300ms", keepalive="300ms", upstream="900ms"))
+    one = proxy(exchange(script), config=config(relay="8s", header="5s", keepalive="5s", upstream="8s"))
     assert client(one).ask(GET).body == b"beat" * 6
 
 
@@ -181,14 +182,16 @@ def test_a_client_that_takes_nothing_is_dropped(proxy, exchange, client):
     one = proxy(exchange(script), config=config(write="400ms"))
     connection = client(one, receive_buffer=4096)
     connection.send(request(GET))
-    one.wait_access(end="write_timeout", seconds=10)
+    one.wait_access(end="write_timeout")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_short_times_do_not_hurt_a_quick_client(proxy, exchange, client, scheme):
-    one = proxy(exchange(), config=config(header="300ms", keepalive="300ms", handshake="2s"), schemes=(scheme,))
+    one = proxy(exchange(), config=config(header="4s", keepalive="4s", handshake="20s"), schemes=(scheme,))
     connection = client(one, tls=tls_context() if scheme == "https" else None)
-    for _ in range(20):
+    beat = threading.Event()
+    for _ in range(10):
+        beat.wait(0.5)  # longer than one of the times, all together
         assert connection.ask(POST, "POST", body=b"x").status == 200
 
 
@@ -197,12 +200,12 @@ def test_a_client_that_takes_little_is_not_stuck(proxy, exchange, client, scheme
     """At its pace the queue does not get short within the write time; each byte counts all the same."""
     body = b"0123456789abcdef" * (256 * 1024)
     beat = threading.Event()
-    one = proxy(exchange(serve(response(body=body))), config=config(write="400ms"), schemes=(scheme,))
+    one = proxy(exchange(serve(response(body=body))), config=config(write="5s"), schemes=(scheme,))
     connection = client(one, receive_buffer=4096, tls=tls_context() if scheme == "https" else None)
     connection.send(request(GET))
     message = connection.reader.head()
-    for _ in range(30):
-        beat.wait(0.05)
+    for _ in range(60):
+        beat.wait(0.1)
         connection.reader.buffer += connection.sock.recv(2048)
     assert connection.reader.exactly(len(body)) == body and message.status == 200
 

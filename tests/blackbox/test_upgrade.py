@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from harness.http import request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 PING = "/Microsoft-Server-ActiveSync?Cmd=Ping"
@@ -111,7 +111,7 @@ def test_a_long_poll_goes_on_in_the_program_before(proxy, exchange, client, upgr
     def script(conn):
         while True:
             if b"Ping" in conn.request().target:
-                assert go.wait(20)
+                assert go.wait(PATIENCE_SECONDS)
             conn.answer(body=b"done")
 
     upstream = exchange(script)
@@ -127,7 +127,7 @@ def test_a_long_poll_goes_on_in_the_program_before(proxy, exchange, client, upgr
     assert idle.ask(GET).get(b"connection") == [b"close"]
     go.set()
     assert poll.read().body == b"done"
-    one.wait_end(20)
+    one.wait_end()
 
 
 def test_connections_in_the_queue_are_served_by_the_new_program(proxy, exchange, client, successor):
@@ -179,7 +179,7 @@ def test_rules_that_are_refused_leave_the_running_program_alone(proxy, exchange,
     bundle = tmp_path / "broken.sgb"
     bundle.write_bytes(b"no bundle")
     other = successor(one, "--rules", bundle, "--trust", publisher.root_path)
-    assert other.wait_end(30) == 1
+    assert other.wait_end() == 1
     assert "broken.sgb" in other.err.text()
     assert still_serves(one, client)
 
@@ -191,14 +191,14 @@ def test_a_listener_that_cannot_be_bound_leaves_the_running_program_alone(proxy,
         taken.bind(("127.0.0.1", port))
         taken.listen(1)
         other = successor(one, "--listen", "http://127.0.0.1:%d" % port)
-        assert other.wait_end(30) == 1
+        assert other.wait_end() == 1
     assert "E_PORT_IN_USE" in other.err.text()
     assert still_serves(one, client)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen(1)
         other = successor(one, "--admin", "http://127.0.0.1:%d" % port)
-        assert other.wait_end(30) == 1
+        assert other.wait_end() == 1
     assert still_serves(one, client)
 
 
@@ -207,10 +207,10 @@ def test_a_second_successor_is_refused_as_long_as_the_first_lives(proxy, exchang
     assert one.admin("/listeners", "POST")[0] == 200  # as far as a successor gets without serving
     assert still_serves(one, client)
     other = successor(one)  # the process that asked above is this one: it might serve any moment
-    assert other.wait_end(30) == 1
+    assert other.wait_end() == 1
     assert "another process takes over already" in other.err.text()
     assert one.admin("/taken", "POST")[0] == 200
-    one.wait_end(20)
+    one.wait_end()
 
 
 def test_only_the_process_that_got_the_sockets_can_say_that_it_serves(proxy, exchange, client):
@@ -241,7 +241,7 @@ def test_another_user_gets_no_sockets_even_when_it_may_write_to_the_admin_socket
         folder = os.path.dirname(folder)
     os.chmod(one.admin_path, 0o666)
     done = subprocess.run(["/usr/bin/python3", "-c", ASK_AS_NOBODY, one.admin_path, path], stdout=subprocess.PIPE,
-                          timeout=20, text=True, check=True)
+                          timeout=PATIENCE_SECONDS, text=True, check=True)
     assert done.stdout == "403 0\n"
     assert still_serves(one, client)
 
@@ -257,7 +257,7 @@ def test_addresses_may_change(proxy, exchange, client, successor, ports):
     other.was_stopped = True
     last = successor(one)
     last.wait_event("event=listener_left .*127.0.0.1:%d" % port)
-    other.wait_end(20)
+    other.wait_end()
     with pytest.raises(ConnectionRefusedError):
         client(port)
     assert client(one).ask(GET).status == 200
@@ -267,12 +267,12 @@ def test_systemd_learns_the_new_main_process_and_no_end(proxy, exchange, client,
     path = str(tmp_path / "notify.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE_SECONDS)
         one = proxy(exchange(), env={"NOTIFY_SOCKET": path})
         new = upgrade(one)
         heard = [sock.recv(4096).decode() for _ in range(3)]
         assert sorted(heard) == sorted(["READY=1", "MAINPID=%d" % new, "READY=1"])
-        one.wait_end(20)
+        one.wait_end()
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(4096)

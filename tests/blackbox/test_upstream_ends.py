@@ -9,7 +9,7 @@ import pytest
 from harness.client import tls_context
 from harness.exchange import answer_all
 from harness.http import Closed, request
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
 POST = "/Microsoft-Server-ActiveSync?Cmd=Sync"
@@ -77,7 +77,7 @@ def script_of(sent, end, is_used, may_end):
             conn.answer(body=b"first")
         conn.request()
         conn.send(sent)
-        assert may_end.wait(10), "the client did not see what was sent"
+        assert may_end.wait(PATIENCE_SECONDS), "the client did not see what was sent"
         return end(conn)
 
     return script

@@ -7,6 +7,7 @@ import pytest
 from harness.certs import server_context
 from harness.exchange import serve
 from harness.http import request
+from harness.wait import PATIENCE_SECONDS
 
 GET = "/owa/auth/logon.aspx"
 
@@ -53,7 +54,7 @@ def test_silence_is_a_504(proxy, exchange, client):
 
     def script(conn):
         conn.head()
-        over.wait(20)
+        over.wait(PATIENCE_SECONDS)
 
     one = proxy(exchange(script), config="timeouts:\n  upstream: 300ms\n")
     check_own_answer(client(one).ask(GET), 504)

@@ -5,7 +5,7 @@ import os
 import socket
 
 import pytest
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 EPOLL_CALLS = {"232", "281"}
@@ -17,7 +17,7 @@ def systemd(tmp_path):
     path = str(tmp_path / "notify.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(path)
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE_SECONDS)
         yield sock, path
 
 
@@ -34,7 +34,7 @@ def empty(sock):
             sock.recv(4096)
     except BlockingIOError:
         pass
-    sock.settimeout(10)
+    sock.settimeout(PATIENCE_SECONDS)
 
 
 def test_signs_of_life_come_after_readiness(proxy, exchange, systemd):

@@ -167,13 +167,13 @@ class AuthServer:
                  % (self.password, USER, self.at_home("http.keytab")))
         (self.home / "http.keytab").chmod(0o644)  # Apache's children run as another user
         self.start("krb5kdc", "-n")
-        wait_for(lambda: listens(values["kdc_port"]), lambda: "the KDC: " + self.log(), 10)
+        wait_for(lambda: listens(values["kdc_port"]), lambda: "the KDC: " + self.log())
         self.run("kinit", USER, input=self.password + "\n")
 
     def start_httpd(self):
         user = ["-c", "User www-data", "-c", "Group www-data"] if os.geteuid() == 0 else []
         self.start("apache2", "-DFOREGROUND", "-f", str(self.folder / "httpd.conf"), *user)
-        wait_for(lambda: listens(self.port), lambda: "Apache: " + self.log(), 10)
+        wait_for(lambda: listens(self.port), lambda: "Apache: " + self.log())
 
     def log(self):
         texts = [p.read_text(errors="replace") for p in self.folder.glob("*.log")]

@@ -5,6 +5,7 @@ import ssl
 import struct
 
 from .http import Closed, Reader, request
+from .wait import PATIENCE_SECONDS
 
 
 class Client:
@@ -12,7 +13,7 @@ class Client:
 
     tls  None, or an ssl.SSLContext; certificates are only checked when the context says so"""
 
-    def __init__(self, port, tls=None, timeout=10, name="mail.example.test", source=None, receive_buffer=None):
+    def __init__(self, port, tls=None, timeout=PATIENCE_SECONDS, name="mail.example.test", source=None, receive_buffer=None):
         self.sock = socket.socket()
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

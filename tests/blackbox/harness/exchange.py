@@ -9,7 +9,7 @@ import struct
 import threading
 
 from .http import Closed, Malformed, Reader, response
-from .wait import wait_for
+from .wait import PATIENCE_SECONDS, wait_for
 
 
 class Connection:
@@ -110,7 +110,7 @@ class Exchange:
             threading.Thread(target=self.run, args=(sock,), daemon=True).start()
 
     def run(self, sock):
-        sock.settimeout(30)
+        sock.settimeout(PATIENCE_SECONDS)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         conn = None
         try:
@@ -135,7 +135,7 @@ class Exchange:
         with self.lock:
             return b"".join(c.reader.seen for c in self.connections)
 
-    def last(self, seconds=20):
+    def last(self, seconds=PATIENCE_SECONDS):
         """The newest request; waits for the first one."""
         wait_for(lambda: self.requests, "a request at the upstream", seconds)
         return self.requests[-1]

@@ -10,9 +10,8 @@ import subprocess
 import sys
 import threading
 
-from .wait import wait_for
+from .wait import PATIENCE_SECONDS, wait_for
 
-START_SECONDS = 30  # compiling the shipped rules under a sanitizer takes a few seconds
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error: |Assertion .* failed")
 
 
@@ -34,7 +33,7 @@ class Lines:
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=PATIENCE_SECONDS)
         self.path = path
 
     def connect(self):
@@ -97,9 +96,9 @@ class Proxy:
             except OSError:
                 return False
 
-        wait_for(is_ready, lambda: "ready: " + self.describe(), START_SECONDS)
+        wait_for(is_ready, lambda: "ready: " + self.describe())
 
-    def wait_end(self, seconds=10):
+    def wait_end(self, seconds=PATIENCE_SECONDS):
         """Wait for the process to end by itself or by a signal that was sent; its exit status."""
         self.was_stopped = True
         try:
@@ -127,7 +126,7 @@ class Proxy:
         try:
             if self.process.poll() is None:
                 self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
@@ -167,11 +166,11 @@ class Proxy:
     def decisions(self):
         return [r for r in self.records() if "rules" in r]
 
-    def wait_access(self, seconds=20, **wanted):
+    def wait_access(self, seconds=PATIENCE_SECONDS, **wanted):
         """The first access record with these values."""
         return self.wait_record(self.access, wanted, seconds)
 
-    def wait_decision(self, seconds=20, **wanted):
+    def wait_decision(self, seconds=PATIENCE_SECONDS, **wanted):
         return self.wait_record(self.decisions, wanted, seconds)
 
     def wait_record(self, source, wanted, seconds):
@@ -180,7 +179,7 @@ class Proxy:
 
         return wait_for(found, lambda: "a record with %r among %r; %s" % (wanted, source()[-5:], self.describe()), seconds)[0]
 
-    def wait_event(self, pattern, seconds=10):
+    def wait_event(self, pattern, seconds=PATIENCE_SECONDS):
         """Wait for a line of standard error that the regular expression finds."""
         search = re.compile(pattern, re.I)
 
@@ -192,6 +191,12 @@ class Proxy:
     def rss_kib(self):
         with open("/proc/%d/status" % self.process.pid) as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+
+    def cpu_seconds(self):
+        """What it has computed so far, all threads together."""
+        with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     # ---- admin
 
@@ -229,10 +234,10 @@ class Proxy:
         lines = [line.rsplit(" ", 1) for line in body.splitlines() if line and not line.startswith("#")]
         return {name: float(value) for name, value in lines}
 
-    def wait_metric(self, name, value, seconds=20):
+    def wait_metric(self, name, value, seconds=PATIENCE_SECONDS):
         wait_for(lambda: self.metrics().get(name) == value, lambda: "%s = %s in %r" % (name, value, self.metrics()), seconds)
 
     def command(self, *args):
         """Run another verb of the program against this one's admin socket."""
         argv = [self.binary, *args, "--admin", "unix:" + self.admin_path]
-        return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, text=True, check=False)
+        return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_SECONDS, text=True, check=False)
