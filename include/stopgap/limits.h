@@ -27,6 +27,9 @@ enum {
     LIMIT_MANIFEST_BYTES = 1024 * 1024,    /* 8192 file lines of 120 bytes */
     LIMIT_ROOT_BYTES = 64 * 1024,          /* 32 keys, anchors and revocations */
     LIMIT_SIGNATURE_BYTES = 1024,          /* RSA-4096 gives 512 */
+    LIMIT_PULSE_BYTES = 4096,              /* 30 names and lanes, 130 bytes each */
+    LIMIT_PULSE_FILE_BYTES = 64 * 1024,    /* 32 signatures, each a header and whole blocks */
+    LIMIT_ROOT_FILE_BYTES = 256 * 1024,    /* a root and the signatures of two times 32 keys */
     LIMIT_KEYS_PER_ROOT = 32,              /* five people with two devices each, twice over */
     LIMIT_ROOT_STEPS = 1024,               /* roots a walk; one a month for 85 years */
 

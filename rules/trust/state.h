@@ -28,6 +28,7 @@ struct state {
     uint64_t root_version; /* 0: none */
     char root_hash[HASH_SIZE];
     int64_t signed_time; /* 0: none */
+    int64_t pulse_time;  /* when the newest pulse was made; 0: none */
     struct state_floor floors[STATE_MAX_FLOORS];
     size_t n_floors;
 };

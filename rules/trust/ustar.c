@@ -68,14 +68,27 @@ static bool is_name_byte(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-bool ustar_name_is_valid(struct slice name)
+static const struct form {
+    const char *first; /* NULL: any */
+    const char *folders[5];
+    const char *places; /* for people */
+    size_t max_bytes;
+} forms[] = {
+    [USTAR_BUNDLE] = {USTAR_MANIFEST,
+                      {"root/", "rules/", "sig/", "tests/"},
+                      "root/, rules/, sig/ and tests/",
+                      LIMIT_BUNDLE_BYTES},
+    [USTAR_PULSE] = {USTAR_PULSE_TEXT, {"pulse.sig/"}, "pulse.sig/", LIMIT_PULSE_FILE_BYTES},
+    [USTAR_ROOTS] = {NULL, {"root/"}, "root/", LIMIT_ROOT_FILE_BYTES},
+};
+
+static bool name_is_valid(const struct form *form, struct slice name)
 {
-    static const char *const folders[] = {"root/", "rules/", "sig/", "tests/"};
-    if (slice_equal(name, SLICE(USTAR_MANIFEST)))
+    if (form->first != NULL && slice_equal(name, slice_str(form->first)))
         return true;
     bool is_known = false;
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-        is_known = is_known || slice_starts_with(name, slice_str(folders[i]));
+    for (size_t i = 0; form->folders[i] != NULL; i++)
+        is_known = is_known || slice_starts_with(name, slice_str(form->folders[i]));
     if (!is_known || name.len > USTAR_NAME_MAX)
         return false;
     char before = '/';
@@ -87,6 +100,11 @@ bool ustar_name_is_valid(struct slice name)
         before = c;
     }
     return before != '/';
+}
+
+bool ustar_name_is_valid(struct slice name)
+{
+    return name_is_valid(&forms[USTAR_BUNDLE], name);
 }
 
 static bool check_format(const struct header *header, struct err *err)
@@ -109,17 +127,18 @@ static bool check_format(const struct header *header, struct err *err)
     return true;
 }
 
-static bool check_name(const struct header *header, struct err *err)
+static bool check_name(const struct form *form, const struct header *header, struct err *err)
 {
     size_t len = strnlen(header->name, sizeof(header->name));
     if (!is_zero(header->prefix, sizeof(header->prefix)) || len == sizeof(header->name) ||
         !is_zero(header->name + len, sizeof(header->name) - len))
         return err_set(err, ERR_SYNTAX, "E_BUNDLE_NAME",
                        "a member's name is longer than 99 bytes or not ended properly");
-    if (!ustar_name_is_valid(slice_make(header->name, len)))
+    if (!name_is_valid(form, slice_make(header->name, len)))
         return err_set(err, ERR_SYNTAX, "E_BUNDLE_NAME",
-                       "a member's name is not allowed: only [a-z0-9._-] below root/, rules/, "
-                       "sig/ and tests/, no segment empty or starting with a dot");
+                       "a member's name is not allowed: only [a-z0-9._-] below %s, no segment "
+                       "empty or starting with a dot",
+                       form->places);
     return true;
 }
 
@@ -127,7 +146,10 @@ static size_t member_max(const char *name)
 {
     if (strcmp(name, USTAR_MANIFEST) == 0)
         return LIMIT_MANIFEST_BYTES;
-    return strncmp(name, "sig/", 4) == 0 ? LIMIT_SIGNATURE_BYTES : LIMIT_MEMBER_BYTES;
+    if (strcmp(name, USTAR_PULSE_TEXT) == 0)
+        return LIMIT_PULSE_BYTES;
+    bool is_signature = strncmp(name, "sig/", 4) == 0 || strncmp(name, "pulse.sig/", 10) == 0;
+    return is_signature ? LIMIT_SIGNATURE_BYTES : LIMIT_MEMBER_BYTES;
 }
 
 static bool check_size(const struct header *header, size_t *ret_size, struct err *err)
@@ -145,11 +167,12 @@ static bool check_size(const struct header *header, size_t *ret_size, struct err
     return true;
 }
 
-static bool check_place(const struct ustar *archive, const char *name, struct err *err)
+static bool check_place(const struct form *form, const struct ustar *archive, const char *name,
+                        struct err *err)
 {
-    if (archive->n_members == 0 && strcmp(name, USTAR_MANIFEST) != 0)
-        return err_set(err, ERR_SYNTAX, "E_BUNDLE_FIRST",
-                       "the first member is %s; it must be " USTAR_MANIFEST, name);
+    if (archive->n_members == 0 && form->first != NULL && strcmp(name, form->first) != 0)
+        return err_set(err, ERR_SYNTAX, "E_BUNDLE_FIRST", "the first member is %s; it must be %s",
+                       name, form->first);
     if (archive->n_members == LIMIT_BUNDLE_MEMBERS)
         return err_set(err, ERR_LIMIT, "E_BUNDLE_COUNT", "more than %d members",
                        LIMIT_BUNDLE_MEMBERS);
@@ -166,12 +189,13 @@ static bool fail_truncated(struct err *err)
 }
 
 /* rest begins with a header; cuts the member off it. */
-static bool read_member(struct slice *rest, struct ustar *archive, struct err *err)
+static bool read_member(const struct form *form, struct slice *rest, struct ustar *archive,
+                        struct err *err)
 {
     const struct header *header = (const struct header *)rest->ptr;
     size_t size = 0;
-    if (!check_format(header, err) || !check_name(header, err) || !check_size(header, &size, err) ||
-        !check_place(archive, header->name, err))
+    if (!check_format(header, err) || !check_name(form, header, err) ||
+        !check_size(header, &size, err) || !check_place(form, archive, header->name, err))
         return false;
     *rest = slice_from(*rest, USTAR_BLOCK);
     size_t padded = (size + USTAR_BLOCK - 1) / USTAR_BLOCK * USTAR_BLOCK;
@@ -186,14 +210,15 @@ static bool read_member(struct slice *rest, struct ustar *archive, struct err *e
     return true;
 }
 
-static bool read_members(struct slice rest, struct ustar *archive, struct err *err)
+static bool read_members(const struct form *form, struct slice rest, struct ustar *archive,
+                         struct err *err)
 {
     for (;;) {
         if (rest.len < USTAR_BLOCK)
             return fail_truncated(err);
         if (is_zero(rest.ptr, USTAR_BLOCK))
             break;
-        if (!read_member(&rest, archive, err))
+        if (!read_member(form, &rest, archive, err))
             return false;
     }
     if (archive->n_members == 0)
@@ -208,15 +233,22 @@ static bool read_members(struct slice rest, struct ustar *archive, struct err *e
 
 bool ustar_read(struct slice bytes, struct ustar *ret_archive, struct err *err)
 {
-    if (bytes.len > LIMIT_BUNDLE_BYTES)
-        return err_set(err, ERR_LIMIT, "E_BUNDLE_SIZE", "larger than %d bytes", LIMIT_BUNDLE_BYTES);
+    return ustar_read_form(bytes, USTAR_BUNDLE, ret_archive, err);
+}
+
+bool ustar_read_form(struct slice bytes, enum ustar_form form, struct ustar *ret_archive,
+                     struct err *err)
+{
+    if (bytes.len > forms[form].max_bytes)
+        return err_set(err, ERR_LIMIT, "E_BUNDLE_SIZE", "larger than %zu bytes",
+                       forms[form].max_bytes);
     size_t capacity = bytes.len / USTAR_BLOCK + 1;
     if (capacity > LIMIT_BUNDLE_MEMBERS)
         capacity = LIMIT_BUNDLE_MEMBERS;
     struct ustar archive = {.members = calloc(capacity, sizeof(archive.members[0]))};
     if (archive.members == NULL)
         return err_set(err, ERR_MEMORY, "E_BUNDLE_SIZE", "no memory for the list of members");
-    if (!read_members(bytes, &archive, err)) {
+    if (!read_members(&forms[form], bytes, &archive, err)) {
         ustar_done(&archive);
         return false;
     }
