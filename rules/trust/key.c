@@ -116,9 +116,8 @@ bool key_from_spki(enum key_algorithm algorithm, struct slice der, EVP_PKEY **re
     const unsigned char *at = (const unsigned char *)der.ptr;
     EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)der.len);
     ERR_clear_error();
-    if (pkey == NULL && algorithm == KEY_ED25519) {
-        /* Any 32 bytes are an Ed25519 key, so the algorithm itself is not to be had here. */
-        *ret_pkey = NULL;
+    if (pkey == NULL && !key_works(algorithm)) {
+        *ret_pkey = NULL; /* not the key is at fault */
         return true;
     }
     if (pkey == NULL || at != (const unsigned char *)der.ptr + der.len ||

@@ -23,6 +23,11 @@ const char *key_algorithm_word(enum key_algorithm algorithm);
 enum key_algorithm key_algorithm_find(struct slice word);
 enum key_algorithm key_algorithm_of(const EVP_PKEY *pkey);
 
+/* Does the algorithm work in this process? Costs one verification, about 0.1 ms. */
+bool key_works(enum key_algorithm algorithm);
+/* All that do, as bits 1 << algorithm. */
+unsigned key_probe(void);
+
 /* Read a SubjectPublicKeyInfo. False with err E_ROOT_KEYSHAPE when it is not in the one shape of
  * its algorithm. *ret_pkey is NULL, and the result true, when this process cannot use the
  * algorithm (FIPS without Ed25519). */

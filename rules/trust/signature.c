@@ -22,6 +22,13 @@ static unsigned count_members(const struct ustar *archive, const char *prefix)
     return n;
 }
 
+static void count_unusable(const struct root_key *key, struct signature_tally *tally)
+{
+    tally->unusable++;
+    (void)snprintf(tally->unusable_word, sizeof(tally->unusable_word), SLICE_FMT,
+                   SLICE_ARG(slice_head(key->algorithm_word, 31)));
+}
+
 /* Judge the signature of one key of the role. */
 static void count_key(const struct root *root, size_t index,
                       const struct signature_request *request, const struct ustar_member *signature,
@@ -31,12 +38,12 @@ static void count_key(const struct root *root, size_t index,
     if (key->is_revoked) {
         tally->revoked++;
     } else if (key->pkey == NULL) {
-        tally->unusable++;
-        (void)snprintf(tally->unusable_word, sizeof(tally->unusable_word), SLICE_FMT,
-                       SLICE_ARG(slice_head(key->algorithm_word, 31)));
+        count_unusable(key, tally);
     } else if (key_verify(key->pkey, request->message, signature->data)) {
         tally->good++;
         tally->good_keys |= UINT32_C(1) << index;
+    } else if (!key_works(key->algorithm)) {
+        count_unusable(key, tally);
     } else {
         tally->bad++;
     }
