@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""CPU per request of stopgap beside HAProxy, nginx where it is installed, and no proxy at all.
+"""CPU per request of stopgap beside HAProxy, nginx, ModSecurity, and no proxy at all.
 
   bench/compare.py --quick
+  bench/compare.py --case get --case tls --rounds 3
 
-stopgap runs as it is shipped: all rules, block mode, access and decision log to a file. HAProxy
-and nginx run without rules and without logs. bench/README.md has the method.
+stopgap runs as it is shipped where a case says nothing else: all rules, block mode, access and
+decision log to a file. The others run without rules and without logs. bench/README.md has the method.
 
 Exit status: 0 measured; 1 a program failed or answered with errors; 2 wrong options;
 3 something is missing (the message names it); 130 interrupted.
@@ -16,26 +17,32 @@ import os
 import pathlib
 import sys
 import tempfile
+import time
 
 import load
 import report
+from cases import CASES
+from forms import FORMS
 from peers import Failed, Set, Tools
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RESTARTS = 3  # memory layout is luck; a program that had bad luck gets two more chances
 
 
 class Plan:
     """How much is measured."""
 
-    def __init__(self, rounds, warmup, requests):
-        self.rounds = rounds  # a multiple of RESTARTS
-        self.warmup = warmup
-        self.requests = requests
+    def __init__(self, rounds, restarts, warm_ms, measured_ms):
+        self.rounds = rounds
+        self.restarts = restarts  # memory layout is luck; who had bad luck gets another chance
+        self.warm_ms = warm_ms
+        self.measured_ms = measured_ms
+
+    def rounds_of(self, restart):
+        return len(range(restart, self.rounds, self.restarts))
 
 
-QUICK = Plan(rounds=6, warmup=2000, requests=10000)
-FULL = Plan(rounds=15, warmup=5000, requests=60000)
+QUICK = Plan(rounds=3, restarts=1, warm_ms=150, measured_ms=350)
+FULL = Plan(rounds=9, restarts=3, warm_ms=300, measured_ms=1000)
 
 
 class Progress:
@@ -44,79 +51,109 @@ class Progress:
     def __init__(self, total):
         self.total = total
         self.n = 0
+        self.begun = time.monotonic()
 
     def step(self, text):
+        left = (time.monotonic() - self.begun) / self.n * (self.total - self.n) if self.n else 0
         self.n += 1
-        line = "[%d/%d] %s" % (self.n, self.total, text)
+        line = "[%d/%d%s] %s" % (self.n, self.total, ", %.0f s left" % left if left else "", text)
         if sys.stderr.isatty():
-            print("\r\033[K" + line, end="" if self.n < self.total else "\n", file=sys.stderr, flush=True)
+            print("\r\033[K" + line[:100], end="" if self.n < self.total else "\n", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
 
 
-def measure_round(tools, peers, scheme, plan, number, progress):
+def measure_round(peers, case, names, plan, number, progress):
     """A B C D, then D C B A: what drifts with time hits all alike."""
-    names = tools.names()
     found = {}
     for name in names if number % 2 == 0 else reversed(names):
-        progress.step("%s, round %d of %d, %s" % (scheme.name, number + 1, plan.rounds, name))
-        seed = number * len(names) + names.index(name) + 1
-        found[name] = load.measure(tools.wrk, peers, name, scheme, (plan.warmup, plan.requests, seed))
+        progress.step("%s, %s, round %d of %d, %s" % (case.name, peers.scheme.name, number + 1, plan.rounds, name))
+        times = (plan.warm_ms, plan.measured_ms * case.longer)
+        found[name] = load.measure(peers, name, case.load, times, number * len(names) + names.index(name) + 1)
     return {name: found[name] for name in names}
 
 
-def measure_scheme(tools, scheme, plan, progress, commands):
-    rounds = []
-    for _ in range(RESTARTS):
-        with tempfile.TemporaryDirectory(prefix="stopgap-bench-") as folder:
-            peers = Set(tools, scheme, folder)
-            try:
-                for _ in range(plan.rounds // RESTARTS):
-                    rounds.append(measure_round(tools, peers, scheme, plan, len(rounds), progress))
-            finally:
-                peers.stop()
-            commands[:] = [" ".join(one.argv) for one in peers.processes.values()]
-    commands.append(rounds[-1]["stopgap"]["command"])
-    return {"name": scheme.name, "requests": plan.requests, "rounds": rounds}
+def measure_case(tools, case, scheme, plan, progress):
+    members = [member for member in case.members if tools.has(member.program)]
+    names = [member.name for member in members]
+    rounds, commands = [], {}
+    for restart in range(plan.restarts):
+        peers = Set(tools, members, case.setting, scheme)
+        try:
+            for _ in range(plan.rounds_of(restart)):
+                rounds.append(measure_round(peers, case, names, plan, len(rounds), progress))
+            commands = {name: " ".join(one.argv) for name, one in peers.processes.items()}
+        finally:
+            peers.stop()
+    return {
+        "case": case.name,
+        "title": case.title,
+        "scheme": scheme.name,
+        "base": names[0],
+        "rounds": rounds,
+        "commands": commands,
+    }
 
 
-def measure_all(tools, plan):
-    schemes = load.schemes(sorted(os.sched_getaffinity(0)))
-    progress = Progress(len(schemes) * plan.rounds * len(tools.names()))
-    commands = []
-    found = [measure_scheme(tools, scheme, plan, progress, commands) for scheme in schemes]
+def measure_all(tools, cases, plan, only_scheme):
+    known = load.schemes(sorted(os.sched_getaffinity(0)))
+    pairs = [(case, known[name]) for case in cases for name in case.schemes if name in known]
+    if only_scheme:
+        pairs = [(case, scheme) for case, scheme in pairs if scheme.name.startswith(only_scheme)]
+    n = sum(plan.rounds * len([one for one in case.members if tools.has(one.program)]) for case, _ in pairs)
+    progress = Progress(n)
+    for name, make in FORMS.items():
+        (tools.folder / name).write_bytes(make())
     return {
         "machine": report.machine(),
         "versions": tools.versions(),
-        "commands": commands,
-        "schemes": found,
+        "plan": vars(plan),
+        "tables": [measure_case(tools, case, scheme, plan, progress) for case, scheme in pairs],
     }
 
 
 def parse_options():
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n")[-1], allow_abbrev=False
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under two minutes")
+    names = [case.name for case in CASES]
+    parser.add_argument("--quick", action="store_true", help="some cases, few and short rounds: under two minutes")
+    parser.add_argument("--case", action="append", choices=names, metavar="NAME", help="only this one; repeatable")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--scheme", choices=("one", "two", "all"), help="only on one core, two or all")
+    parser.add_argument("--rounds", type=int, metavar="N", help="instead of 9, with --quick 3")
     parser.add_argument("--build", default=str(ROOT / "build" / "release"), help="build folder (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write every single measurement there, too")
     return parser.parse_args()
 
 
+def chosen(options):
+    if options.case:
+        return [case for case in CASES if case.name in options.case]
+    return [case for case in CASES if case.is_quick or not options.quick]
+
+
 def main():
     options = parse_options()
-    tools = Tools(options.build)
-    missing = tools.missing()
-    if missing:
-        print("missing: %s; './dev bench' builds and installs what is needed" % ", ".join(missing), file=sys.stderr)
-        return 3
-    try:
-        result = measure_all(tools, QUICK if options.quick else FULL)
-    except Failed as failure:
-        print("bench: %s" % failure, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    if options.list:
+        print("\n".join("%-18s %s" % (case.name, case.title) for case in CASES))
+        return 0
+    plan = QUICK if options.quick else FULL
+    if options.rounds:
+        plan = Plan(options.rounds, min(plan.restarts, options.rounds), plan.warm_ms, plan.measured_ms)
+    with tempfile.TemporaryDirectory(prefix="stopgap-bench-") as folder:
+        tools = Tools(options.build, folder)
+        missing = tools.missing()
+        if missing:
+            print("missing: %s; './dev bench' builds and installs what is needed" % ", ".join(missing), file=sys.stderr)
+            return 3
+        try:
+            result = measure_all(tools, chosen(options), plan, options.scheme)
+        except Failed as failure:
+            print("bench: %s" % failure, file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
     print(report.markdown(result))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n")

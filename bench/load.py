@@ -1,132 +1,95 @@
-"""Load on one peer, and what it cost: CPU time of the whole process over a fixed count of requests."""
+"""Load on one member, and what it cost."""
 
 import json
-import os
-import pathlib
-import signal
 import subprocess
-import time
 
 from peers import Failed, pinner
-
-SCRIPT = pathlib.Path(__file__).resolve().parent / "requests.lua"
-CONNECTIONS = 64
-LONGEST_SECONDS = 120  # of one measurement; it ends by count long before
-PATH = "/owa/bench"  # 1 KiB of body
 
 
 class Scheme:
     """Who runs where."""
 
-    def __init__(self, name, proxy_core, load_core, is_batch):
+    def __init__(self, name, proxy, load, is_batch):
         self.name = name
-        self.proxy_core = proxy_core
-        self.load_core = load_core
+        self.proxy = proxy  # cores
+        self.load = load  # cores of the origin and the generator
         self.is_batch = is_batch
 
 
 def schemes(cores):
-    """One core is the figure to compare with: where the load side has a core of its own, a proxy
-    that waits for it gets fewer events per wake-up and looks dearer than it is."""
-    found = [Scheme("one core", cores[0], cores[0], True)]
+    """By name. One core is the figure to compare with: where the load side has a core of its own, a
+    proxy that waits for it gets fewer events per wake-up and looks dearer than it is."""
+    first, last = {cores[0]}, {cores[-1]}
+    found = {"one": Scheme("one core", first, first, True)}
     if len(cores) > 1:
-        found.append(Scheme("two cores", cores[0], cores[1], False))
+        found["two"] = Scheme("two cores", first, last, False)
+        found["all"] = Scheme("all cores", set(cores), set(cores), False)
     return found
 
 
-def cpu_ns(pid):
-    """CPU time of all threads of a process."""
-    total = 0
-    tasks = "/proc/%d/task" % pid
-    try:
-        names = os.listdir(tasks)
-    except (FileNotFoundError, ProcessLookupError):
-        raise Failed("process %d went away under load" % pid) from None
-    for task in names:
-        try:
-            with open("%s/%s/schedstat" % (tasks, task)) as stat:
-                total += int(stat.read().split()[0])
-        except (FileNotFoundError, ProcessLookupError):
-            pass  # a thread of the load generator that has just ended
-    return total
+class Load:
+    """What load-generator is told."""
+
+    def __init__(self, form, connections=64, rate=0, tls=False, one_shot=False, resume=False):
+        self.form = form  # a name in forms.FORMS
+        self.connections = connections
+        self.rate = rate
+        self.tls = tls
+        self.one_shot = one_shot
+        self.resume = resume
+
+    def options(self):
+        found = ["--connections", str(self.connections)]
+        found += ["--rate", str(self.rate)] if self.rate else []
+        found += ["--tls"] if self.tls else []
+        found += ["--one-shot"] if self.one_shot else []
+        return found + (["--resume"] if self.resume else [])
 
 
-def busy_ns():
-    """What all cores of the machine did, whoever asked for it; with the time stolen from us."""
-    with open("/proc/stat") as stat:
-        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
-    ticks = user + nice + system + irq + softirq + steal
-    return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+def command(peers, name, load, times, seed):
+    """times = (warm-up, measured) in ms."""
+    peer, origin = peers.processes[name], peers.processes["direct"]
+    others = [] if peer is origin else origin.pids()
+    argv = [str(peers.tools.generator), "--port", str(peer.port), "--request", str(peers.tools.folder / load.form)]
+    argv += load.options() + ["--warm", str(times[0]), "--time", str(times[1]), "--seed", str(seed)]
+    argv += ["--proxy", ",".join(map(str, peer.pids()))]
+    return argv + (["--others", ",".join(map(str, others))] if others else [])
 
 
-def rss_kib(pid):
-    with open("/proc/%d/status" % pid) as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
-
-def wrk_command(wrk, port, warmup, count, seed):
-    return [
-        wrk, "-t", "1", "-c", str(CONNECTIONS), "-d", "%ds" % LONGEST_SECONDS, "--timeout", "10s",
-        "-s", str(SCRIPT), "http://127.0.0.1:%d" % port, "--", PATH, str(warmup), str(count), str(seed),
-    ]  # fmt: skip
-
-
-def wait_for(child, word):
-    for line in child.stdout:
-        if line.strip() == word:
-            return
-    raise Failed("wrk ended before '%s'" % word)
-
-
-class Sample:
-    """The clocks at one moment."""
-
-    def __init__(self, proxy, others):
-        self.time = time.monotonic_ns()
-        self.proxy = cpu_ns(proxy)
-        self.ours = self.proxy + sum(cpu_ns(pid) for pid in others)
-        self.busy = busy_ns()
-
-
-def run(command, peer, others, scheme):
-    """(sample when warm, sample when done, what wrk counted)"""
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, preexec_fn=pinner(scheme.load_core, scheme.is_batch)
-    )
-    try:
-        pids = [child.pid] + [pid for pid in others if pid != peer.pid]
-        wait_for(child, "warm")
-        before = Sample(peer.pid, pids)
-        wait_for(child, "done")
-        after = Sample(peer.pid, pids)
-        child.send_signal(signal.SIGINT)
-        report = child.stdout.read()
-    finally:
-        child.kill()
-        child.wait()
-    lines = [line for line in report.splitlines() if line.startswith("{")]
-    if not lines:
-        raise Failed("wrk gave no result for %s" % peer.name)
-    return before, after, json.loads(lines[-1])
-
-
-def measure(wrk, peers, name, scheme, counts):
-    """One measurement of one peer. counts = (warm-up, requests, seed)."""
-    peer = peers.processes[name]
-    command = wrk_command(wrk, peer.port, *counts)
-    before, after, result = run(command, peer, [peers.processes["direct"].pid], scheme)
-    if result["status_errors"] or result["socket_errors"]:
-        raise Failed("%s answered with errors: %s" % (name, result))
-    elapsed = after.time - before.time
-    spent = after.proxy - before.proxy
+def figures(result):
+    requests = result["requests"]
+    ours = result["proxy_ns"] + result["others_ns"] + result["load_ns"]
     return {
-        "peer": name,
-        "cpu_us": spent / counts[1] / 1000,
-        "core_use": spent / elapsed,
-        "requests_per_s": counts[1] * 1e9 / elapsed,
-        "p50_us": result["p50_us"],
-        "p99_us": result["p99_us"],
-        "rss_kib": rss_kib(peer.pid),
-        "foreign": max(0.0, ((after.busy - before.busy) - (after.ours - before.ours)) / elapsed),
-        "command": " ".join(command),
+        "cpu_us": result["proxy_ns"] / requests / 1000,
+        "core_use": result["proxy_ns"] / result["elapsed_ns"],
+        "requests_per_s": requests * 1e9 / result["elapsed_ns"],
+        "mb_per_s": result["bytes"] * 1e3 / result["elapsed_ns"],
+        "requests": requests,
+        "latency_us": result["latency_us"],
+        "overdue": result["overdue_max"],
+        "foreign": max(0.0, (result["machine_ns"] - ours) / result["elapsed_ns"]),
     }
+
+
+def check(name, load, result):
+    if result["bad_status"] or result["lost"]:
+        raise Failed("%s answered with errors: %s" % (name, result))
+    if not result["requests"]:
+        raise Failed("%s answered nothing in the measured time" % name)
+    if load.resume and result["resumed"] * 2 < result["handshakes"]:
+        raise Failed("%s resumed %d of %d sessions" % (name, result["resumed"], result["handshakes"]))
+
+
+def measure(peers, name, load, times, seed):
+    """One measurement of one member, as figures() has it."""
+    argv = command(peers, name, load, times, seed)
+    pin = pinner(peers.scheme.load, peers.scheme.is_batch)
+    run = subprocess.run(argv, capture_output=True, text=True, check=False, preexec_fn=pin)
+    if run.returncode != 0:
+        raise Failed("%s: %s" % (name, run.stderr[-400:] or " ".join(argv)))
+    result = json.loads(run.stdout.splitlines()[-1])
+    check(name, load, result)
+    found = figures(result)
+    found["rss_kib"] = peers.processes[name].rss_kib()
+    found["command"] = " ".join(argv)
+    return found

@@ -4,8 +4,6 @@ import os
 import platform
 import statistics
 
-BASE = "haproxy"
-
 
 def machine():
     with open("/proc/cpuinfo") as info:
@@ -21,37 +19,46 @@ def spread(values, form):
     return (form + " (" + form + ".." + form + ")") % (statistics.median(values), min(values), max(values))
 
 
-def ratios(rounds, name):
-    """CPU of a peer over CPU of the base in the same round: what disturbs one mostly disturbs both."""
-    return [found[name]["cpu_us"] / found[BASE]["cpu_us"] for found in rounds]
+def ratios(table, name, base=None):
+    """CPU of a member over CPU of the base in the same round: what disturbs one mostly disturbs both."""
+    base = base or table["base"]
+    return [found[name]["cpu_us"] / found[base]["cpu_us"] for found in table["rounds"]]
 
 
-def row(rounds, name):
+def row(table, name):
+    rounds = table["rounds"]
+
     def median(key):
         return statistics.median(found[name][key] for found in rounds)
+
+    def latency(share):
+        return "%.0f" % statistics.median(found[name]["latency_us"][share] for found in rounds)
 
     cpu = ["-", "-", "-", "-"]
     if name != "direct":
         cpu = [
-            spread(ratios(rounds, name), "%.2f"),
+            spread(ratios(table, name), "%.2f"),
             spread([found[name]["cpu_us"] for found in rounds], "%.1f"),
             "%.0f %%" % (100 * median("core_use")),
             "%.1f" % (median("rss_kib") / 1024),
         ]
-    figures = ["%.0f" % median("requests_per_s"), "%.0f" % median("p50_us"), "%.0f" % median("p99_us")]
+    figures = ["%.0f" % median("requests_per_s"), latency("50"), latency("99"), latency("99.9")]
     return "| " + " | ".join([name] + cpu + figures) + " |"
 
 
-def table(scheme):
-    rounds = scheme["rounds"]
-    foreign = max(found["foreign"] for one in rounds for found in one.values())
+def table(found):
+    rounds = found["rounds"]
+    foreign = max(one["foreign"] for figures in rounds for one in figures.values())
     lines = [
-        "**%s**, %d rounds of %d requests" % (scheme["name"], len(rounds), scheme["requests"]),
+        "**%s, %s** (`--case %s`, %d rounds)" % (found["title"], found["scheme"], found["case"], len(rounds)),
         "",
-        "| peer | CPU ratio, median (min..max) | CPU us/request | core use | RSS MiB | requests/s | p50 us | p99 us |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| | CPU ratio, median (min..max) | CPU us/request | core use | RSS MiB | requests/s | p50 us | p99 us | p99.9 us |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    lines += [row(rounds, name) for name in rounds[0]]
+    lines += [row(found, name) for name in rounds[0]]
+    bare = "stopgap, no rules"
+    if bare in rounds[0]:
+        lines += ["", "stopgap over itself without rules: %s" % spread(ratios(found, "stopgap", bare), "%.2f")]
     lines += ["", "CPU that other programs took meanwhile: at most %.0f %% of a core" % (100 * foreign), ""]
     return "\n".join(lines)
 
@@ -59,11 +66,6 @@ def table(scheme):
 def markdown(result):
     what = result["machine"]
     versions = ", ".join("%s %s" % pair for pair in result["versions"].items())
-    lines = [
-        "HTTP/1.1 keep-alive, 64 connections, GET 1 KiB; ratios are of the same round, %s = 1.00" % BASE,
-        "",
-    ]
-    lines += [table(scheme) for scheme in result["schemes"]]
-    lines += ["%s, %d cores, Linux %s; %s" % (what["cpu"], what["cores"], what["kernel"], versions), ""]
-    lines += ["    " + command for command in result["commands"]]
+    lines = [table(found) for found in result["tables"]]
+    lines += ["%s, %d cores, Linux %s; %s" % (what["cpu"], what["cores"], what["kernel"], versions)]
     return "\n".join(lines)

@@ -34,11 +34,6 @@ struct connection {
     char name[NAME_BYTES];
 };
 
-struct pending_write { /* what the socket did not take at once */
-    uv_write_t request;
-    char bytes[];
-};
-
 static char read_buffer[READ_BYTES];
 static llhttp_settings_t settings;
 
@@ -79,23 +74,21 @@ static void on_written(uv_write_t *request, int status)
         connection_close(conn);
 }
 
-static bool write_later(struct connection *conn, const uv_buf_t *bufs, unsigned n, size_t skip)
+/* All that is written lives as long as the program, so nothing is copied. */
+static bool write_later(struct connection *conn, uv_buf_t *bufs, unsigned n, size_t skip)
 {
-    size_t len = 0;
-    for (unsigned i = 0; i < n; i++)
-        len += bufs[i].len;
-    struct pending_write *pending = malloc(sizeof(*pending) + len);
-    if (pending == NULL)
-        return false;
-    size_t at = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (bufs[i].len != 0)
-            memcpy(pending->bytes + at, bufs[i].base, bufs[i].len);
-        at += bufs[i].len;
+    while (skip >= bufs->len) {
+        skip -= bufs->len;
+        bufs++;
+        n--;
     }
-    uv_buf_t rest = uv_buf_init(pending->bytes + skip, (unsigned)(len - skip));
-    if (uv_write(&pending->request, (uv_stream_t *)&conn->tcp, &rest, 1, on_written) != 0) {
-        free(pending);
+    bufs->base += skip;
+    bufs->len -= skip;
+    uv_write_t *request = malloc(sizeof(*request));
+    if (request == NULL)
+        return false;
+    if (uv_write(request, (uv_stream_t *)&conn->tcp, bufs, n, on_written) != 0) {
+        free(request);
         return false;
     }
     conn->n_writes++;

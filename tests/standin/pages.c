@@ -23,14 +23,17 @@
     "WWW-Authenticate: Basic realm=\"mail.example.test\"\r\n"
 
 enum {
-    BENCH_BYTES = 1024, /* the body that the benchmark asks for */
-    MAX_PAGES = 64,     /* rows of the table */
+    MAX_PAGES = 64, /* rows of the table */
+    BENCH_MAX_BYTES = 10 * 1024 * 1024,
 };
 
 enum page_flag {
     PAGE_PREFIX = 1 << 0,   /* path is a prefix, not the whole path */
     PAGE_NO_LOGIN = 1 << 1, /* only for requests without Authorization */
     PAGE_CHUNKED = 1 << 2,
+    PAGE_1K = 1 << 3, /* the body is so much of bench_body */
+    PAGE_64K = 1 << 4,
+    PAGE_10M = 1 << 5,
 };
 
 struct page_source {
@@ -42,7 +45,7 @@ struct page_source {
     unsigned flags; /* enum page_flag */
 };
 
-static char bench_body[BENCH_BYTES + 1];
+static char bench_body[BENCH_MAX_BYTES]; /* never written, so it takes no memory: the zero page */
 
 #define HEALTH(vdir)                                                                               \
     {                                                                                              \
@@ -50,13 +53,20 @@ static char bench_body[BENCH_BYTES + 1];
             "200 OK<br/>STANDIN01.EXAMPLE.TEST" HTML_NOTE, 0                                       \
     }
 
+#define BENCH(end, size)                                                                           \
+    {                                                                                              \
+        NULL, "/owa/bench" end, "200 OK",                                                          \
+            "Content-Type: application/octet-stream\r\nCache-Control: private\r\n"                 \
+            "X-FEServer: STANDIN01\r\nrequest-id: 00000000-0000-4000-8000-000000000000\r\n"        \
+            "Set-Cookie: ClientId=STANDIN; path=/; secure; HttpOnly\r\n",                          \
+            bench_body, size                                                                       \
+    }
+
 /* First match wins; the last row matches everything. */
 static const struct page_source sources[] = {
-    {NULL, "/owa/bench", "200 OK",
-     TEXT "Cache-Control: private\r\nX-FEServer: STANDIN01\r\n"
-          "request-id: 00000000-0000-4000-8000-000000000000\r\n"
-          "Set-Cookie: ClientId=STANDIN; path=/; secure; HttpOnly\r\n",
-     bench_body, 0},
+    BENCH("", PAGE_1K),
+    BENCH("/64k", PAGE_64K),
+    BENCH("/10m", PAGE_10M),
     HEALTH("owa"),
     HEALTH("ecp"),
     HEALTH("ews"),
@@ -150,9 +160,17 @@ __attribute__((format(printf, 1, 2))) static struct slice render(const char *for
     return slice_make(text, (size_t)len);
 }
 
+static size_t body_length(const struct page_source *source)
+{
+    size_t max = (source->flags & PAGE_10M) != 0   ? BENCH_MAX_BYTES
+                 : (source->flags & PAGE_64K) != 0 ? 64 * 1024
+                                                   : 1024;
+    return source->body == bench_body ? max : strlen(source->body);
+}
+
 static void page_render(const struct page_source *source, struct page *ret_page)
 {
-    size_t len = strlen(source->body);
+    size_t len = body_length(source);
     bool is_chunked = (source->flags & PAGE_CHUNKED) != 0;
     ret_page->head = render("HTTP/1.1 %s\r\n" COMMON "%s", source->status, source->fields);
     ret_page->plain_length = render("Content-Length: %zu\r\n", len);
@@ -168,8 +186,6 @@ static void page_render(const struct page_source *source, struct page *ret_page)
 
 void pages_init(void)
 {
-    for (size_t i = 0; i < BENCH_BYTES; i++)
-        bench_body[i] = "exchange-standin "[i % 17];
     for (size_t i = 0; i < N_PAGES; i++)
         page_render(&sources[i], &pages[i]);
 }
