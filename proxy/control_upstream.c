@@ -146,8 +146,13 @@ static void control_resolve_start(struct control *control)
 bool control_servers_start(struct control *control, struct err *err)
 {
     control_resolve_start(control);
-    control->health = health_start(&control->loop, control->config, &control->table,
-                                   &control->check_context, control_post_table, control);
+    control->health = health_start(&(struct health_setup){.loop = &control->loop,
+                                                          .config = control->config,
+                                                          .table = &control->table,
+                                                          .context = &control->check_context,
+                                                          .events = control->events,
+                                                          .on_change = control_post_table,
+                                                          .ctx = control});
     return control->health != NULL || !config_checks_health(control->config) ||
            err_set(err, ERR_MEMORY, "E_MEMORY", "no memory for the health checks");
 }

@@ -48,6 +48,7 @@ static const struct {
     [EVENT_MITIGATION_NOT_APPLICABLE] = {1010, "info", "mitigation_not_applicable"},
     [EVENT_MITIGATION_REMOVED] = {1011, "warn", "mitigation_removed"},
     [EVENT_MITIGATIONS_SWITCHED] = {1012, "warn", "mitigations_switched"},
+    [EVENT_MITIGATIONS_LOST] = {1013, "error", "mitigations_lost"},
     [EVENT_SET_LOADED] = {1020, "info", "rules_loaded"},
     [EVENT_SET_REFUSED] = {1021, "error", "rules_refused"},
     [EVENT_EXCLUSION_EXPIRED] = {1022, "warn", "exclusion_expired"},
@@ -59,6 +60,8 @@ static const struct {
     [EVENT_PARITY_REGAINED] = {1041, "info", "certificate_parity_regained"},
     [EVENT_CERTIFICATE_EXPIRES] = {1042, "warn", "certificate_expires"},
     [EVENT_STAPLE_EXPIRES] = {1043, "warn", "staple_expires"},
+    [EVENT_SERVER_DOWN] = {1060, "warn", "server_down"},
+    [EVENT_SERVER_UP] = {1061, "info", "server_up"},
 };
 
 static void next_command(struct events *events);

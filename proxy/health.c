@@ -31,12 +31,7 @@ struct health_target {
 };
 
 struct health {
-    uv_loop_t *loop;
-    const struct config *config;
-    struct server_table *table;
-    void (*on_change)(void *ctx);
-    void *ctx;
-    SSL_CTX *const *context;
+    struct health_setup setup;
     struct hub_loop hub;
     struct slice vdirs[LIMIT_HEALTH_VDIRS];
     size_t n_vdirs;
@@ -63,9 +58,9 @@ bool health_judge(struct health_state *state, bool is_good, uint64_t rise, uint6
 
 static void set_column(struct health *health, size_t server, size_t column, bool is_down)
 {
-    struct server_state *state = &health->table->states[server];
+    struct server_state *state = &health->setup.table->states[server];
     if (state->is_down[column] && !is_down)
-        state->recovered_at_ms[column] = uv_now(health->loop);
+        state->recovered_at_ms[column] = uv_now(health->setup.loop);
     state->is_down[column] = is_down;
 }
 
@@ -78,24 +73,25 @@ static void target_publish(const struct health_target *target)
         all_down &= first[i].state.word == HEALTH_DOWN;
     set_column(health, target->server, target->column, target->state.word == HEALTH_DOWN);
     set_column(health, target->server, SERVERS_OTHER, all_down);
-    health->on_change(health->ctx);
+    health->setup.on_change(health->setup.ctx);
 }
 
-static void target_log(const struct health_target *target)
+static void target_tell(const struct health_target *target)
 {
     const struct health *health = target->health;
-    const char *url = config_server(health->config, target->server)->url;
+    const char *url = config_server(health->setup.config, target->server)->url;
     struct slice vdir = health->vdirs[target->column];
     if (target->state.word == HEALTH_DOWN)
-        log_event("warn", "server_down", "server=%s vdir=" SLICE_FMT " %s", url, SLICE_ARG(vdir),
-                  target->error);
+        events_emit(health->setup.events, EVENT_SERVER_DOWN, url, "server=%s vdir=" SLICE_FMT " %s",
+                    url, SLICE_ARG(vdir), target->error);
     else
-        log_event("info", "server_up", "server=%s vdir=" SLICE_FMT, url, SLICE_ARG(vdir));
+        events_emit(health->setup.events, EVENT_SERVER_UP, url, "server=%s vdir=" SLICE_FMT, url,
+                    SLICE_ARG(vdir));
 }
 
 static void target_take(struct health_target *target, bool is_good)
 {
-    const struct health_config *config = &target->health->config->health;
+    const struct health_config *config = &target->health->setup.config->health;
     bool was_unknown = target->state.word == HEALTH_UNKNOWN;
     target->checks++;
     target->failed += !is_good;
@@ -104,7 +100,7 @@ static void target_take(struct health_target *target, bool is_good)
     target->since_unix = (uint64_t)time(NULL);
     if (was_unknown && is_good) /* it counted as up before */
         return;
-    target_log(target);
+    target_tell(target);
     target_publish(target);
 }
 
@@ -123,10 +119,10 @@ static uint64_t next_random(struct health *health)
 static void target_wait(struct health_target *target)
 {
     struct health *health = target->health;
-    uint64_t interval_ms = health->config->health.interval_ms;
+    uint64_t interval_ms = health->setup.config->health.interval_ms;
     uint64_t range_ms = interval_ms * JITTER_PERCENT / 100;
     uint64_t wait_ms = interval_ms - range_ms + next_random(health) % (2 * range_ms + 1);
-    uint64_t age_ms = uv_now(health->loop) - target->started_ms;
+    uint64_t age_ms = uv_now(health->setup.loop) - target->started_ms;
     wait_ms = wait_ms > age_ms + 1 ? wait_ms - age_ms : 1;
     (void)uv_timer_start(&target->timer, on_target_timer, wait_ms, 0);
 }
@@ -134,7 +130,7 @@ static void target_wait(struct health_target *target)
 static void on_answer(void *ctx, unsigned status, const char *error)
 {
     struct health_target *target = ctx;
-    unsigned wanted = (unsigned)target->health->config->health.status;
+    unsigned wanted = (unsigned)target->health->setup.config->health.status;
     target->check = NULL;
     if (status == 0)
         (void)snprintf(target->error, sizeof(target->error), "%s", error);
@@ -148,20 +144,20 @@ static void on_answer(void *ctx, unsigned status, const char *error)
 static void target_ask(struct health_target *target)
 {
     struct health *health = target->health;
-    const struct config *config = health->config;
+    const struct config *config = health->setup.config;
     size_t server = target->server;
     struct health_question question = {
-        .loop = health->loop,
+        .loop = health->setup.loop,
         .hub = &health->hub.hub,
-        .context = config_server(config, server)->tls ? *health->context : NULL,
+        .context = config_server(config, server)->tls ? *health->setup.context : NULL,
         .name = config_server_name(config, server),
         .vdir = health->vdirs[target->column],
         .proxy_protocol = config->upstream.proxy_protocol,
-        .addresses = &health->table->states[server].addresses,
+        .addresses = &health->setup.table->states[server].addresses,
         .done = on_answer,
         .ctx = target,
     };
-    target->started_ms = uv_now(health->loop);
+    target->started_ms = uv_now(health->setup.loop);
     (void)uv_timer_start(&target->timer, on_target_timer, config->health.timeout_ms, 0);
     target->check = health_check_start(&question);
 }
@@ -182,32 +178,25 @@ static void on_target_timer(uv_timer_t *timer)
 
 static void start_timers(struct health *health)
 {
-    hub_loop_start(&health->hub, health->loop);
+    hub_loop_start(&health->hub, health->setup.loop);
     for (size_t i = 0; i < health->n_targets; i++) {
         struct health_target *target = &health->targets[i];
         target->health = health;
         target->server = i / health->n_vdirs;
         target->column = i % health->n_vdirs;
-        (void)uv_timer_init(health->loop, &target->timer);
+        (void)uv_timer_init(health->setup.loop, &target->timer);
         (void)uv_timer_start(&target->timer, on_target_timer, next_random(health) % FIRST_CHECK_MS,
                              0);
     }
 }
 
-struct health *health_start(uv_loop_t *loop, const struct config *config,
-                            struct server_table *table, SSL_CTX *const *context,
-                            void (*on_change)(void *ctx), void *ctx)
+struct health *health_start(const struct health_setup *setup)
 {
+    const struct config *config = setup->config;
     struct health *health = config_checks_health(config) ? calloc(1, sizeof(*health)) : NULL;
     if (health == NULL)
         return NULL;
-    *health = (struct health){.loop = loop,
-                              .config = config,
-                              .table = table,
-                              .context = context,
-                              .on_change = on_change,
-                              .ctx = ctx,
-                              .random = uv_hrtime()};
+    *health = (struct health){.setup = *setup, .random = uv_hrtime()};
     health->n_vdirs = config_health_vdirs(config, health->vdirs, LIMIT_HEALTH_VDIRS);
     health->n_targets = config_n_servers(config) * health->n_vdirs;
     health->targets = calloc(health->n_targets, sizeof(*health->targets));

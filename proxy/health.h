@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "config/config.h"
+#include "events.h"
 #include "servers.h"
 
 #include <openssl/ssl.h>
@@ -28,16 +29,19 @@ bool health_judge(struct health_state *state, bool is_good, uint64_t rise, uint6
 
 struct health;
 
-/* Begin to check.
- *
- * context    kept: where the TLS context is that the next check uses; NULL there: no TLS
- * table      kept: addresses are read from it, health is written into it
- * on_change  called after each change of the table
- *
- * NULL: no memory, or the configuration wants no checks. */
-struct health *health_start(uv_loop_t *loop, const struct config *config,
-                            struct server_table *table, SSL_CTX *const *context,
-                            void (*on_change)(void *ctx), void *ctx);
+/* All pointers are kept. */
+struct health_setup {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct server_table *table;   /* addresses are read from it, health is written into it */
+    SSL_CTX *const *context;      /* the next check uses what is there; NULL there: no TLS */
+    struct events *events;        /* are told of each change */
+    void (*on_change)(void *ctx); /* called after each change of the table */
+    void *ctx;
+};
+
+/* Begin to check. NULL: no memory, or the configuration wants no checks. */
+struct health *health_start(const struct health_setup *setup);
 /* Close everything; the loop must then run the close callbacks. NULL is fine. */
 void health_stop(struct health *health);
 /* After the loop has ended. NULL is fine. */

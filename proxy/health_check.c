@@ -30,6 +30,7 @@ struct health_check {
     unsigned status;       /* the result, told when the last connection has closed */
     char error[128];
     struct http_parser parser;
+    unsigned n_interim; /* 1xx before the answer */
     struct arena arena;
     _Alignas(16) char memory[2048]; /* the begin of the arena; an ordinary head needs no more */
     struct buf in;
@@ -144,6 +145,24 @@ static void on_check_open(struct stream *stream)
     stream_read(check->stream, true);
 }
 
+/* Parse a head from what came. An interim one (RFC 9110 15.2) is no answer: it makes room for the
+ * next. */
+static enum parse_result read_head(struct health_check *check)
+{
+    for (;;) {
+        struct slice bytes = buf_slice(&check->in);
+        enum parse_result result = http_parse_head(&check->parser, bytes, &check->arena, false);
+        unsigned status = check->parser.head.status;
+        if (result != PARSE_HEAD || status >= 200 || status == 101 ||
+            ++check->n_interim > LIMIT_INTERIM_RESPONSES)
+            return result;
+        struct slice rest = slice_from(bytes, check->parser.head_len);
+        memmove(check->in.ptr, rest.ptr, rest.len);
+        check->in.len = rest.len;
+        http_parser_init_response(&check->parser, &check_limits, false);
+    }
+}
+
 static void on_check_data(struct stream *stream, struct piece piece)
 {
     struct health_check *check = stream->owner;
@@ -153,8 +172,7 @@ static void on_check_data(struct stream *stream, struct piece piece)
         check_finish(check, 0, "the head of the answer is too long");
         return;
     }
-    enum parse_result result =
-        http_parse_head(&check->parser, buf_slice(&check->in), &check->arena, false);
+    enum parse_result result = read_head(check);
     if (result == PARSE_HEAD)
         check_finish(check, check->parser.head.status, "");
     else if (result == PARSE_REFUSED)

@@ -1,6 +1,7 @@
 """Health checks of several servers, directory by directory: who gets traffic, who keeps it, what the
 client hears when nobody is left, and what the operator sees."""
 
+import json
 import ssl
 import threading
 
@@ -225,8 +226,26 @@ def test_a_name_that_does_not_resolve_is_down_for_that_reason(proxy, exchange, c
     assert bodies(one, client, OWA) == [b"b"] * 6
 
 
-def test_a_change_is_an_event_once(farm):
+def test_interim_responses_are_no_answer(farm):
     one = farm("ab")
+    wait_all_up(one)
+    good = response(body=b"200 OK")
+    one.servers[0].bad_answer = lambda conn: conn.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + good)
+    one.servers[1].bad_answer = lambda conn: conn.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 17 + good)
+    for server in one.servers:
+        server.sick = {"ecp"}
+    wait_state(one, one.servers[1], "ecp", "down")
+    seen = len(one.servers[0].checks)
+    wait_for(lambda: len(one.servers[0].checks) > seen + 40, "more checks")
+    assert state_of(one, one.servers[0], "ecp") == "up"
+
+
+def test_a_change_is_an_event_once(farm, tmp_path):
+    told = tmp_path / "told"
+    script = tmp_path / "note"
+    script.write_text("#!/bin/sh\n/bin/cat >> %s\n" % told)
+    script.chmod(0o755)
+    one = farm("ab", config="events: {command: [%s]}\n" % script)
     wait_all_up(one)
     one.servers[0].sick = {"oab"}
     line = one.wait_event("event=server_down.*vdir=oab")
@@ -237,6 +256,10 @@ def test_a_change_is_an_event_once(farm):
     one.wait_event("event=server_up.*vdir=oab")
     assert one.err.text().count("event=server_down") == 1
     assert one.err.text().count("event=server_up") == 1
+    wait_for(lambda: told.exists() and "server_up" in told.read_text(), "both events at the command")
+    events = [json.loads(part) for part in told.read_text().replace("}{", "}\n{").splitlines()]
+    assert [(e["id"], e["level"], e["subject"]) for e in events if e["event"].startswith("server_")] == [
+        (1060, "warn", one.servers[0].url), (1061, "info", one.servers[0].url)]
 
 
 def test_metrics_and_status_show_each_directory(farm, client):
