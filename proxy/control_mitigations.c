@@ -1,10 +1,10 @@
 /* Blocks, switches and learned builds: kept here, applied by loading the rules again. */
+#include "audit.h"
 #include "control_internal.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -12,18 +12,19 @@
 
 static void on_tick(uv_timer_t *timer);
 
-static const char audit_name[] = "mitigations.audit";
-
 void control_mitigations_start(struct control *control)
 {
-    struct err err = {0};
+    struct mitigations *mitigations = &control->mitigations;
     const char *directory = control->config->state_dir;
-    if (directory != NULL && !mitigation_store_load(directory, &control->mitigations.store, &err)) {
+    if (directory != NULL &&
+        !mitigation_store_load(directory, &mitigations->store, &mitigations->lost)) {
         char line[1200];
-        err_format(&err, line, sizeof(line));
+        err_format(&mitigations->lost, line, sizeof(line));
         /* Protection that nobody asked to go is better than a proxy that does not start. */
-        log_event("error", "mitigations_lost", "nothing is blocked at run time: %s", line);
-        control->mitigations.store = (struct mitigation_store){0};
+        events_emit(control->events, EVENT_MITIGATIONS_LOST, "",
+                    "nothing is blocked at run time: %s; %s/mitigations.audit has what was", line,
+                    directory);
+        mitigations->store = (struct mitigation_store){0};
     }
     (void)uv_timer_start(&control->mitigation_timer, on_tick, MITIGATIONS_TICK_MS,
                          MITIGATIONS_TICK_MS);
@@ -188,17 +189,9 @@ static void audit(const struct control *control, const struct admin_mitigation *
                              (json_int_t)control_unix_now(), "uid", (json_int_t)asked->uid, "what",
                              asked->what, "id", asked->id, "reason", asked->reason);
     char *line = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    int folder = open(control->config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = folder >= 0 ? openat(folder, audit_name,
-                                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)
-                         : -1;
-    if (fd < 0 || line == NULL || dprintf(fd, "%s\n", line) < 0)
-        log_event("error", "audit", "the change could not be written to %s/%s",
-                  control->config->state_dir, audit_name);
-    if (fd >= 0)
-        (void)close(fd);
-    if (folder >= 0)
-        (void)close(folder);
+    if (line == NULL || !audit_append(control->config->state_dir, slice_str(line)))
+        log_event("error", "audit", "the change could not be written to %s/mitigations.audit: %s",
+                  control->config->state_dir, line == NULL ? "no memory" : strerror(errno));
     free(line);
     json_decref(root);
 }
@@ -259,6 +252,8 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
         (control->config->state_dir == NULL ||
          mitigation_store_save(control->config->state_dir, changed, &err))) {
         mitigations->store = *changed;
+        mitigations->lost =
+            (struct err){0}; /* a good file has taken the place of the damaged one */
         audit(control, asked);
         if (asked->id[0] == '\0')
             events_emit(control->events, EVENT_MITIGATIONS_SWITCHED, "", "%sd by uid %lu: %s",
@@ -352,6 +347,8 @@ void control_collect_mitigations(struct control *control, struct status *status)
     bool is_on = control->config->mitigations.enabled && !mitigations->store.is_off &&
                  control->config->mitigations.server_enabled;
     status->mitigations_on = is_on;
+    if (mitigations->lost.kind != ERR_NONE)
+        err_format(&mitigations->lost, status->mitigations_lost, sizeof(status->mitigations_lost));
     status->mitigations = calloc(n + 1, sizeof(*status->mitigations));
     status->n_mitigations = status->mitigations != NULL ? n : 0;
     for (size_t i = 0; i < status->n_mitigations; i++) {

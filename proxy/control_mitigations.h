@@ -27,6 +27,7 @@ struct known_build {
 
 struct mitigations {
     struct mitigation_store store;
+    struct err lost; /* why what was stored could not be read; kind ERR_NONE: it could */
     struct known_build known[LIMIT_KNOWN_BUILDS];
     size_t n_known;
     uint64_t known_since_s;                   /* of the first one */

@@ -64,6 +64,8 @@ enum {
     LIMIT_POLICY_BUILDS = LIMIT_KNOWN_BUILDS + LIMIT_SERVERS, /* learned, and set by hand */
     LIMIT_EVENTS_QUEUED = 64,      /* for the events.command; a storm is not worth more memory */
     LIMIT_EVENT_TEXT_BYTES = 1024, /* one line */
+    LIMIT_AUDIT_BYTES =
+        4 * 1024 * 1024, /* 15,000 changes of mitigations; then the file before goes */
 };
 
 /* Time-outs in milliseconds. */

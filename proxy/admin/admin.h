@@ -122,7 +122,8 @@ struct status {
     size_t n_certificates;
     struct rule_status *rules; /* malloc'd array, freed by status_done */
     size_t n_rules;
-    bool mitigations_on;                   /* the switches */
+    bool mitigations_on;         /* the switches */
+    char mitigations_lost[1200]; /* why what was blocked at run time is not any more; "": it is */
     struct mitigation_status *mitigations; /* malloc'd array, freed by status_done */
     size_t n_mitigations;
     char builds[LIMIT_KNOWN_BUILDS][256]; /* of the servers behind, for people */

@@ -160,10 +160,13 @@ static bool render_feed(const struct status *status, struct buf *out)
 
 static bool render_mitigations(const struct status *status, struct buf *out)
 {
-    bool ok = render_gauge(out, "mitigations_enabled", "0 when a switch takes all of them away",
-                           status->mitigations_on) &&
-              render_value(out, "counter", "events_lost_total",
-                           "Events that the events.command did not get", status->events_lost);
+    bool ok =
+        render_gauge(out, "mitigations_enabled", "0 when a switch takes all of them away",
+                     status->mitigations_on) &&
+        render_gauge(out, "mitigations_lost", "1 when the file of blocks was damaged at the start",
+                     status->mitigations_lost[0] != '\0') &&
+        render_value(out, "counter", "events_lost_total",
+                     "Events that the events.command did not get", status->events_lost);
     if (ok && status->n_mitigations != 0)
         ok = render_family(out, "gauge", "mitigation_info", "State of a mitigation, always 1");
     for (size_t i = 0; ok && i < status->n_mitigations; i++) {

@@ -284,6 +284,8 @@ static bool add_mitigations(json_t *root, const struct status *status)
     bool ok = json_object_set_new(root, "mitigations", list) == 0 &&
               set_bool(root, "mitigations_enabled", status->mitigations_on) &&
               set_number(root, "events_lost", status->events_lost);
+    if (ok && status->mitigations_lost[0] != '\0')
+        ok = set_text(root, "mitigations_lost", status->mitigations_lost);
     for (size_t i = 0; ok && i < status->n_mitigations; i++)
         ok = add_mitigation(list, &status->mitigations[i]);
     json_t *builds = json_array();

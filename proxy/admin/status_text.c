@@ -307,6 +307,8 @@ static void print_mitigations(const json_t *root, FILE *out)
     (void)fputc('\n', out);
     if (!json_is_true(json_object_get(root, "mitigations_enabled")))
         put_row(out, "MITIGATIONS", "DISABLED by a switch: no rule is in force");
+    if (get_text(root, "mitigations_lost")[0] != '\0')
+        put_row(out, "BLOCKS LOST", get_text(root, "mitigations_lost"));
     for (size_t i = 0; i < json_array_size(builds); i++)
         put_row(out, "server", json_string_value(json_array_get(builds, i)));
     for (size_t i = 0; i < json_array_size(list); i++) {

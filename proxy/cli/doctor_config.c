@@ -99,6 +99,11 @@ static void judge_mode(struct doctor *doctor, const json_t *root)
 static void judge_mitigations(struct doctor *doctor, const json_t *root)
 {
     const json_t *list = json_object_get(root, "mitigations");
+    const char *lost = text_of(root, "mitigations_lost");
+    if (lost[0] != '\0')
+        doctor_add(doctor, DOCTOR_BAD, "mitigations", "",
+                   "block again what shall be blocked; mitigations.audit has what was",
+                   "what was blocked at run time is not any more: %s", lost);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
         const char *state = text_of(one, "state");

@@ -76,8 +76,34 @@ def test_a_block_survives_a_restart_and_is_in_the_audit_file(proxy, exchange, st
 def test_a_damaged_file_of_blocks_leaves_everything_on_and_says_so(proxy, exchange, stopgap, state):
     (state / "mitigations").write_text("stopgap-mitigations 1\nblocked M1\n")
     one = proxy(exchange(), "--state", state)
-    assert Admin(stopgap, one).state() == "Applied"
-    assert "mitigations_lost" in one.err.text()
+    admin = Admin(stopgap, one)
+    assert admin.state() == "Applied"
+    one.wait_event('level=error event=mitigations_lost msg="id=1013 nothing is blocked at run time')
+    assert "damaged" in one.status()["mitigations_lost"]
+    assert one.metrics()["stopgap_mitigations_lost"] == 1
+    assert "BLOCKS LOST   " in one.command("status").stdout
+    assert admin("block", "M1", "--reason", "again").returncode == 0
+    assert "mitigations_lost" not in one.status()
+    assert one.metrics()["stopgap_mitigations_lost"] == 0
+
+
+def test_a_full_audit_file_makes_room_for_the_next(proxy, exchange, stopgap, state):
+    (state / "mitigations.audit.1").write_text("the oldest")
+    full = "x" * (4 << 20)
+    (state / "mitigations.audit").write_text(full)
+    admin = Admin(stopgap, proxy(exchange(), "--state", state))
+    assert admin("block", "M1", "--reason", "the first line of a new file").returncode == 0
+    assert admin("unblock", "M1").returncode == 0
+    lines = [json.loads(line) for line in (state / "mitigations.audit").read_text().splitlines()]
+    assert [line["what"] for line in lines] == ["block", "unblock"]
+    assert (state / "mitigations.audit.1").read_text() == full
+
+
+def test_an_audit_file_that_cannot_be_written_is_told_of(proxy, exchange, stopgap, state):
+    (state / "mitigations.audit").symlink_to(state / "elsewhere")
+    one = proxy(exchange(), "--state", state)
+    assert Admin(stopgap, one)("block", "M1", "--reason", "x").returncode == 0
+    assert "event=audit" in one.err.text() and not (state / "elsewhere").exists()
 
 
 def test_what_the_configuration_blocks_is_unblocked_there(proxy, exchange, stopgap):
