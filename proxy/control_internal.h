@@ -101,6 +101,7 @@ struct control {
     struct policy *policy;
     bool is_end_told[LIMIT_EXCLUSIONS + 2]; /* of its exclusions */
 
+    char cache[4096];    /* folder of compiled databases; "": none */
     struct ruleset *set; /* active */
     uint64_t set_since;
     struct string_list listener_urls;

@@ -1,6 +1,7 @@
 /* The rule set on the control thread: where it comes from, the first load, the end. */
 #include "control_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
@@ -14,6 +15,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .bundle_paths = (const char *const *)files->bundles.items,
         .n_bundles = files->bundles.n,
         .eocs_directory = files->eocs_directory,
+        .cache = control->cache[0] != '\0' ? control->cache : NULL,
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
@@ -77,7 +79,11 @@ static void load_first(struct control *control, const struct policy_copy *policy
 
 bool control_rules_start(struct control *control, struct err *err)
 {
+    const char *state = control->config->state_dir;
     struct policy_copy *policy = control_policy(control);
+    /* A path that does not fit costs time only. */
+    if (state != NULL && strlen(state) < sizeof(control->cache) - sizeof("/cache"))
+        (void)snprintf(control->cache, sizeof(control->cache), "%s/cache", state);
     if (policy == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
     load_first(control, policy, err);

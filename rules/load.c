@@ -238,7 +238,8 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
         (void)no_memory(loading->err);
         return NULL;
     }
-    struct ruleset *set = ruleset_compile(&loading->rules, loading->err);
+    struct ruleset *set =
+        ruleset_compile_cached(&loading->rules, loading->source->cache, loading->err);
     if (set == NULL)
         return NULL;
     ruleset_set_trust(set, loading->expires_unix, loading->has_former_keys);

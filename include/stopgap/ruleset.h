@@ -26,6 +26,7 @@ struct rules_source {
     size_t n_directories;
     const char
         *eocs_directory; /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
+    const char *cache;   /* folder for compiled databases, made when it is missing; NULL: none */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
@@ -49,7 +50,8 @@ const char *ruleset_hash(const struct ruleset *set);
 
 struct ruleset_stats {
     size_t n_rules;
-    size_t n_patterns;  /* in the multi-pattern database */
+    size_t n_patterns;  /* in the multi-pattern databases */
+    size_t n_cached;    /* databases, of two, that were compiled before */
     size_t n_unguarded; /* rules that must be evaluated for every request */
     size_t database_bytes;
     size_t scratch_bytes;

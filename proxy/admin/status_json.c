@@ -150,6 +150,7 @@ static bool add_ruleset(json_t *root, const struct status *status)
            set_number(set, "unguarded", status->ruleset.n_unguarded) &&
            set_number(set, "database_bytes", status->ruleset.database_bytes) &&
            set_number(set, "scratch_bytes", status->ruleset.scratch_bytes) &&
+           set_number(set, "databases_cached", status->ruleset.n_cached) &&
            set_number(set, "load_us", status->ruleset.load_us);
 }
 

@@ -194,6 +194,11 @@ static bool compile_all(struct ruleset *set, struct pattern_table *table, struct
 
 struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
 {
+    return ruleset_compile_cached(rules, NULL, err);
+}
+
+struct ruleset *ruleset_compile_cached(struct rule_list *rules, const char *cache, struct err *err)
+{
     if (rules->n > LIMIT_RULES) {
         (void)err_set(err, ERR_LIMIT, "E_LIMIT", "%zu rules; a set may have %d", rules->n,
                       LIMIT_RULES);
@@ -211,6 +216,7 @@ struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)
     xml_init();
     uint64_t begun = trace_clock_ns();
     pattern_table_init(&table, &set->memory);
+    table.cache = cache;
     bool is_done = compile_all(set, &table, err);
     pattern_table_done(&table);
     if (!is_done) {

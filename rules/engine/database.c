@@ -1,4 +1,5 @@
 /* The used patterns of a set become two block databases: one for heads, one for bodies. */
+#include "engine/cache.h"
 #include "engine/pattern.h"
 
 #include <stdlib.h>
@@ -91,6 +92,25 @@ static bool compile_list(struct expressions *list, const struct ruleset *set,
     }
 }
 
+/* From the cache, else compiled and kept there. */
+static bool find_database(const struct pattern_table *table, struct expressions *list,
+                          struct ruleset *set, hs_database_t **ret_database, struct err *err)
+{
+    const struct cache_input input = {
+        .texts = list->texts, .flags = list->flags, .ids = list->bits, .n = list->n};
+    struct cache_key key;
+    bool has_key = table->cache != NULL && cache_key_of(&input, &key);
+    if (has_key && (*ret_database = cache_load(table->cache, &key)) != NULL) {
+        set->stats.n_cached++;
+        return true;
+    }
+    if (!compile_list(list, set, ret_database, err))
+        return false;
+    if (has_key)
+        cache_store(table->cache, &key, *ret_database);
+    return true;
+}
+
 static bool compile_database(struct pattern_table *table, struct ruleset *set, bool is_body,
                              struct err *err)
 {
@@ -100,7 +120,7 @@ static bool compile_database(struct pattern_table *table, struct ruleset *set, b
     if (!is_done)
         (void)err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
     else if (list.n != 0)
-        is_done = compile_list(&list, set, database, err);
+        is_done = find_database(table, &list, set, database, err);
     expressions_done(&list);
     if (!is_done || *database == NULL)
         return is_done;

@@ -11,6 +11,10 @@
  * E_COMPILE or E_LINT with the rule's id and file, E_LIMIT, ERR_MEMORY. */
 MUST_USE struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err);
 
+/* The same with a folder of compiled databases, see rules_source; NULL: none. */
+MUST_USE struct ruleset *ruleset_compile_cached(struct rule_list *rules, const char *cache,
+                                                struct err *err);
+
 /* Name the set; only before another thread knows it. name and hash are copied. */
 MUST_USE bool ruleset_set_identity(struct ruleset *set, const char *name, const char *hash,
                                    uint64_t load_us);

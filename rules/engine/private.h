@@ -162,7 +162,8 @@ struct lease {
 /* What a pattern table collects while rules are compiled. */
 struct pattern_table {
     struct arena *memory;
-    void *tree; /* of <search.h> */
+    const char *cache; /* folder of compiled databases; NULL: none */
+    void *tree;        /* of <search.h> */
     struct pattern **items;
     size_t n;
     size_t capacity;

@@ -115,3 +115,33 @@ def test_a_good_set_after_a_refused_start_becomes_active(proxy, exchange, client
     assert one.command("reload").returncode == 0
     assert client(one).ask("/owa/blocked").status == 403
     assert one.reload_error() is None
+
+
+def cached(one):
+    return one.status()["ruleset"]["databases_cached"]
+
+
+def test_a_restart_compiles_nothing_that_was_compiled_before(proxy, exchange, client, publisher, tmp_path):
+    options = ["--rules", publisher.bundle(tmp_path / "a.sgb", [block_rule()]), "--trust", publisher.root_path,
+               "--state", tmp_path / "state"]
+    first = proxy(exchange(), *options)
+    assert cached(first) == 0
+    first.terminate()
+    second = proxy(exchange(), *options)
+    assert cached(second) == 2
+    assert client(second).ask("/owa/blocked").status == 403
+    assert client(second).ask("/owa/").status == 200
+
+
+def test_damaged_compiled_rules_are_compiled_anew(proxy, exchange, client, publisher, tmp_path):
+    options = ["--rules", publisher.bundle(tmp_path / "a.sgb", [block_rule()]), "--trust", publisher.root_path,
+               "--state", tmp_path / "state"]
+    proxy(exchange(), *options).terminate()
+    files = sorted((tmp_path / "state" / "cache").iterdir())
+    assert len(files) == 2
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[:5000] + b"\xff" * 500 + whole[5500:])
+    files[1].write_bytes(files[1].read_bytes()[:-1])
+    second = proxy(exchange(), *options)
+    assert cached(second) == 0
+    assert client(second).ask("/owa/blocked").status == 403
