@@ -1,5 +1,6 @@
 /* What control knows, for /metrics and /status.json. */
 #include "control_internal.h"
+#include "webhook.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,21 @@ static void collect_feed(const struct control *control, struct status *status)
     (void)snprintf(feed->error_code, sizeof(feed->error_code), "%s", eocs->err.code);
 }
 
+static void collect_webhook(const struct control *control, struct status *status)
+{
+    const struct webhook *webhook = events_webhook(control->events);
+    struct webhook_counts counts;
+    if (webhook == NULL)
+        return;
+    webhook_count(webhook, &counts);
+    status->webhook = (struct webhook_status){.url = counts.url,
+                                              .n_sent = counts.n_sent,
+                                              .n_lost = counts.n_lost,
+                                              .n_waiting = counts.n_waiting,
+                                              .error = counts.error,
+                                              .error_unix = counts.error_unix};
+}
+
 static void collect_servers(struct control *control, struct status *status)
 {
     size_t n = config_n_servers(control->config);
@@ -120,4 +136,5 @@ void control_collect(void *ctx, struct status *ret_status)
     control_collect_policy(control, ret_status);
     collect_tls(control, ret_status);
     collect_feed(control, ret_status);
+    collect_webhook(control, ret_status);
 }

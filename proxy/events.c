@@ -1,30 +1,29 @@
-/* The command gets one event at a time; what comes meanwhile waits in a short queue. */
+/* The command gets one event at a time; what comes meanwhile waits in a short queue. The webhook
+ * has its own, so that neither waits for the other. */
 #include "events.h"
 
+#include "event_queue.h"
 #include "log/log.h"
 #include "proxy_limits.h"
+#include "webhook.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "stopgap/banned.h"
 
-struct event {
-    STAILQ_ENTRY(event) link;
-    char *json;
-};
-
 struct events {
     const struct config *config;
     char **argv; /* of the command, its texts belong to config */
     uv_loop_t *loop;
-    STAILQ_HEAD(event_queue, event) queue;
-    size_t n_queued;
+    struct webhook *webhook; /* NULL: none */
+    char host[256];          /* who tells */
+    struct event_queue queue;
     uint64_t n_lost;
     bool is_stopping;
 
@@ -32,8 +31,8 @@ struct events {
     uv_process_t process;
     uv_pipe_t input;
     uv_write_t write;
-    struct event *current; /* what the running command is told */
-    unsigned n_open;       /* handles of the running command */
+    struct queued_event *current; /* what the running command is told */
+    unsigned n_open;              /* handles of the running command */
 };
 
 static const struct {
@@ -66,12 +65,6 @@ static const struct {
 
 static void next_command(struct events *events);
 
-static void event_free(struct event *event)
-{
-    free(event->json);
-    free(event);
-}
-
 /* ---- the running command */
 
 static void on_closed(uv_handle_t *handle)
@@ -79,7 +72,7 @@ static void on_closed(uv_handle_t *handle)
     struct events *events = handle->data;
     if (--events->n_open != 0)
         return;
-    event_free(events->current);
+    queued_event_free(events->current);
     events->current = NULL;
     if (!events->is_stopping)
         next_command(events);
@@ -98,7 +91,7 @@ static void on_exit_command(uv_process_t *process, int64_t status, int signal_nu
     if (status != 0 || signal_number != 0) {
         events->n_lost++;
         log_event("warn", "events_command", "%s ended with status %lld, signal %d",
-                  events->config->events_command.items[0], (long long)status, signal_number);
+                  events->config->events.command.items[0], (long long)status, signal_number);
     }
     close_input(events);
     if (!uv_is_closing((uv_handle_t *)process))
@@ -149,11 +142,9 @@ static int spawn(struct events *events)
 
 static void next_command(struct events *events)
 {
-    struct event *event = STAILQ_FIRST(&events->queue);
-    if (event == NULL || events->current != NULL)
+    struct queued_event *event = events->current == NULL ? event_queue_pop(&events->queue) : NULL;
+    if (event == NULL)
         return;
-    STAILQ_REMOVE_HEAD(&events->queue, link);
-    events->n_queued--;
     events->current = event;
     (void)uv_pipe_init(events->loop, &events->input, 0);
     events->input.data = events->process.data = events->write.data = events;
@@ -162,7 +153,7 @@ static void next_command(struct events *events)
     if (status != 0) {
         events->n_lost++;
         log_event("warn", "events_command", "cannot run %s: %s",
-                  events->config->events_command.items[0], uv_strerror(status));
+                  events->config->events.command.items[0], uv_strerror(status));
         close_input(events);
         uv_close((uv_handle_t *)&events->process, on_closed);
         return;
@@ -175,33 +166,37 @@ static void next_command(struct events *events)
 
 /* ---- emitting */
 
-static char *event_json(enum event_id id, const char *subject, const char *text)
+static char *event_json(const struct events *events, enum event_id id, const char *subject,
+                        const char *text)
 {
     char when[32];
     struct tm tm;
     time_t now = time(NULL);
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    json_t *root = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", when, "id",
-                             (int)kinds[id].number, "event", kinds[id].word, "level",
-                             kinds[id].level, "subject", subject, "text", text);
+    json_t *root =
+        json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "v", 1, "time", when, "host",
+                  events->host, "id", (int)kinds[id].number, "event", kinds[id].word, "level",
+                  kinds[id].level, "subject", subject, "text", text);
     char *json = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return json;
 }
 
-static void enqueue(struct events *events, enum event_id id, const char *subject, const char *text)
+static void tell(struct events *events, enum event_id id, const char *subject, const char *text)
 {
-    struct event *event = events->n_queued < LIMIT_EVENTS_QUEUED ? calloc(1, sizeof(*event)) : NULL;
-    if (event != NULL)
-        event->json = event_json(id, subject, text);
-    if (event == NULL || event->json == NULL) {
-        free(event);
-        events->n_lost++;
+    bool has_command = events->config->events.command.n != 0;
+    char *json = event_json(events, id, subject, text);
+    if (json == NULL) {
+        events->n_lost += has_command;
         return;
     }
-    STAILQ_INSERT_TAIL(&events->queue, event, link);
-    events->n_queued++;
-    next_command(events);
+    if (has_command && !event_queue_push(&events->queue, json))
+        events->n_lost++;
+    if (events->webhook != NULL)
+        webhook_send(events->webhook, json);
+    free(json);
+    if (has_command)
+        next_command(events);
 }
 
 /* File names and titles are in there: syslog wants one line, and JSON nothing but
@@ -229,8 +224,8 @@ void events_emit(struct events *events, enum event_id id, const char *subject, c
                              : level[0] == 'w' ? LOG_WARNING
                                                : LOG_INFO),
                "%u %s: %s", kinds[id].number, kinds[id].word, text);
-    if (events->config->events_command.n != 0 && !events->is_stopping)
-        enqueue(events, id, subject, text);
+    if (!events->is_stopping)
+        tell(events, id, subject, text);
 }
 
 uint64_t events_lost(const struct events *events)
@@ -238,24 +233,35 @@ uint64_t events_lost(const struct events *events)
     return events->n_lost;
 }
 
+const struct webhook *events_webhook(const struct events *events)
+{
+    return events->webhook;
+}
+
 /* ---- life */
 
 struct events *events_start(uv_loop_t *loop, const struct config *config)
 {
-    const struct string_list *command = &config->events_command;
+    const struct string_list *command = &config->events.command;
     struct events *events = calloc(1, sizeof(*events));
     if (events == NULL)
         return NULL;
     events->argv = calloc(command->n + 1, sizeof(*events->argv));
-    if (events->argv == NULL) {
+    if (config->events.webhook != NULL)
+        events->webhook = webhook_start(loop, &config->events);
+    if (events->argv == NULL || (config->events.webhook != NULL && events->webhook == NULL)) {
+        free(events->argv);
         free(events);
         return NULL;
     }
+    if (gethostname(events->host, sizeof(events->host) - 1) != 0)
+        (void)snprintf(events->host, sizeof(events->host), "?");
+    make_plain(events->host);
     for (size_t i = 0; i < command->n; i++)
         events->argv[i] = command->items[i];
     events->config = config;
     events->loop = loop;
-    STAILQ_INIT(&events->queue);
+    event_queue_init(&events->queue);
     (void)uv_timer_init(loop, &events->timer);
     events->timer.data = events;
     if (config->log_syslog)
@@ -268,6 +274,7 @@ void events_stop(struct events *events)
     if (events == NULL || events->is_stopping)
         return;
     events->is_stopping = true;
+    webhook_stop(events->webhook);
     uv_close((uv_handle_t *)&events->timer, NULL);
     if (events->current == NULL)
         return;
@@ -279,13 +286,10 @@ void events_stop(struct events *events)
 
 void events_free(struct events *events)
 {
-    struct event *event;
     if (events == NULL)
         return;
-    while ((event = STAILQ_FIRST(&events->queue)) != NULL) {
-        STAILQ_REMOVE_HEAD(&events->queue, link);
-        event_free(event);
-    }
+    webhook_free(events->webhook);
+    event_queue_done(&events->queue);
     if (events->config->log_syslog)
         closelog();
     free(events->argv);

@@ -1,4 +1,4 @@
-/* Events with stable numbers: to the log, to syslog, and to a program of the operator's.
+/* Events with stable numbers: to the log, to syslog, and to a program and a URL of the operator's.
  *
  * On the control thread only. Numbers of the mitigation service keep their meaning (1005 applied,
  * 1006 blocked); rules/MITIGATIONS.md has the table. */
@@ -44,6 +44,8 @@ __attribute__((format(printf, 4, 5))) void
 events_emit(struct events *events, enum event_id id, const char *subject, const char *format, ...);
 /* Events that the command did not get: it was too slow, or failed. */
 uint64_t events_lost(const struct events *events);
+/* NULL: none is configured. */
+const struct webhook *events_webhook(const struct events *events);
 /* Kill what runs and close all handles; the loop must run their callbacks, then events_free. */
 void events_stop(struct events *events);
 void events_free(struct events *events);

@@ -87,6 +87,14 @@ struct feed_status {       /* Microsoft's feed of mitigations */
     uint64_t error_unix;
 };
 
+struct webhook_status { /* who gets the events by POST */
+    const char *url;    /* masked; NULL: not configured */
+    uint64_t n_sent, n_lost;
+    size_t n_waiting;
+    const char *error; /* of the last attempt; empty after a good one */
+    uint64_t error_unix;
+};
+
 /* Everything that status and metrics show; filled by the backend at each request. */
 struct status {
     const char *version;
@@ -129,6 +137,7 @@ struct status {
     char builds[LIMIT_KNOWN_BUILDS][256]; /* of the servers behind, for people */
     size_t n_builds;
     uint64_t events_lost;
+    struct webhook_status webhook;
     struct exclusion_status *exclusions; /* malloc'd array, freed by status_done */
     size_t n_exclusions;
     const char **warnings; /* about changes that name no rule; malloc'd array, as above */

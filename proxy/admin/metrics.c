@@ -178,6 +178,20 @@ static bool render_mitigations(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_webhook(const struct status *status, struct buf *out)
+{
+    const struct webhook_status *webhook = &status->webhook;
+    return webhook->url == NULL ||
+           (render_family(out, "counter", "webhook_events_total",
+                          "Events for the events.webhook by result") &&
+            render_label(out, PREFIX "webhook_events_total{", "result", "sent") &&
+            render_number(out, webhook->n_sent) &&
+            render_label(out, PREFIX "webhook_events_total{", "result", "lost") &&
+            render_number(out, webhook->n_lost) &&
+            render_gauge(out, "webhook_events_waiting", "Events on their way to it",
+                         webhook->n_waiting));
+}
+
 static bool render_exclusions(const struct status *status, struct buf *out)
 {
     uint64_t n_active = 0;
@@ -340,5 +354,6 @@ bool metrics_render(const struct status *status, struct buf *out)
            render_servers(status, out) && render_tls(status, out) &&
            render_certificates(status, out) && render_parity(status, out) &&
            render_rules(status, out) && render_mitigations(status, out) &&
-           render_feed(status, out) && render_exclusions(status, out);
+           render_webhook(status, out) && render_feed(status, out) &&
+           render_exclusions(status, out);
 }

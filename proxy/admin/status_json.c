@@ -296,6 +296,22 @@ static bool add_mitigations(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_webhook(json_t *root, const struct status *status)
+{
+    const struct webhook_status *webhook = &status->webhook;
+    if (webhook->url == NULL)
+        return true;
+    json_t *one = json_object();
+    bool ok = json_object_set_new(root, "webhook", one) == 0 &&
+              set_text(one, "url", webhook->url) && set_number(one, "sent", webhook->n_sent) &&
+              set_number(one, "lost", webhook->n_lost) &&
+              set_number(one, "waiting", webhook->n_waiting);
+    if (!ok || webhook->error[0] == '\0')
+        return ok;
+    return set_text(one, "error", webhook->error) &&
+           set_number(one, "error_unix", webhook->error_unix);
+}
+
 static bool add_policy(json_t *root, const struct status *status)
 {
     json_t *exclusions = json_array();
@@ -344,8 +360,8 @@ bool status_render_json(const struct status *status, struct buf *out)
               add_pass_through(root, status) && add_ruleset(root, status) &&
               add_reload(root, status) && add_tls(root, status) && add_feed(root, status) &&
               add_certificates(root, status) && add_rules(root, status) &&
-              add_mitigations(root, status) && add_policy(root, status) &&
-              add_counters(root, &status->totals) &&
+              add_mitigations(root, status) && add_webhook(root, status) &&
+              add_policy(root, status) && add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

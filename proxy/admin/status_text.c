@@ -230,6 +230,23 @@ static void print_tls(const json_t *root, FILE *out)
     put_row(out, "  cause", get_text(error, "text"));
 }
 
+static void print_webhook(const json_t *root, FILE *out)
+{
+    const json_t *webhook = json_object_get(root, "webhook");
+    const char *error = get_text(webhook, "error");
+    if (!json_is_object(webhook))
+        return;
+    (void)fprintf(out, "%-14s%lld sent, %lld lost, %lld waiting; ", "webhook",
+                  get_number(webhook, "sent"), get_number(webhook, "lost"),
+                  get_number(webhook, "waiting"));
+    put_text(out, get_text(webhook, "url"));
+    (void)fputc('\n', out);
+    if (error[0] == '\0')
+        return;
+    put_row(out, "  LAST ATTEMPT", error);
+    put_time_row(out, "  when", get_number(webhook, "error_unix"));
+}
+
 static void print_certificates(const json_t *root, FILE *out)
 {
     const json_t *list = json_object_get(root, "certificates");
@@ -383,6 +400,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_reload(root, out);
     print_tls(root, out);
     print_feed(root, out);
+    print_webhook(root, out);
     print_certificates(root, out);
     print_rules(root, out);
     print_mitigations(root, out);

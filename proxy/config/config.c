@@ -79,6 +79,7 @@ static void free_field(struct config *config, const struct config_key *key, size
         free_text(field);
         break;
     case KEY_TEXT:
+    case KEY_SECRET_URL:
     case KEY_LOG:
         free_text(field);
         break;

@@ -142,6 +142,13 @@ struct eocs_config { /* Microsoft's feed of mitigations */
     char *deny;
 };
 
+struct events_config {          /* who is told of events, beside the log */
+    struct string_list command; /* program and arguments; empty: none */
+    char *webhook;              /* URL, a secret as a whole: see config_mask_url; NULL: none */
+    char *webhook_ca;           /* PEM; NULL: the system's store */
+    uint64_t webhook_timeout_ms;
+};
+
 struct mode_config { /* see struct mode_row */
     char *rule;
     char *vdir;
@@ -202,8 +209,8 @@ struct config {
 
     struct mitigations_config mitigations;
     struct eocs_config eocs;
-    struct string_list events_command; /* program and arguments; empty: none */
-    bool log_syslog;                   /* events go there, too */
+    struct events_config events;
+    bool log_syslog; /* events go there, too */
 
     char *state_dir;    /* NULL: nothing is kept */
     char *access_log;   /* path, "-" for standard output, NULL: none */
@@ -252,6 +259,13 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
 
 /* The effective config as YAML, secrets masked. */
 bool config_print(const struct config *config, FILE *out);
+
+/* A URL for logs and screens: user, password, query and whatever in the path may be a token are
+ * "***". Cut to fit. */
+struct masked_url {
+    char text[256];
+};
+struct masked_url config_mask_url(const char *url);
 
 /* Set the key of a YAML path from text: ("timeouts.header", "15s"). "[]" appends to a list, as in
  * "rules.bundles[]"; "listen[].cert" and its like belong to the last element of their list. */

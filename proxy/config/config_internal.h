@@ -9,6 +9,7 @@
 
 enum key_kind {
     KEY_TEXT,         /* char *: a path or a name */
+    KEY_SECRET_URL,   /* char *: a URL that may hold a password or a token */
     KEY_LOG,          /* char *: a path, "-", or "none" for NULL */
     KEY_BOOL,         /* bool */
     KEY_WORKERS,      /* unsigned: a number, or "auto" for 0 */
@@ -109,6 +110,9 @@ bool config_check_vdir(const char *text, struct err *err);
 bool config_check_path(const char *text, struct err *err);
 bool config_check_method(const char *text, struct err *err);
 bool config_check_until(const char *text, struct err *err);
+
+/* Of http or https, with a host; no message shows a part of it. */
+bool config_check_secret_url(const char *text, struct err *err);
 
 /* Replace *field by a copy of text. */
 bool config_replace(char **field, const char *text, struct err *err);

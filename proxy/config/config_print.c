@@ -1,7 +1,7 @@
 /* Writes a struct config as YAML that config_read_file takes again.
  *
- * No value of a configuration is a secret: keys and roots are named by their paths, and URLs
- * with a user name are refused. A key that ever holds a secret must be masked here. */
+ * Keys and roots are named by their paths, and most URLs may have no user name. What can be a
+ * secret, a KEY_SECRET_URL, is masked. */
 #include "config/config.h"
 
 #include "config/config_internal.h"
@@ -138,6 +138,9 @@ static void print_value(struct printer *printer, const struct config_key *key, s
     case KEY_LISTEN_URL:
         emit_text(printer, *(char *const *)field);
         break;
+    case KEY_SECRET_URL:
+        emit_text(printer, config_mask_url(*(char *const *)field).text);
+        break;
     case KEY_LOG:
         if (*(char *const *)field == NULL)
             emit_word(printer, "none");
@@ -183,7 +186,8 @@ static bool is_left_out(const struct config *config, const struct config_key *ke
 {
     if (key->list != NULL && config_list_length(config, key->list) == 0)
         return true;
-    bool is_text = key->kind == KEY_TEXT || key->kind == KEY_UPSTREAM_URL;
+    bool is_text =
+        key->kind == KEY_TEXT || key->kind == KEY_SECRET_URL || key->kind == KEY_UPSTREAM_URL;
     return is_text && *(char *const *)config_key_value(config, key, index) == NULL;
 }
 

@@ -210,6 +210,7 @@ static bool set_key(struct config *config, const struct config_key *key, const c
     void *field = config_key_field(config, key, length - 1);
     switch (key->kind) {
     case KEY_TEXT:
+    case KEY_SECRET_URL:
         return (key->check == NULL || key->check(value, err)) && config_replace(field, value, err);
     case KEY_LOG:
         return set_log(field, value, err);

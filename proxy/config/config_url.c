@@ -1,7 +1,10 @@
-/* URLs of listeners, of the upstream and of the admin interface: scheme, host and port only. */
+/* URLs of listeners, of the upstream and of the admin interface: scheme, host and port only. Those
+ * of others have a path, and can be secret. */
 #include "config/config_internal.h"
 
 #include "proxy_limits.h"
+
+#include "stopgap/buf.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -221,4 +224,87 @@ bool config_add_admin(struct config *config, const char *url, struct err *err)
     admin->port = parts.port;
     config->n_admin++;
     return true;
+}
+
+/* Short enough that nobody makes a secret of it, or a plain word. */
+static bool is_shown_segment(struct slice segment)
+{
+    enum { SHORT = 4, WORD = 12 };
+    bool is_word = true;
+    for (size_t i = 0; i < segment.len; i++) {
+        char c = ascii_lower(segment.ptr[i]);
+        is_word = is_word && ((c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.');
+    }
+    return segment.len <= SHORT || (is_word && segment.len <= WORD);
+}
+
+/* Where the host of a URL ends, and its path or its query begins. */
+static size_t authority_end(struct slice rest)
+{
+    size_t end = 0;
+    while (end < rest.len && strchr("/\\?#", rest.ptr[end]) == NULL)
+        end++;
+    return end;
+}
+
+struct masked_url config_mask_url(const char *url)
+{
+    struct masked_url masked;
+    struct slice rest = slice_str(url);
+    struct buf out;
+    buf_init(&out, sizeof(masked.text) - 1);
+    const char *scheme_end = strstr(url, "://");
+    struct slice scheme = slice_head(rest, scheme_end != NULL ? (size_t)(scheme_end - url) + 3 : 0);
+    rest = slice_from(rest, scheme.len);
+    struct slice host = slice_head(rest, authority_end(rest));
+    rest = slice_from(rest, host.len);
+    bool fits = buf_append(&out, scheme);
+    size_t at = SIZE_MAX;
+    for (size_t i = 0; i < host.len; i++)
+        if (host.ptr[i] == '@')
+            at = i;
+    if (at != SIZE_MAX) {
+        fits = fits && buf_append(&out, SLICE("***@"));
+        host = slice_from(host, at + 1);
+    }
+    fits = fits && buf_append(&out, host);
+    while (fits && rest.len != 0 && rest.ptr[0] == '/') {
+        rest = slice_from(rest, 1);
+        struct slice segment = slice_head(rest, authority_end(rest));
+        rest = slice_from(rest, segment.len);
+        fits = buf_append(&out, SLICE("/")) &&
+               buf_append(&out, is_shown_segment(segment) ? segment : SLICE("***"));
+    }
+    fits = fits &&
+           (rest.len == 0 || buf_append(&out, rest.ptr[0] == '?' ? SLICE("?***") : SLICE("***")));
+    (void)snprintf(masked.text, sizeof(masked.text), "%.*s%s", SLICE_ARG(buf_slice(&out)),
+                   fits ? "" : "...");
+    buf_done(&out);
+    return masked;
+}
+
+bool config_check_secret_url(const char *text, struct err *err)
+{
+    struct slice rest = slice_str(text);
+    bool tls;
+    bool is_good = cut_scheme(&rest, &tls);
+    struct slice authority = slice_head(rest, authority_end(rest));
+    for (size_t i = authority.len; i-- > 0;)
+        if (authority.ptr[i] == '@') {
+            authority = slice_from(authority, i + 1);
+            break;
+        }
+    struct slice host = SLICE("");
+    uint16_t port = 0;
+    is_good = is_good && cut_host(&authority, &host) &&
+              (authority.len == 0 ||
+               (authority.ptr[0] == ':' && parse_port(slice_from(authority, 1), &port)));
+    for (size_t i = 0; i < rest.len; i++)
+        is_good = is_good && rest.ptr[i] != ' ' && (unsigned char)rest.ptr[i] < 0x7f;
+    if (is_good)
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "this is no URL (it is not shown, for it may be secret): write one such as "
+                   "https://hooks.example.com/services/TOKEN, with everything but printable ASCII "
+                   "percent-encoded");
 }

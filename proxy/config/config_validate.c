@@ -302,7 +302,11 @@ static void check_eocs(struct checker *checker)
 
 static void check_events(struct checker *checker)
 {
-    const struct string_list *command = &checker->config->events_command;
+    const struct events_config *events = &checker->config->events;
+    const struct string_list *command = &events->command;
+    check_readable(checker, "events.webhook_ca", events->webhook_ca);
+    if (events->webhook == NULL && events->webhook_ca != NULL)
+        complain(checker, "events.webhook_ca is for events.webhook: add that, or remove this");
     if (command->n != 0 && (command->items[0][0] != '/' || access(command->items[0], X_OK) != 0))
         complain(checker,
                  "events.command: '%.500s' cannot be run: name a program with its whole path",

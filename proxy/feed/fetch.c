@@ -10,7 +10,9 @@
 enum {
     SLOW_BYTES_PER_S = 16, /* a server below that for so long is stuck */
     SLOW_S = 30,
-    SHOWN_URL_CHARS = 300, /* of a redirect's target in a message */
+    SHOWN_URL_CHARS = 300,        /* of a redirect's target in a message */
+    CANCEL_LOOK_MS = 100,         /* how soon a cancelled transfer ends */
+    MAX_ANSWER_BYTES = 64 * 1024, /* to a POST; read so that the connection ends well */
 };
 
 struct transfer {
@@ -55,6 +57,27 @@ static int on_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t u
     const struct transfer *transfer = ctx;
     (void)total, (void)now, (void)up_total, (void)up_now;
     return transfer->cancel != NULL && atomic_load(transfer->cancel) ? 1 : 0;
+}
+
+/* curl_easy_perform looks up once a second only, and the end of the program waits for it. */
+static CURLcode perform(CURL *curl)
+{
+    CURLM *multi = curl_multi_init();
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    int n_running = 1, n_left = 0;
+    if (multi == NULL || curl_multi_add_handle(multi, curl) != CURLM_OK)
+        n_running = 0;
+    while (n_running != 0)
+        if (curl_multi_perform(multi, &n_running) != CURLM_OK ||
+            (n_running != 0 && curl_multi_poll(multi, NULL, 0, CANCEL_LOOK_MS, NULL) != CURLM_OK))
+            n_running = 0;
+    const CURLMsg *message = multi != NULL ? curl_multi_info_read(multi, &n_left) : NULL;
+    if (message != NULL && message->msg == CURLMSG_DONE)
+        code = message->data.result;
+    if (multi != NULL)
+        (void)curl_multi_remove_handle(multi, curl);
+    (void)curl_multi_cleanup(multi);
+    return code;
 }
 
 static void set_options(struct transfer *transfer, const struct fetch_request *request)
@@ -224,7 +247,7 @@ bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
     set_options(&transfer, request);
     (void)curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, lists.headers);
     (void)curl_easy_setopt(transfer.curl, CURLOPT_CONNECT_TO, lists.connect_to);
-    CURLcode code = curl_easy_perform(transfer.curl);
+    CURLcode code = perform(transfer.curl);
     read_response(transfer.curl, ret_response);
     bool done;
     if (code != CURLE_OK)
@@ -236,5 +259,49 @@ bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
         done = fail_http(transfer.curl, ret_response, err);
     lists_done(&lists);
     curl_easy_cleanup(transfer.curl);
+    return done;
+}
+
+static bool make_post_lists(const struct fetch_request *request, const char *type,
+                            struct lists *lists)
+{
+    char line[200];
+    const struct fetch_request plain = {.connect_to = request->connect_to};
+    (void)snprintf(line, sizeof(line), "Content-Type: %s", type);
+    lists->headers = curl_slist_append(NULL, line);
+    return lists->headers != NULL && make_lists(&plain, lists);
+}
+
+bool fetch_post(const struct fetch_request *request, struct slice body, const char *type,
+                struct fetch_response *ret_response, struct err *err)
+{
+    struct buf answer;
+    struct transfer transfer = {
+        .curl = curl_easy_init(), .body = &answer, .cancel = request->cancel};
+    struct lists lists = {0};
+    *ret_response = (struct fetch_response){0};
+    buf_init(&answer, MAX_ANSWER_BYTES);
+    bool done = transfer.curl != NULL && make_post_lists(request, type, &lists);
+    if (!done) {
+        (void)err_set(err, ERR_MEMORY, "E_FETCH_INIT", "no memory for a request");
+        goto out;
+    }
+    set_options(&transfer, request);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_POSTFIELDS, body.ptr);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_HTTPHEADER, lists.headers);
+    (void)curl_easy_setopt(transfer.curl, CURLOPT_CONNECT_TO, lists.connect_to);
+    CURLcode code = perform(transfer.curl);
+    read_response(transfer.curl, ret_response);
+    if (code != CURLE_OK && !transfer.is_too_large) /* who says more than we read has it all */
+        done = fail_transfer(&transfer, code, err);
+    else if (ret_response->status / 100 != 2)
+        done = err_set(err, ERR_IO, "E_FETCH_HTTP", "the server answered with status %ld%s",
+                       ret_response->status,
+                       ret_response->status / 100 == 3 ? ": redirects are not followed" : "");
+out:
+    lists_done(&lists);
+    curl_easy_cleanup(transfer.curl);
+    buf_done(&answer);
     return done;
 }

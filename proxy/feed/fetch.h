@@ -1,6 +1,6 @@
-/* One download: a GET with a cap on everything. It blocks, so it is for threads of the pool and for
- * the tools, never for an event loop. What comes back is not to be believed before its signature
- * was checked; who the server is only protects privacy. */
+/* One request as a client: a GET or a POST with a cap on everything. It blocks, so it is for
+ * threads of the pool and for the tools, never for an event loop. What comes back is not to be
+ * believed before its signature was checked; who the server is only protects privacy. */
 #pragma once
 
 #include "stopgap/buf.h"
@@ -39,7 +39,7 @@ struct fetch_response {
     char certificate_until[64]; /* of the server's certificate, as OpenSSL prints it; "": no TLS */
 };
 
-/* Once, before the first thread: sets up libcurl. */
+/* Once, before the first other thread; again does no harm: sets up libcurl. */
 MUST_USE bool fetch_init(struct err *err);
 
 /* Get the URL. ret_body.max is the cap, enforced while bytes come. No redirect is followed: the
@@ -50,3 +50,12 @@ MUST_USE bool fetch_init(struct err *err);
  * redirects), E_FETCH_CANCELLED. */
 MUST_USE bool fetch_get(const struct fetch_request *request, struct buf *ret_body,
                         struct fetch_response *ret_response, struct err *err);
+
+/* POST the body to the URL; etag and takes_any_status are not looked at. What comes back but for
+ * the status is thrown away, and no message holds a part of it or of the URL's path.
+ *
+ * type  of the body, for Content-Type
+ *
+ * All but 2xx are failures, with the status in ret_response; err as above. */
+MUST_USE bool fetch_post(const struct fetch_request *request, struct slice body, const char *type,
+                         struct fetch_response *ret_response, struct err *err);

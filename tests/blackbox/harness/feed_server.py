@@ -1,19 +1,22 @@
-"""A web server that serves one document, well or badly, over TLS or without."""
+"""A web server that serves one document, well or badly, over TLS or without, and takes what is posted."""
 
 import http.server
+import json
 import ssl
 import threading
 
 
 class FeedServer:
     """behave   what the next answers do: a function of the handler, or None to serve `document`
-    seen     the headers of each request, in order"""
+    seen     the headers of each request, in order
+    posted   (path, JSON) of each POST, in order"""
 
     def __init__(self, leaf=None):
         self.document = b""
         self.etag = None
         self.behave = None
         self.seen = []
+        self.posted = []
         self.ended = threading.Event()
         server = self
 
@@ -29,6 +32,15 @@ class FeedServer:
                     self.answer(304)
                 else:
                     self.answer(200, server.document, ETag=server.etag)
+
+            def do_POST(self):
+                server.seen.append(dict(self.headers))
+                server.posted.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+                self.close_connection = True
+                if server.behave is not None:
+                    server.behave(self)
+                else:
+                    self.answer(200)
 
             def answer(self, status, body=b"", **headers):
                 self.send_response(status)

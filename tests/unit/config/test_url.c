@@ -158,12 +158,69 @@ static void test_lists_end_at_their_limit(void **state)
     config_done(&config);
 }
 
+static const struct {
+    const char *url, *shown; /* NULL: no URL of a webhook */
+} secrets[] = {
+    {"https://hooks.example.com", "https://hooks.example.com"},
+    {"https://hooks.example.com/", "https://hooks.example.com/"},
+    {"https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+     "https://hooks.slack.com/services/***/***/***"},
+    {"https://example.webhook.office.com/webhookb2/0a1b2c3d-1111@2222-3333/IncomingWebhook/0123/4",
+     "https://example.webhook.office.com/***/***/***/0123/4"},
+    {"https://api.telegram.org/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/sendMessage",
+     "https://api.telegram.org/***/sendMessage"},
+    {"http://u:p@h:8080/a?token=1", "http://***@h:8080/a?***"},
+    {"https://u@p@h/x", "https://***@h/x"},
+    {"https://h?token", "https://h?***"},
+    {"https://h#token", "https://h***"},
+    {"https://h/a\\token", "https://h/a***"},
+    {"https://[::1]:8443/v1/events", "https://[::1]:8443/v1/events"},
+    {"https://[::1", NULL},
+    {"https://", NULL},
+    {"https:///path", NULL},
+    {"https://u@/path", NULL},
+    {"https://h:0/", NULL},
+    {"https://h:port/", NULL},
+    {"https://h/a b", NULL},
+    {"https://h/\xc3\xa9", NULL},
+    {"ftp://h/x", NULL},
+    {"hooks.example.com/x", NULL},
+};
+
+static void test_what_may_be_a_secret_in_a_url_is_not_shown(void **state)
+{
+    (void)state;
+    char longest[4000] = "https://h";
+    struct err refused = {0};
+    assert_false(config_check_secret_url("x", &refused));
+    for (size_t len = strlen(longest); len + 3 < sizeof(longest); len += 2)
+        memcpy(longest + len, "/a", 3);
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        struct config config;
+        struct err err = {0};
+        config_init(&config);
+        print_message("  %s\n", secrets[i].url);
+        bool is_good = config_set(&config, "events.webhook", secrets[i].url, &err);
+        assert_int_equal(is_good, secrets[i].shown != NULL);
+        if (is_good)
+            assert_string_equal(config_mask_url(secrets[i].url).text, secrets[i].shown);
+        else
+            assert_string_equal(err.text, refused.text); /* so it shows nothing of the URL */
+        config_done(&config);
+    }
+    assert_string_equal(config_mask_url("proxy.example.com:3128").text, "proxy.example.com:3128");
+    assert_string_equal(config_mask_url("u:p@proxy.example.com:3128").text,
+                        "***@proxy.example.com:3128");
+    assert_int_equal(strncmp(config_mask_url(longest).text, "https://h/a/a", 13), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls_are_scheme_host_and_port),
         cmocka_unit_test(test_admin_is_a_socket_or_loopback),
         cmocka_unit_test(test_lists_end_at_their_limit),
+        cmocka_unit_test(test_what_may_be_a_secret_in_a_url_is_not_shown),
     };
     return cmocka_run_group_tests_name("config URLs", tests, NULL, NULL);
 }
