@@ -27,21 +27,32 @@ struct bundle {
     size_t first_rule; /* members [first_rule, first_rule + n_rules) are below rules/ */
     size_t n_rules;
     char manifest_hash[HASH_SIZE];
+    bool is_kept;        /* read from the state folder */
     bool is_known;       /* accepted before, see store_knows */
     bool is_marked;      /* known, but its signatures would not count today */
     int64_t fixed_now;   /* 0: the system clock */
     int64_t signed_time; /* the clock is at least this */
 };
 
+/* A kept bundle has its hash as its name: what the disk made of it is not looked at. */
+static bool check_kept(const struct bundle *bundle, const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    return !bundle->is_kept || strncmp(slash + 1, bundle->hash, TEXT_HASH_CHARS) == 0 ||
+           err_set(err, ERR_TRUST, "E_HASH",
+                   "the kept bundle was damaged: its bytes are not those that were accepted");
+}
+
 static bool read_container(struct bundle *bundle, const char *path, struct err *err)
 {
     static const struct file_codes codes = {.read = "E_BUNDLE_READ", .size = "E_BUNDLE_SIZE"};
     buf_init(&bundle->bytes, LIMIT_BUNDLE_BYTES);
-    if (!file_read(AT_FDCWD, path, &codes, &bundle->bytes, err) ||
-        !ustar_read(buf_slice(&bundle->bytes), &bundle->archive, err))
+    if (!file_read(AT_FDCWD, path, &codes, &bundle->bytes, err))
         return false;
-    return hash_hex(buf_slice(&bundle->bytes), bundle->hash) ||
-           err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "SHA-256 is not available");
+    if (!hash_hex(buf_slice(&bundle->bytes), bundle->hash))
+        return err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "SHA-256 is not available");
+    return check_kept(bundle, path, err) &&
+           ustar_read(buf_slice(&bundle->bytes), &bundle->archive, err);
 }
 
 static bool fail_threshold(const struct signature_tally *tally, const char *code, struct err *err)
@@ -137,6 +148,20 @@ static bool check_permitted(const struct trust_store *store, const struct manife
                        SLICE_ARG(manifest->name), (unsigned long long)manifest->epoch,
                        (unsigned long long)manifest->serial);
     return true;
+}
+
+/* With this set the program died, and again: it must not come back before somebody looked. */
+static bool check_fallen(const struct trust_store *store, const struct bundle *bundle,
+                         struct err *err)
+{
+    struct trust_set set;
+    trust_set_of(bundle, &set);
+    return strcmp(trust_failed_code(store, &set), "E_CRASHLOOP") != 0 ||
+           err_set(err, ERR_TRUST, "E_CRASHLOOP",
+                   "the program ended %d times within %d seconds of using %s %llu.%llu, so it is "
+                   "not used; get a newer one, or allow it with 'stopgap rules reset-floor'",
+                   TRUST_MAX_TRIES, TRUST_PROVE_S, set.name, (unsigned long long)set.epoch,
+                   (unsigned long long)set.serial);
 }
 
 /* Steps F to H. A set that was accepted here stays usable, marked, when its keys end or are revoked
@@ -235,10 +260,12 @@ static bool check_bundle(struct trust_store *store, struct bundle *bundle, struc
     store_unlock(store);
     if (!walk_archive(store, &bundle->archive, err))
         return false;
-    bundle->is_known = store_knows(store, bundle->manifest_hash);
+    bundle->is_known = store_knows(store, bundle->manifest_hash, bundle->is_kept);
     if (!check_authority(store, bundle, err) || !check_contents(bundle, err))
         return false;
     memcpy(bundle->name, bundle->manifest.name.ptr, bundle->manifest.name.len);
+    if (!check_fallen(store, bundle, err))
+        return false;
     utc_format_time(bundle->manifest.expires, bundle->expires);
     bundle->fixed_now = store->fixed_now;
     bundle->signed_time = store->state.signed_time;
@@ -267,6 +294,7 @@ struct bundle *bundle_open(struct trust_store *store, const char *path, struct e
     }
     if (err != NULL)
         *err = (struct err){0};
+    bundle->is_kept = store_is_kept(store, path);
     if (read_container(bundle, path, err) && check_bundle(store, bundle, err))
         return bundle;
     set_place(err, path);
@@ -297,6 +325,21 @@ uint64_t bundle_epoch(const struct bundle *bundle)
 uint64_t bundle_serial(const struct bundle *bundle)
 {
     return bundle->manifest.serial;
+}
+
+void trust_set_of(const struct bundle *bundle, struct trust_set *ret_set)
+{
+    *ret_set = (struct trust_set){.is_lab = bundle->manifest.is_lab,
+                                  .epoch = bundle->manifest.epoch,
+                                  .serial = bundle->manifest.serial};
+    memcpy(ret_set->name, bundle->name, sizeof(ret_set->name));
+    memcpy(ret_set->manifest, bundle->manifest_hash, sizeof(ret_set->manifest));
+    memcpy(ret_set->file, bundle->hash, sizeof(ret_set->file));
+}
+
+struct slice bundle_bytes(const struct bundle *bundle)
+{
+    return buf_slice(&bundle->bytes);
 }
 
 const char *bundle_hash(const struct bundle *bundle)

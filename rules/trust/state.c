@@ -1,4 +1,4 @@
-/* Reading, checking and committing the state file. */
+/* Loading and committing the state file. */
 #include "state.h"
 
 #include <errno.h>
@@ -6,84 +6,8 @@
 #include <unistd.h>
 
 #include "file.h"
-#include "utc.h"
 
 #include "stopgap/banned.h"
-
-static bool fail(struct err *err)
-{
-    return err_set(err, ERR_SYNTAX, "E_STATE_SYNTAX", "the state file was damaged or edited");
-}
-
-static bool read_first(void *ctx, const struct slice *words, struct err *err)
-{
-    (void)ctx;
-    return slice_equal(words[1], SLICE("1")) || fail(err);
-}
-
-static bool read_root(void *ctx, const struct slice *words, struct err *err)
-{
-    struct state *state = ctx;
-    if (!text_number(words[1], &state->root_version) || !text_is_hash(words[2]))
-        return fail(err);
-    memcpy(state->root_hash, words[2].ptr, TEXT_HASH_CHARS);
-    return true;
-}
-
-static bool read_signed_time(void *ctx, const struct slice *words, struct err *err)
-{
-    struct state *state = ctx;
-    return utc_parse_time(words[1], &state->signed_time) || fail(err);
-}
-
-static bool read_floor(void *ctx, const struct slice *words, struct err *err)
-{
-    struct state *state = ctx;
-    struct state_floor floor = {.is_lab = slice_equal(words[2], SLICE("lab"))};
-    bool is_channel = floor.is_lab || slice_equal(words[2], SLICE("production"));
-    if (state->n_floors == STATE_MAX_FLOORS || !text_is_name(words[1]) || !is_channel ||
-        !text_number(words[3], &floor.epoch) || !text_number(words[4], &floor.serial) ||
-        !text_is_hash(words[5]))
-        return fail(err);
-    memcpy(floor.name, words[1].ptr, words[1].len);
-    memcpy(floor.hash, words[5].ptr, TEXT_HASH_CHARS);
-    state->floors[state->n_floors++] = floor;
-    return true;
-}
-
-static bool read_sum(void *ctx, const struct slice *words, struct err *err)
-{
-    (void)ctx; /* parse_state compares it with the bytes before it */
-    return text_is_hash(words[1]) || fail(err);
-}
-
-static const struct text_field fields[] = {
-    {"stopgap-state", TEXT_ONCE, 2, read_first},
-    {"root", TEXT_OPTIONAL, 3, read_root},
-    {"signed-time", TEXT_OPTIONAL, 2, read_signed_time},
-    {"floor", TEXT_REPEATED, 6, read_floor},
-    {"sum", TEXT_ONCE, 2, read_sum},
-};
-
-enum { SUM_LINE_BYTES = 4 + TEXT_HASH_CHARS + 1 }; /* "sum ", the hash, line feed */
-
-static bool parse_state(struct slice text, struct state *ret_state)
-{
-    static const struct text_grammar grammar = {
-        .what = "state",
-        .fields = fields,
-        .n_fields = sizeof(fields) / sizeof(fields[0]),
-        .syntax_code = "E_STATE_SYNTAX",
-        .unknown_code = "E_STATE_SYNTAX",
-    };
-    char hash[HASH_SIZE];
-    if (text.len < SUM_LINE_BYTES || !hash_hex(slice_head(text, text.len - SUM_LINE_BYTES), hash))
-        return false;
-    struct slice sum = slice_from(text, text.len - SUM_LINE_BYTES);
-    *ret_state = (struct state){0};
-    return text_parse(&grammar, text, ret_state, NULL) &&
-           slice_equal(slice_make(sum.ptr + 4, TEXT_HASH_CHARS), slice_str(hash));
-}
 
 /* One of the two files. An absent file is STATE_EMPTY, a damaged one STATE_LOST. */
 static enum state_result load_file(int folder, const char *name, struct state *ret_state,
@@ -97,7 +21,7 @@ static enum state_result load_file(int folder, const char *name, struct state *r
     if (faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
         result = STATE_EMPTY;
     else if (file_read(folder, name, &codes, &text, &why))
-        result = parse_state(buf_slice(&text), ret_state) ? STATE_GOOD : STATE_LOST;
+        result = state_parse(buf_slice(&text), ret_state) ? STATE_GOOD : STATE_LOST;
     else if (strcmp(why.code, codes.read) == 0)
         result = STATE_FAILED;
     buf_done(&text);
@@ -129,27 +53,6 @@ enum state_result state_load(int folder, struct state *ret_state, struct err *er
     return result;
 }
 
-static bool format_state(const struct state *state, struct buf *text)
-{
-    bool done = buf_append(text, SLICE("stopgap-state 1\n"));
-    if (done && state->root_version != 0)
-        done = buf_printf(text, "root %llu %s\n", (unsigned long long)state->root_version,
-                          state->root_hash);
-    if (done && state->signed_time != 0) {
-        char when[UTC_TIME_CHARS + 1];
-        utc_format_time(state->signed_time, when);
-        done = buf_printf(text, "signed-time %s\n", when);
-    }
-    for (size_t i = 0; done && i < state->n_floors; i++) {
-        const struct state_floor *floor = &state->floors[i];
-        done = buf_printf(text, "floor %s %s %llu %llu %s\n", floor->name,
-                          floor->is_lab ? "lab" : "production", (unsigned long long)floor->epoch,
-                          (unsigned long long)floor->serial, floor->hash);
-    }
-    char hash[HASH_SIZE];
-    return done && hash_hex(buf_slice(text), hash) && buf_printf(text, "sum %s\n", hash);
-}
-
 /* A link beside the file, then a rename: state.prev is never absent in between. */
 static bool keep_state(int folder)
 {
@@ -164,8 +67,9 @@ bool state_save(int folder, const struct state *state, bool keep_previous, struc
     struct buf text;
     buf_init(&text, STATE_MAX_BYTES);
     bool done = false;
-    if (!format_state(state, &text))
-        (void)err_set(err, ERR_MEMORY, "E_STATE_WRITE", "no memory for the state");
+    if (!state_format(state, &text))
+        (void)err_set(err, ERR_MEMORY, "E_STATE_WRITE",
+                      "the state is too large, or there is no memory for it");
     else if (keep_previous && !keep_state(folder))
         (void)err_set(err, ERR_IO, "E_STATE_WRITE", "cannot keep the state as state.prev: %s",
                       strerror(errno));

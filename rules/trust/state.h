@@ -1,20 +1,42 @@
-/* What must survive a restart: the newest root, and how far each bundle name has come.
+/* What must survive a restart.
  *
- *   stopgap-state 1
+ *   stopgap-state 2
  *   root VERSION SHA256            absent before the first bundle
  *   signed-time TIME               the latest credible time that was signed
- *   floor NAME production|lab EPOCH SERIAL SHA256   of the manifest that was authenticated
+ *   ahead-time TIME                the latest one that our clock did not believe
+ *   pulse-time TIME                when the newest pulse was made
+ *   contact TIME SECONDS           the last verified contact, and the run time at it
+ *   run-time SECONDS               how long the program ran, over all restarts
+ *   lost TIME                      when the state before this one was lost
+ *   floor NAME CHANNEL EPOCH SERIAL SHA256   of the manifest that was authenticated
+ *   set NAME CHANNEL EPOCH SERIAL SHA256 SHA256 ORIGIN ROLES TRIES
+ *                                  of its manifest and its file, which is in store/
+ *   failed NAME CHANNEL EPOCH SERIAL CODE TIME
+ *   pin NAME CHANNEL EPOCH SERIAL SINCE UNTIL UID REASON    the reason is base64
  *   sum SHA256                     of everything above
  *
- * Files of the folder: state, state.prev (the commit before), roots/NNNNNNNNNN. */
+ * CHANNEL is production or lab, ORIGIN file, feed or import; ROLES is "kept" or a list of
+ * candidate, active, good and proved in this order. Version 1 had root, signed-time, floor and sum
+ * alone.
+ *
+ * Files of the folder: state, state.prev (the commit before), roots/NNNNNNNNNN, store/SHA256.sgb.
+ */
 #pragma once
 
 #include "encode.h"
 #include "stopgap/err.h"
+#include "stopgap/trust.h"
+
+_Static_assert(sizeof(((struct trust_set *)0)->file) == HASH_SIZE &&
+                   sizeof(((struct trust_set *)0)->name) == TEXT_NAME_MAX + 1,
+               "the contract and the text grammar have one size");
 
 enum {
-    STATE_MAX_FLOORS = 64,      /* names an operator subscribes to; there are two or three */
-    STATE_MAX_BYTES = 64 * 1024 /* 64 floors of 200 bytes, five times over */
+    STATE_MAX_FLOORS = 64,       /* names an operator subscribes to; there are two or three */
+    STATE_MAX_SETS = 192,        /* three of each name: in force, the one before, a candidate */
+    STATE_MAX_FAILED = 64,       /* the last one of each name */
+    STATE_MAX_PINS = 16,         /* what one admin keeps in mind */
+    STATE_MAX_BYTES = 128 * 1024 /* all of these at their longest take 90 KiB */
 };
 
 struct state_floor {
@@ -24,13 +46,43 @@ struct state_floor {
     char hash[HASH_SIZE]; /* of the manifest, which names every byte of the set */
 };
 
+struct state_set {
+    struct trust_set set;
+    enum trust_origin origin;
+    bool is_candidate; /* the next one of its name */
+    bool is_active;    /* in force */
+    bool is_good;      /* the last known good one beside the set in force */
+    bool is_proved;    /* it ran for TRUST_PROVE_S */
+    unsigned tries;    /* begun without having been proved */
+};
+
+struct state_failed {
+    char name[TEXT_NAME_MAX + 1];
+    bool is_lab;
+    uint64_t epoch, serial;
+    char code[TRUST_CODE_BYTES];
+    int64_t when;
+};
+
 struct state {
+    unsigned version;      /* of the file that was read */
     uint64_t root_version; /* 0: none */
     char root_hash[HASH_SIZE];
-    int64_t signed_time; /* 0: none */
-    int64_t pulse_time;  /* when the newest pulse was made; 0: none */
+    int64_t signed_time; /* 0: none, as in all that follow */
+    int64_t ahead_time;
+    int64_t pulse_time;
+    int64_t contact;
+    uint64_t contact_run_s;
+    uint64_t run_s;
+    int64_t lost;
     struct state_floor floors[STATE_MAX_FLOORS];
     size_t n_floors;
+    struct state_set sets[STATE_MAX_SETS];
+    size_t n_sets;
+    struct state_failed failed[STATE_MAX_FAILED];
+    size_t n_failed;
+    struct trust_pin pins[STATE_MAX_PINS];
+    size_t n_pins;
 };
 
 enum state_result {
@@ -47,6 +99,14 @@ MUST_USE enum state_result state_load(int folder, struct state *ret_state, struc
 /* Write the state; the one before is kept as state.prev when keep_previous. E_STATE_WRITE. */
 MUST_USE bool state_save(int folder, const struct state *state, bool keep_previous,
                          struct err *err);
+
+/* The text of the file. False: it is not whole, or not one that state_format makes. */
+MUST_USE bool state_parse(struct slice text, struct state *ret_state);
+/* False: no memory, or over STATE_MAX_BYTES. */
+MUST_USE bool state_format(const struct state *state, struct buf *text);
+
+/* A reason for a change: one line of printable ASCII that fits, not empty. */
+MUST_USE bool state_reason_is_good(const char *reason);
 
 /* NULL: this name was never seen. */
 const struct state_floor *state_find(const struct state *state, struct slice name, bool is_lab);

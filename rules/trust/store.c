@@ -135,11 +135,19 @@ struct trust_store *trust_open(const struct trust_options *options, struct err *
     store->allow_test_root = options->allow_test_root;
     bool done = true;
     if (options->state_dir != NULL) {
+        store->path = strdup(options->state_dir);
         store->folder = open_folder(options->state_dir, err);
         done = store->folder >= 0 && load_state(store, err);
+        if (done && store->path == NULL)
+            done = err_set(err, ERR_MEMORY, "E_STATE_OPEN", "no memory for the trust store");
     }
-    if (done && open_root(store, options->root_path, err))
+    if (done && open_root(store, options->root_path, err)) {
+        if (store->was_lost) {
+            store->state.lost = store_now(store);
+            store_rebuild(store);
+        }
         return store;
+    }
     trust_close(store);
     return NULL;
 }
@@ -151,6 +159,7 @@ void trust_close(struct trust_store *store)
     root_free(store->root);
     if (store->folder >= 0)
         (void)close(store->folder);
+    free(store->path);
     free(store);
 }
 
@@ -185,21 +194,33 @@ static bool is_same_place(const struct manifest *manifest, const struct state_fl
     return floor != NULL && manifest->epoch == floor->epoch && manifest->serial == floor->serial;
 }
 
+/* ---- changes */
+
 /* The root goes first: a state never names a root that is not there. */
-static bool commit(struct trust_store *store, struct state *next, struct err *err)
+bool store_commit(struct trust_store *store, struct err *err)
 {
-    if (store->folder < 0)
-        return true;
-    if (store->root->version > next->root_version) {
-        if (!store_save_root(store, store->root, NULL, err))
+    struct state *next = &store->next;
+    if (store->folder >= 0) {
+        if (store->root->version > next->root_version) {
+            if (!store_save_root(store, store->root, NULL, err))
+                return false;
+            next->root_version = store->root->version;
+            memcpy(next->root_hash, store->root->hash, sizeof(next->root_hash));
+        }
+        if (!state_save(store->folder, next, store->keep_previous, err))
             return false;
-        next->root_version = store->root->version;
-        memcpy(next->root_hash, store->root->hash, sizeof(next->root_hash));
+        store->keep_previous = true;
     }
-    if (!state_save(store->folder, next, store->keep_previous, err))
-        return false;
-    store->keep_previous = true;
+    store->state = *next;
     return true;
+}
+
+struct state *store_change(struct trust_store *store, struct err *err)
+{
+    if (!store_lock(store, err))
+        return NULL;
+    store->next = store->state;
+    return &store->next;
 }
 
 void store_take_root(struct trust_store *store, struct root *root)
@@ -210,53 +231,23 @@ void store_take_root(struct trust_store *store, struct root *root)
 
 bool store_commit_root(struct trust_store *store, struct err *err)
 {
-    struct state next = store->state;
-    if (!commit(store, &next, err))
-        return false;
-    store->state = next;
-    return true;
-}
-
-static bool raise_floor(struct trust_store *store, const struct manifest *manifest,
-                        const char *manifest_hash, struct err *err)
-{
-    struct state next = store->state;
-    const struct state_floor *known = state_find(&next, manifest->name, manifest->is_lab);
-    size_t index = known != NULL ? (size_t)(known - next.floors) : next.n_floors;
-    if (index == STATE_MAX_FLOORS)
-        return err_set(err, ERR_LIMIT, "E_STATE_FULL", "more than %d names of bundles",
-                       STATE_MAX_FLOORS);
-    struct state_floor *floor = &next.floors[index];
-    *floor = (struct state_floor){
-        .is_lab = manifest->is_lab, .epoch = manifest->epoch, .serial = manifest->serial};
-    memcpy(floor->name, manifest->name.ptr, manifest->name.len);
-    memcpy(floor->hash, manifest_hash, TEXT_HASH_CHARS);
-    if (known == NULL)
-        next.n_floors++;
-    /* A time far ahead of our clock may be a mistake; stored, it would age everything for good. */
-    bool is_credible =
-        manifest->created <= store_now(store) + (int64_t)FUTURE_DAYS * UTC_DAY_SECONDS;
-    if (is_credible && manifest->created > next.signed_time)
-        next.signed_time = manifest->created;
-    if (!commit(store, &next, err))
-        return false;
-    store->state = next;
-    return true;
+    store->next = store->state;
+    return store_commit(store, err);
 }
 
 /* Another process may have raised floors or walked to a newer root since we read them. What we
  * hold in memory stays when the files are gone or damaged: it is the better knowledge. */
 static bool refresh(struct trust_store *store, struct err *err)
 {
-    struct state state;
-    enum state_result result = state_load(store->folder, &state, err);
+    struct state *state = &store->next;
+    enum state_result result = state_load(store->folder, state, err);
     if (result == STATE_GOOD)
-        store->state = state;
+        store->state = *state;
     store->keep_previous = result == STATE_GOOD;
-    if (result != STATE_GOOD || state.root_version <= store->root->version)
+    if (result != STATE_GOOD || state->root_version <= store->root->version)
         return result != STATE_FAILED;
-    struct root *root = store_read_root(store->folder, state.root_version);
-    if (root != NULL && strcmp(root->hash, state.root_hash) == 0)
+    struct root *root = store_read_root(store->folder, state->root_version);
+    if (root != NULL && strcmp(root->hash, state->root_hash) == 0)
         store_take_root(store, root);
     else
         root_free(root);
@@ -282,19 +273,61 @@ void store_unlock(struct trust_store *store)
         (void)flock(store->folder, LOCK_UN);
 }
 
-bool store_knows(const struct trust_store *store, const char *manifest_hash)
+bool store_knows(const struct trust_store *store, const char *manifest_hash, bool is_kept)
 {
-    for (size_t i = 0; i < store->state.n_floors; i++)
-        if (strcmp(store->state.floors[i].hash, manifest_hash) == 0)
+    const struct state *state = &store->state;
+    for (size_t i = 0; i < state->n_floors; i++)
+        if (strcmp(state->floors[i].hash, manifest_hash) == 0)
+            return true;
+    for (size_t i = 0; i < state->n_sets; i++)
+        if ((is_kept || state->sets[i].is_active) &&
+            strcmp(state->sets[i].set.manifest, manifest_hash) == 0)
             return true;
     return false;
+}
+
+/* A time far ahead of our clock may be a mistake; believed, it would age everything for good. */
+static void note_signed_time(const struct trust_store *store, struct state *next, int64_t created)
+{
+    int64_t credible = store_now(store) + (int64_t)FUTURE_DAYS * UTC_DAY_SECONDS;
+    if (created > credible) {
+        if (created > next->ahead_time)
+            next->ahead_time = created;
+    } else if (created > next->signed_time) {
+        next->signed_time = created;
+    }
+    if (next->ahead_time != 0 && next->ahead_time <= credible) { /* the clock was set right */
+        if (next->ahead_time > next->signed_time)
+            next->signed_time = next->ahead_time;
+        next->ahead_time = 0;
+    }
+}
+
+static bool raise_floor(struct trust_store *store, const struct manifest *manifest,
+                        const char *manifest_hash, struct err *err)
+{
+    struct state *next = &store->next;
+    const struct state_floor *known = state_find(next, manifest->name, manifest->is_lab);
+    size_t index = known != NULL ? (size_t)(known - next->floors) : next->n_floors;
+    if (index == STATE_MAX_FLOORS)
+        return err_set(err, ERR_LIMIT, "E_STATE_FULL", "more than %d names of bundles",
+                       STATE_MAX_FLOORS);
+    struct state_floor *floor = &next->floors[index];
+    *floor = (struct state_floor){
+        .is_lab = manifest->is_lab, .epoch = manifest->epoch, .serial = manifest->serial};
+    memcpy(floor->name, manifest->name.ptr, manifest->name.len);
+    memcpy(floor->hash, manifest_hash, TEXT_HASH_CHARS);
+    if (known == NULL)
+        next->n_floors++;
+    note_signed_time(store, next, manifest->created);
+    return store_commit(store, err);
 }
 
 bool store_admit(struct trust_store *store, const struct manifest *manifest,
                  const char *manifest_hash, struct err *err)
 {
     bool done = false;
-    if (!store_lock(store, err))
+    if (store_change(store, err) == NULL)
         return false;
     const struct state_floor *floor = state_find(&store->state, manifest->name, manifest->is_lab);
     if (!judge_order(store, manifest, floor, err))

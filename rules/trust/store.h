@@ -1,4 +1,4 @@
-/* The trust store: the root in force and the floors. Private to rules/trust. */
+/* The trust store: the root in force and the state. Private to rules/trust. */
 #pragma once
 
 #include "manifest.h"
@@ -10,6 +10,8 @@
 struct trust_store {
     struct root *root;
     struct state state;
+    struct state next;  /* the state that a change makes of it, see store_change */
+    char *path;         /* of the folder; NULL: in memory only */
     int folder;         /* of the state files; -1: in memory only */
     bool keep_previous; /* the file "state" is good and may become state.prev */
     bool was_lost;
@@ -19,14 +21,21 @@ struct trust_store {
 
 int64_t store_now(const struct trust_store *store);
 
-/* Was this very manifest authenticated here before, and nothing newer of its name since? Keys that
- * end or are revoked later do not take back what was accepted under them. */
-bool store_knows(const struct trust_store *store, const char *manifest_hash);
+/* Was this very manifest authenticated here before? Keys that end or are revoked later do not take
+ * back what was accepted under them. It is the newest of its name, or the one in force; of those
+ * that the state folder keeps (is_kept: it was read from there) any. */
+bool store_knows(const struct trust_store *store, const char *manifest_hash, bool is_kept);
 
 /* Take the lock of the state folder and read what another process may have changed: floors, and a
  * root that it walked to. Nothing to do in memory. False with err: E_STATE_*; nothing is locked. */
 MUST_USE bool store_lock(struct trust_store *store, struct err *err);
 void store_unlock(struct trust_store *store);
+
+/* The way of every change: lock, take this copy of the state and change it, commit, unlock. Commit
+ * writes to the disk first; when that fails the state in memory stays as it was. NULL with err:
+ * nothing is locked. */
+struct state *store_change(struct trust_store *store, struct err *err);
+MUST_USE bool store_commit(struct trust_store *store, struct err *err);
 
 /* Keep one root of the chain, and those of its signatures in archive (NULL: none are at hand) that
  * belong to its keys or to the root in force. The file of the root goes last: where it is, all is.
@@ -37,6 +46,23 @@ MUST_USE bool store_save_root(const struct trust_store *store, const struct root
 /* Make root the one in force; owned. store_commit_root then writes that down. */
 void store_take_root(struct trust_store *store, struct root *root);
 MUST_USE bool store_commit_root(struct trust_store *store, struct err *err);
+
+/* Path of a kept bundle within the state folder: store/SHA256.sgb. */
+enum { STORE_KEPT_SIZE = 80 };
+void store_format_kept(char out[STORE_KEPT_SIZE], const char *file_hash);
+/* Is this the path of a kept bundle as trust_find_paths gives it? */
+bool store_is_kept(const struct trust_store *store, const char *path);
+
+/* Keep the bytes of a bundle, fsynced; nothing to do when they are there. E_STATE_WRITE. */
+MUST_USE bool store_keep(struct trust_store *store, const char *file_hash, struct slice bytes,
+                         struct err *err);
+bool store_has_kept(const struct trust_store *store, const char *file_hash);
+
+const struct trust_pin *store_find_pin(const struct state *state, const char *name, bool is_lab);
+/* The bytes of the container, as they were read and checked. */
+struct slice bundle_bytes(const struct bundle *bundle);
+/* After the state was lost: take up the newest sets that the folder still keeps. */
+void store_rebuild(struct trust_store *store);
 
 /* What the state folder holds of one version, or the highest version in it; NULL: nothing that
  * can be parsed. */

@@ -8,7 +8,7 @@
 #include "stopgap/slice.h"
 
 enum {
-    TEXT_MAX_WORDS = 8,  /* the key line of a root has the most */
+    TEXT_MAX_WORDS = 10, /* the set line of the state has the most */
     TEXT_NAME_MAX = 63,  /* a bundle's name is part of file names, metrics and log lines */
     TEXT_HASH_CHARS = 64 /* a SHA-256 in hex */
 };

@@ -1,0 +1,294 @@
+/* The bundles that the state folder keeps: store/SHA256.sgb. */
+#include "stopgap/trust.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "store.h"
+
+#include "stopgap/banned.h"
+
+#define FOLDER "store"
+#define SUFFIX ".sgb"
+
+enum {
+    PRUNE_AGE_S = 3600, /* a load that has kept a bundle names it within seconds */
+    REBUILD_MAX = 256,  /* kept bundles that are looked at after a loss */
+};
+
+/* ---- names */
+
+void store_format_kept(char out[STORE_KEPT_SIZE], const char *file_hash)
+{
+    (void)snprintf(out, STORE_KEPT_SIZE, FOLDER "/%s" SUFFIX, file_hash);
+}
+
+/* The hash that FOLDER/HASH.sgb says; "" when it is no such name. */
+static struct slice hash_of_name(struct slice name)
+{
+    struct slice hash = slice_head(name, TEXT_HASH_CHARS);
+    bool is_kept = name.len == TEXT_HASH_CHARS + strlen(SUFFIX) && text_is_hash(hash) &&
+                   slice_equal(slice_from(name, TEXT_HASH_CHARS), SLICE(SUFFIX));
+    return is_kept ? hash : SLICE("");
+}
+
+bool store_is_kept(const struct trust_store *store, const char *path)
+{
+    size_t len = store->path != NULL ? strlen(store->path) : 0;
+    return len != 0 && strncmp(path, store->path, len) == 0 &&
+           strncmp(path + len, "/" FOLDER "/", strlen("/" FOLDER "/")) == 0 &&
+           hash_of_name(slice_str(path + len + strlen("/" FOLDER "/"))).len != 0;
+}
+
+/* ---- keeping */
+
+static bool is_there(const struct trust_store *store, const char *path, size_t size)
+{
+    struct stat st;
+    return fstatat(store->folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size == size;
+}
+
+bool store_keep(struct trust_store *store, const char *file_hash, struct slice bytes,
+                struct err *err)
+{
+    char path[STORE_KEPT_SIZE];
+    store_format_kept(path, file_hash);
+    if (store->folder < 0)
+        return true;
+    if (is_there(store, path, bytes.len)) {
+        /* Young again, so that nobody prunes it before it is named. */
+        (void)utimensat(store->folder, path, NULL, 0);
+        return true;
+    }
+    if (mkdirat(store->folder, FOLDER, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "E_STATE_WRITE", "cannot create the folder " FOLDER ": %s",
+                       strerror(errno));
+    return file_replace(store->folder, path, bytes, "E_STATE_WRITE", err);
+}
+
+bool store_has_kept(const struct trust_store *store, const char *file_hash)
+{
+    char path[STORE_KEPT_SIZE];
+    store_format_kept(path, file_hash);
+    return store->folder < 0 || faccessat(store->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* ---- paths to load */
+
+static const struct state_set *find_role(const struct state *state, const struct state_set *of,
+                                         bool (*has_role)(const struct state_set *set))
+{
+    for (size_t i = 0; i < state->n_sets; i++)
+        if (strcmp(state->sets[i].set.name, of->set.name) == 0 &&
+            state->sets[i].set.is_lab == of->set.is_lab && has_role(&state->sets[i]))
+            return &state->sets[i];
+    return NULL;
+}
+
+static bool is_candidate(const struct state_set *set)
+{
+    return set->is_candidate;
+}
+
+static bool is_active(const struct state_set *set)
+{
+    return set->is_active;
+}
+
+static bool is_good(const struct state_set *set)
+{
+    return set->is_good;
+}
+
+static const struct state_set *find_pinned(const struct state *state, const struct state_set *of)
+{
+    const struct trust_pin *pin = store_find_pin(state, of->set.name, of->set.is_lab);
+    for (size_t i = 0; pin != NULL && i < state->n_sets; i++) {
+        const struct trust_set *set = &state->sets[i].set;
+        if (strcmp(set->name, pin->name) == 0 && set->is_lab == pin->is_lab &&
+            set->epoch == pin->epoch && set->serial == pin->serial)
+            return &state->sets[i];
+    }
+    return NULL;
+}
+
+/* What is to be loaded for the name of this set; NULL: nothing. */
+static const struct state_set *choose(const struct state *state, const struct state_set *of,
+                                      enum trust_choice choice)
+{
+    const struct state_set *chosen = NULL;
+    if (choice == TRUST_LAST_GOOD)
+        chosen = find_role(state, of, is_good);
+    else
+        chosen = find_pinned(state, of);
+    if (chosen == NULL && choice == TRUST_NEWEST)
+        chosen = find_role(state, of, is_candidate);
+    return chosen != NULL ? chosen : find_role(state, of, is_active);
+}
+
+static bool is_wanted(const struct state_set *set, enum trust_choice choice)
+{
+    if (choice != TRUST_NEWEST)
+        return set->is_active;
+    return set->origin != TRUST_FROM_FILE && (set->is_active || set->is_candidate);
+}
+
+/* Each name once. */
+static bool is_first(const struct state *state, size_t index, enum trust_choice choice)
+{
+    const struct state_set *set = &state->sets[index];
+    for (size_t i = 0; i < index; i++)
+        if (is_wanted(&state->sets[i], choice) &&
+            strcmp(state->sets[i].set.name, set->set.name) == 0 &&
+            state->sets[i].set.is_lab == set->set.is_lab)
+            return false;
+    return is_wanted(set, choice);
+}
+
+bool trust_find_paths(struct trust_store *store, enum trust_choice choice,
+                      struct trust_paths *ret_paths, struct err *err)
+{
+    struct trust_paths paths = {.n = 0};
+    bool done = true;
+    if (store->folder < 0) {
+        *ret_paths = paths;
+        return true;
+    }
+    if (!store_lock(store, err))
+        return false;
+    const struct state *state = &store->state;
+    paths.items = calloc(state->n_sets + 1, sizeof(*paths.items));
+    done = paths.items != NULL;
+    for (size_t i = 0; done && i < state->n_sets; i++) {
+        if (!is_first(state, i, choice))
+            continue;
+        const struct state_set *set = choose(state, &state->sets[i], choice);
+        char kept[STORE_KEPT_SIZE];
+        store_format_kept(kept, set->set.file);
+        done = asprintf(&paths.items[paths.n], "%s/%s", store->path, kept) >= 0;
+        paths.n += done;
+    }
+    store_unlock(store);
+    if (!done) {
+        trust_paths_done(&paths);
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
+    }
+    *ret_paths = paths;
+    return true;
+}
+
+void trust_paths_done(struct trust_paths *paths)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        free(paths->items[i]);
+    free(paths->items);
+    *paths = (struct trust_paths){.n = 0};
+}
+
+bool trust_find_pinned(struct trust_store *store, const struct bundle *bundle, char *out,
+                       size_t size)
+{
+    struct state_set of = {.tries = 0};
+    char kept[STORE_KEPT_SIZE];
+    trust_set_of(bundle, &of.set);
+    const struct state_set *pinned = find_pinned(&store->state, &of);
+    if (pinned == NULL || strcmp(pinned->set.manifest, of.set.manifest) == 0)
+        return false;
+    store_format_kept(kept, pinned->set.file);
+    int len = snprintf(out, size, "%s/%s", store->path, kept);
+    return len > 0 && (size_t)len < size;
+}
+
+/* ---- cleaning up, and starting anew */
+
+static DIR *open_kept(const struct trust_store *store)
+{
+    int fd =
+        store->folder >= 0 ? openat(store->folder, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL && fd >= 0)
+        (void)close(fd);
+    return dir;
+}
+
+static bool is_named(const struct state *state, struct slice hash)
+{
+    for (size_t i = 0; i < state->n_sets; i++)
+        if (slice_equal(hash, slice_str(state->sets[i].set.file)))
+            return true;
+    return false;
+}
+
+void trust_prune(struct trust_store *store)
+{
+    DIR *dir = open_kept(store);
+    const struct dirent *entry;
+    if (dir == NULL)
+        return;
+    if (!store_lock(store, NULL)) {
+        (void)closedir(dir);
+        return;
+    }
+    /* Files have the times of the system's clock, whatever this store's is. */
+    time_t now = time(NULL);
+    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
+    while ((entry = readdir(dir)) != NULL) {
+        struct stat st;
+        if (entry->d_name[0] == '.' ||
+            is_named(&store->state, hash_of_name(slice_str(entry->d_name))) ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode) || llabs((long long)now - (long long)st.st_mtime) < PRUNE_AGE_S)
+            continue;
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    store_unlock(store);
+    (void)closedir(dir);
+}
+
+/* It was accepted once, and is accepted again by the root that is left: it was in force, or would
+ * have been. Whether it came from a file or a feed is not known; a configured file goes first. */
+static void take_up(struct trust_store *store, const struct bundle *bundle)
+{
+    struct state_set fresh = {.origin = TRUST_FROM_FEED, .is_active = true};
+    struct state *next = store_change(store, NULL);
+    if (next == NULL)
+        return;
+    trust_set_of(bundle, &fresh.set);
+    for (size_t i = next->n_sets; i-- > 0;) /* an older one of its name */
+        if (strcmp(next->sets[i].set.name, fresh.set.name) == 0 &&
+            next->sets[i].set.is_lab == fresh.set.is_lab)
+            next->sets[i] = next->sets[--next->n_sets];
+    if (next->n_sets < STATE_MAX_SETS) {
+        next->sets[next->n_sets++] = fresh;
+        if (!store_commit(store, NULL)) /* what cannot be written now is found again */
+            store->state = *next;
+    }
+    store_unlock(store);
+}
+
+void store_rebuild(struct trust_store *store)
+{
+    DIR *dir = open_kept(store);
+    const struct dirent *entry;
+    if (dir == NULL)
+        return;
+    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
+    for (int i = 0; i < REBUILD_MAX && (entry = readdir(dir)) != NULL; i++) {
+        char path[4096];
+        int len = snprintf(path, sizeof(path), "%s/" FOLDER "/%s", store->path, entry->d_name);
+        if (len < 0 || (size_t)len >= sizeof(path) || !store_is_kept(store, path))
+            continue;
+        struct bundle *bundle = bundle_open(store, path, NULL);
+        if (bundle != NULL)
+            take_up(store, bundle);
+        bundle_close(bundle);
+    }
+    (void)closedir(dir);
+}
