@@ -47,6 +47,9 @@ bool bundle_is_expired(const struct bundle *bundle); /* a state to show, never a
  */
 bool bundle_is_marked(const struct bundle *bundle);
 
+bool bundle_is_critical(const struct bundle *bundle);  /* urgency */
+uint64_t bundle_max_cost(const struct bundle *bundle); /* 0: the publisher does not say */
+
 /* The rule files, in the order of their names. */
 size_t bundle_n_rules(const struct bundle *bundle);
 struct slice bundle_rule(const struct bundle *bundle, size_t index, const char **ret_name);

@@ -5,6 +5,8 @@
 #include "language/rule.h"
 #include "stopgap/ruleset.h"
 
+struct origins;
+
 /* Compile rules. They are taken on success (the list is empty then) and unchanged on failure.
  *
  * Returns a set with one reference, named "" until ruleset_set_identity, or NULL with err:
@@ -30,6 +32,10 @@ MUST_USE bool ruleset_set_mitigations(struct ruleset *set, const struct mitigati
 /* The operator's modes and exclusions; copied. Before the set is published, and after its samples
  * were tried: they prove the rules, not what was changed about them. False: no memory. */
 MUST_USE bool ruleset_set_changes(struct ruleset *set, const struct rules_changes *changes);
+/* The texts that the rules were made of; taken. Before the set is published. */
+void ruleset_set_origins(struct ruleset *set, struct origins *origins);
+/* Borrowed, NULL: none. */
+struct origins *ruleset_origins(const struct ruleset *set);
 /* Lines for ruleset_warning; taken with their array. */
 void ruleset_set_warnings(struct ruleset *set, char **lines, size_t n);
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "origin/origin.h"
+
 #include "stopgap/banned.h"
 
 struct ruleset *ruleset_ref(struct ruleset *set)
@@ -20,6 +22,7 @@ static void ruleset_free(struct ruleset *set)
     (void)hs_free_scratch(set->scratch);
     pcre2_match_context_free(set->match_context);
     rule_list_done(&set->source);
+    origins_unref(set->origins);
     if (set->memory.next != NULL)
         arena_done(&set->memory);
     free(set->first_chunk);
@@ -87,6 +90,16 @@ bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *
     }
     set->n_mitigations = n;
     return true;
+}
+
+void ruleset_set_origins(struct ruleset *set, struct origins *origins)
+{
+    set->origins = origins;
+}
+
+struct origins *ruleset_origins(const struct ruleset *set)
+{
+    return set->origins;
 }
 
 void ruleset_set_warnings(struct ruleset *set, char **lines, size_t n)

@@ -363,6 +363,16 @@ bool bundle_is_marked(const struct bundle *bundle)
     return bundle->is_marked;
 }
 
+bool bundle_is_critical(const struct bundle *bundle)
+{
+    return bundle->manifest.is_critical;
+}
+
+uint64_t bundle_max_cost(const struct bundle *bundle)
+{
+    return bundle->manifest.max_cost;
+}
+
 size_t bundle_n_rules(const struct bundle *bundle)
 {
     return bundle->n_rules;

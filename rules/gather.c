@@ -1,0 +1,135 @@
+/* Reading the sources of a set: bundles are verified here, and nothing is read again later. */
+#include "gather.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "language/rule.h"
+#include "stopgap/bundle.h"
+
+#include "stopgap/banned.h"
+
+static bool no_memory(struct err *err)
+{
+    return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
+}
+
+/* ---- bundles */
+
+static int64_t expiry_of(const struct bundle *bundle)
+{
+    struct tm end = {0};
+    return strptime(bundle_expires(bundle), "%Y-%m-%dT%H:%M:%SZ", &end) != NULL
+               ? (int64_t)timegm(&end)
+               : 0;
+}
+
+/* path  of the bundle, so that a message names the file an operator can look at */
+static bool add_bundle(struct origins *origins, const struct bundle *bundle, const char *path,
+                       struct err *err)
+{
+    char text[256];
+    (void)snprintf(text, sizeof(text), "%s@%llu.%llu", bundle_name(bundle),
+                   (unsigned long long)bundle_epoch(bundle),
+                   (unsigned long long)bundle_serial(bundle));
+    char source[128];
+    char hash[128];
+    (void)snprintf(source, sizeof(source), "%s", bundle_name(bundle));
+    (void)snprintf(hash, sizeof(hash), "%s", bundle_hash(bundle));
+    struct origin *origin =
+        origins_add(origins, &(struct origin){.kind = ORIGIN_BUNDLE,
+                                              .source = source,
+                                              .label = text,
+                                              .hash = hash,
+                                              .is_critical = bundle_is_critical(bundle),
+                                              .is_marked = bundle_is_marked(bundle),
+                                              .expires_unix = expiry_of(bundle),
+                                              .max_cost = bundle_max_cost(bundle)});
+    bool is_added = origin != NULL;
+    for (size_t i = 0; i < bundle_n_rules(bundle) && is_added; i++) {
+        const char *file = NULL;
+        char place[sizeof(err->file)];
+        struct slice rule = bundle_rule(bundle, i, &file);
+        (void)snprintf(place, sizeof(place), "%s:%s", path, file);
+        is_added = origin_add_file(origin, place, rule);
+    }
+    return is_added || no_memory(err);
+}
+
+static bool gather_bundles(const struct rules_source *source, struct origins *origins,
+                           struct err *err)
+{
+    if (source->n_bundles != 0 && source->trust == NULL)
+        return err_set(err, ERR_USAGE, "E_USAGE",
+                       "a bundle needs a root of trust: give the root file");
+    for (size_t i = 0; i < source->n_bundles; i++) {
+        const char *path = source->bundle_paths[i];
+        struct bundle *bundle = bundle_open(source->trust, path, err);
+        bool is_added = bundle != NULL && add_bundle(origins, bundle, path, err);
+        bundle_close(bundle);
+        if (!is_added)
+            return false;
+    }
+    return true;
+}
+
+/* ---- folders */
+
+static bool keep_file(void *ctx, const char *path, struct slice text, struct err *err)
+{
+    return origin_add_file(ctx, path, text) || no_memory(err);
+}
+
+/* Sorted as rules_each_file does it, so that a set has one order everywhere. */
+static bool add_directory(struct origins *origins, const char *path, struct origin *like,
+                          struct err *err)
+{
+    struct origin *origin = origins_add(origins, like);
+    return origin != NULL ? rules_each_file(path, keep_file, origin, err) : no_memory(err);
+}
+
+static bool gather_directories(const struct rules_source *source, struct origins *origins,
+                               struct err *err)
+{
+    static char name[] = "directory";
+    static char none[] = "";
+    for (size_t i = 0; i < source->n_directories; i++) {
+        char label[512];
+        (void)snprintf(label, sizeof(label), "%s@unsigned", source->directories[i]);
+        struct origin like = {
+            .kind = ORIGIN_DIRECTORY, .source = name, .label = label, .hash = none};
+        if (!add_directory(origins, source->directories[i], &like, err))
+            return false;
+    }
+    return true;
+}
+
+/* What was verified when it was made into files; the state folder is as safe as the program. The
+ * folder is named by the document's hash. */
+static bool gather_eocs(const struct rules_source *source, struct origins *origins, struct err *err)
+{
+    static char name[] = "eocs";
+    const char *path = source->eocs_directory;
+    char label[64];
+    char hash[256];
+    if (path == NULL)
+        return true;
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(hash, sizeof(hash), "%s", slash != NULL ? slash + 1 : path);
+    (void)snprintf(label, sizeof(label), "eocs@%.12s", hash);
+    struct origin like = {.kind = ORIGIN_EOCS, .source = name, .label = label, .hash = hash};
+    return add_directory(origins, path, &like, err);
+}
+
+struct origins *rules_gather(const struct rules_source *source, struct err *err)
+{
+    struct origins *origins = origins_new();
+    if (origins == NULL)
+        (void)no_memory(err);
+    else if (gather_bundles(source, origins, err) && gather_eocs(source, origins, err) &&
+             gather_directories(source, origins, err))
+        return origins;
+    origins_unref(origins);
+    return NULL;
+}
