@@ -29,6 +29,7 @@ static void control_close_handles(struct control *control)
         (uv_handle_t *)&control->watchdog_timer,
     };
     control_eocs_stop(control);
+    control_leave_admin(control);
     if (control->admin != NULL)
         admin_stop(control->admin);
     control->admin = NULL;
@@ -203,8 +204,8 @@ static bool control_start(struct control *control, struct err *err)
     if (ok)
         control_say_taken(control);
     control_inherit_end(control);
-    if (!ok)
-        return false;
+    if (!ok || control->is_too_late)
+        return ok;
     control_watch_start(control);
     control_eocs_start(control);
     return true;
@@ -247,8 +248,10 @@ static void announce_pass_through(const struct config *config)
                     : "");
 }
 
-static void announce(const struct control *control)
+static void control_announce(struct control *control)
 {
+    control->is_ready = true;
+    control->is_listening = true;
     for (size_t i = 0; i < control->config->n_listen; i++)
         log_event("info", "listening", "url=%s upstream=%s workers=%u mode=%s rules=%s",
                   control->config->listen[i].url, control->upstream_label, control->n_workers,
@@ -256,6 +259,9 @@ static void announce(const struct control *control)
                   : control->config->mode == RULES_DETECT ? "detect"
                                                           : "off",
                   ruleset_name(control->set));
+    announce_pass_through(control->config);
+    notify_state("READY=1");
+    control_watchdog_start(control);
 }
 
 int control_run(const struct config *config, const struct control_launch *launch)
@@ -274,18 +280,15 @@ int control_run(const struct config *config, const struct control_launch *launch
         (void)fprintf(stderr, "stopgap: %s\n", line);
         return 1; /* the process ends; nothing was served yet */
     }
-    control->is_ready = true;
-    control->is_listening = true;
-    announce(control);
-    announce_pass_through(control->config);
+    if (!control->is_too_late)
+        control_announce(control);
     control_upgrade_done(control);
-    notify_state("READY=1");
-    control_watchdog_start(control);
     (void)uv_run(&control->loop, UV_RUN_DEFAULT);
     for (unsigned i = 0; i < control->n_workers; i++)
         worker_join(&control->workers[i]);
     log_event("info", "stopped", "after %llu s",
               (unsigned long long)(control_unix_now() - control->started_unix));
+    int status = control->is_too_late ? 1 : 0;
     control_done(control);
-    return 0;
+    return status;
 }

@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "policy.h"
 #include "proxy_limits.h"
+#include "successor.h"
 #include "worker.h"
 
 #include "stopgap/bundle.h"
@@ -78,7 +79,8 @@ struct control {
     char program[4096];           /* the file of this program, for an upgrade */
     bool has_spare_stderr;        /* until the start is over the program before hears us */
     struct upgrade *upgrade;      /* under way, or NULL */
-    int successor;                /* the process that got our sockets; 0: none */
+    struct successor successor;   /* the process that got our sockets */
+    bool is_too_late;             /* another one has replaced the program that this one should */
     struct log_writer *log;
     struct trust_store *trust;
     struct admin *admin;
@@ -166,6 +168,8 @@ void control_watch_start(struct control *control);
 
 /* control_mitigations.c */
 void control_mitigations_start(struct control *control);
+/* Read what is stored again; a load of the rules must follow. */
+void control_mitigations_again(struct control *control);
 void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
                       void *done_ctx);
 /* old  the set before; NULL at the start */
@@ -226,6 +230,8 @@ void control_drain_replaced(struct control *control);
 /* control_handover.c; see struct admin_backend */
 const char *control_lend(void *ctx, int pid, struct inherited *sockets);
 const char *control_replaced(void *ctx, int pid);
+/* At the end: the path of the admin socket stays for a successor that has the socket. */
+void control_leave_admin(struct control *control);
 
 /* control_upgrade.c */
 /* Remember how this program was started. Main thread, before any other. */

@@ -30,6 +30,18 @@ void control_mitigations_start(struct control *control)
                          MITIGATIONS_TICK_MS);
 }
 
+void control_mitigations_again(struct control *control)
+{
+    struct mitigations *mitigations = &control->mitigations;
+    const char *directory = control->config->state_dir;
+    struct mitigation_store store;
+    struct err err = {0};
+    if (directory == NULL || !mitigation_store_load(directory, &store, &err))
+        return; /* what was read at the start stays, and was told of */
+    mitigations->store = store;
+    mitigations->lost = (struct err){0};
+}
+
 /* ---- the policy */
 
 /* The builds that a load may rely on; 0: not enough is known. */

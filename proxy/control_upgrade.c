@@ -12,9 +12,10 @@
 #include "stopgap/banned.h"
 
 enum {
-    UPGRADE_MS = 120 * 1000, /* the largest rule set allowed loads in less */
-    SAID_BYTES = 2048,       /* a page of a terminal */
-    STDERR_FD = 3,           /* in the new program: our standard error, for the time after */
+    UPGRADE_MS = SUCCESSOR_MS,
+    LAST_WORDS_MS = 1000, /* what a program that has ended said is in the pipe already */
+    SAID_BYTES = 2048,    /* a page of a terminal */
+    STDERR_FD = 3,        /* in the new program: our standard error, for the time after */
 };
 #define STDERR_VARIABLE "STOPGAP_STDERR"
 
@@ -89,7 +90,7 @@ static void close_one(uv_handle_t *handle)
         uv_close(handle, on_closed);
 }
 
-/* The new program is gone, and all it said is here. */
+/* The new program is gone, and all it said is here; or a child of its holds the pipe open. */
 static void upgrade_end(struct upgrade *upgrade)
 {
     char text[SAID_BYTES + 128];
@@ -103,6 +104,18 @@ static void upgrade_end(struct upgrade *upgrade)
     close_one((uv_handle_t *)&upgrade->timer);
 }
 
+static void upgrade_hear_end(struct upgrade *upgrade)
+{
+    upgrade->is_silent = true;
+    close_one((uv_handle_t *)&upgrade->said);
+    upgrade_end(upgrade);
+}
+
+static void on_last_words(uv_timer_t *timer)
+{
+    upgrade_hear_end(timer->data);
+}
+
 static void on_exit_program(uv_process_t *process, int64_t status, int signal_number)
 {
     struct upgrade *upgrade = process->data;
@@ -111,6 +124,8 @@ static void on_exit_program(uv_process_t *process, int64_t status, int signal_nu
               signal_number);
     upgrade->has_exited = true;
     close_one((uv_handle_t *)process);
+    if (!upgrade->is_silent)
+        (void)uv_timer_start(&upgrade->timer, on_last_words, LAST_WORDS_MS, 0);
     upgrade_end(upgrade);
 }
 
@@ -140,11 +155,8 @@ static void on_said(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         (void)fwrite(buf->base, 1, (size_t)n, stderr);
         upgrade_keep(upgrade, slice_make(buf->base, (size_t)n));
     }
-    if (n >= 0)
-        return;
-    upgrade->is_silent = true;
-    close_one((uv_handle_t *)stream);
-    upgrade_end(upgrade);
+    if (n < 0)
+        upgrade_hear_end(upgrade);
 }
 
 static void on_hang(uv_timer_t *timer)

@@ -135,6 +135,21 @@ static bool client_connect(struct client *client, const union address *address, 
     return error == 0 || client_fail(client, "cannot connect", error);
 }
 
+/* Whoever hands us sockets sees what comes in on them, so it must be one of us. */
+static bool client_trusts_peer(const struct client *client)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    if (client->pool == NULL)
+        return true;
+    if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return client_fail(client, "cannot see who answers", errno);
+    return peer.uid == 0 || peer.uid == geteuid() ||
+           err_set(client->err, ERR_IO, "E_TAKE_OVER",
+                   "%s belongs to user %lu, who is neither root nor the user of this program",
+                   client->url, (unsigned long)peer.uid);
+}
+
 static bool client_send(const struct client *client, struct slice bytes)
 {
     while (bytes.len != 0) {
@@ -225,7 +240,7 @@ bool admin_ask(const struct admin_question *question, struct admin_response *res
                  question->method, question->path, question->body.len, SLICE_ARG(question->body));
     if (n < 0 || (size_t)n >= sizeof(request))
         return err_set(err, ERR_USAGE, "", "the request is too long");
-    bool ok = client_connect(&client, &address, len) &&
+    bool ok = client_connect(&client, &address, len) && client_trusts_peer(&client) &&
               client_send(&client, slice_make(request, (size_t)n)) &&
               client_receive(&client, &response->status);
     if (client.fd >= 0)

@@ -10,12 +10,18 @@
 
 #include "stopgap/banned.h"
 
-/* A listening socket is a door to everybody's mail, so the group that may reload is not enough. */
+/* A listening socket is a door to everybody's mail, so the group that may reload is not enough.
+ * False: it was answered. */
 static bool is_trusted(struct admin_conn *conn, struct ucred *ret_peer)
 {
-    if (!admin_conn_peer(conn, ret_peer))
-        return false;
-    return ret_peer->pid > 0 && (ret_peer->uid == 0 || ret_peer->uid == geteuid());
+    const char *refusal = NULL;
+    if (!admin_conn_peer(conn, ret_peer) || (ret_peer->uid != 0 && ret_peer->uid != geteuid()))
+        refusal = "only root and the user that this program runs as";
+    else if (ret_peer->pid <= 0)
+        refusal = "the process that asks is in a PID name space that this one cannot see";
+    if (refusal != NULL)
+        admin_conn_answer_text(conn, 403, refusal);
+    return refusal == NULL;
 }
 
 static bool add_admin_sockets(const struct admin *admin, struct inherited *sockets)
@@ -52,10 +58,8 @@ void admin_post_listeners(struct admin_conn *conn)
     struct inherited sockets = {.n = 0};
     struct ucred peer;
     uv_os_fd_t fd;
-    if (!is_trusted(conn, &peer)) {
-        admin_conn_answer_text(conn, 403, "only root and the user that this program runs as");
+    if (!is_trusted(conn, &peer))
         return;
-    }
     const char *refusal = backend->lend(backend->ctx, peer.pid, &sockets);
     if (refusal != NULL)
         admin_conn_answer_text(conn, 409, refusal);
@@ -70,10 +74,8 @@ void admin_post_taken(struct admin_conn *conn)
 {
     const struct admin_backend *backend = &conn->admin->backend;
     struct ucred peer;
-    if (!is_trusted(conn, &peer)) {
-        admin_conn_answer_text(conn, 403, "only root and the user that this program runs as");
+    if (!is_trusted(conn, &peer))
         return;
-    }
     const char *refusal = backend->replaced(backend->ctx, peer.pid);
     admin_conn_answer_text(conn, refusal != NULL ? 409 : 200,
                            refusal != NULL ? refusal : "draining");

@@ -36,14 +36,18 @@ bool pass_fds_send(int socket, struct slice bytes, const int *fds, size_t n)
     return sent == (ssize_t)bytes.len;
 }
 
-static void take_fds(const struct cmsghdr *header, struct inherited *pool)
+/* False: there was no room for all. */
+static bool take_fds(const struct cmsghdr *header, struct inherited *pool)
 {
     size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    bool fits = true;
     for (size_t i = 0; i < n; i++) {
         int fd;
         memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
+        fits &= pool->n < LIMIT_INHERITED_SOCKETS;
         (void)inherited_add(pool, fd);
     }
+    return fits;
 }
 
 ssize_t pass_fds_receive(int socket, void *buffer, size_t size, struct inherited *pool)
@@ -57,11 +61,12 @@ ssize_t pass_fds_receive(int socket, void *buffer, size_t size, struct inherited
     ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     if (n < 0)
         return -1;
+    bool is_whole = (message.msg_flags & MSG_CTRUNC) == 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
          header = CMSG_NXTHDR(&message, header))
         if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-            take_fds(header, pool);
-    if ((message.msg_flags & MSG_CTRUNC) == 0)
+            is_whole &= take_fds(header, pool);
+    if (is_whole)
         return n;
     errno = EMSGSIZE; /* some are missing: connections would wait in queues that nobody serves */
     return -1;

@@ -5,10 +5,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
 from harness.http import request
+from harness.launcher import Launcher
+from harness.names import Names
 from harness.wait import PATIENCE_SECONDS, wait_for
 
 GET = "/owa/auth/logon.aspx"
@@ -246,6 +249,191 @@ def test_another_user_gets_no_sockets_even_when_it_may_write_to_the_admin_socket
     assert still_serves(one, client)
 
 
+ASK = """
+import socket, sys, time
+def ask(path):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(sys.argv[1])
+    sock.sendall(b"POST /%s HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 0\\r\\n\\r\\n" % path)
+    return socket.recv_fds(sock, 4096, 253)[0].split()[1].decode()
+"""
+
+
+def asker(one, script):
+    """A process that talks to the admin socket in place of a successor."""
+    return subprocess.Popen([sys.executable, "-c", ASK + script, one.admin_path], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_successor_that_dies_half_way_keeps_nobody_out(proxy, exchange, client, upgrade):
+    one = proxy(exchange())
+    with asker(one, "print(ask(b'listeners'), flush=True); time.sleep(60)") as dead:
+        assert dead.stdout.readline() == "200\n"
+        dead.kill()
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # nobody waits for it: a zombie
+        assert still_serves(one, client)
+        upgrade(one)
+    assert client(one).ask(GET).status == 200
+
+
+def test_a_successor_may_ask_twice(proxy, exchange):
+    one = proxy(exchange(), "--timeout", "drain=2s")
+    with asker(one, "print(ask(b'listeners'), ask(b'listeners'), ask(b'taken'))") as twice:
+        assert twice.stdout.read() == "200 200 200\n"
+    assert one.wait_end() == 0
+
+
+def test_a_program_that_drains_lends_nothing(proxy, exchange, client):
+    go = threading.Event()
+    one = proxy(exchange(lambda conn: (conn.request(), go.wait(PATIENCE_SECONDS), conn.answer())))
+    poll = client(one)
+    poll.send(request(PING, "POST", body=b"x"))
+    wait_for(lambda: one.metrics()["stopgap_upstream_connections_total"] == 1, "the poll at the upstream")
+    one.was_stopped = True
+    one.signal(signal.SIGQUIT)
+    one.wait_event("event=draining")
+    status, text = one.admin("/listeners", "POST")
+    assert status == 409 and "ends already" in text
+    go.set()
+    assert poll.read().status == 200
+    one.wait_end()
+
+
+class Held:
+    """A successor that got the sockets and does not go on before the test says so: it looks up a name."""
+
+    def __init__(self, launcher, names, one, *options):
+        self.fifo = names.file.with_name("held.txt")
+        self.names = names
+        os.mkfifo(self.fifo)
+        self.program = launcher.succeed(one, *options, env={**names.env(), "NAMES_FILE": str(self.fifo)})
+        one.wait_event("event=sockets_lent")
+
+    def go_on(self):
+        with open(self.fifo, "w") as answer:  # waits for the reader
+            os.unlink(self.fifo)
+            self.fifo.write_text(self.names.file.read_text())
+            answer.write(self.names.file.read_text())
+        self.program.wait_event("event=(listening|not_replaced)")
+        return self.program
+
+
+@pytest.fixture
+def named(tmp_path):
+    names = Names(tmp_path)
+    names.set({"mail.test": "127.0.0.1"})
+    return names
+
+
+def start_named(proxy, upstream, names, *options):
+    return proxy(None, "--upstream", upstream.url.replace("127.0.0.1", "mail.test"), *options, env=names.env())
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_a_program_that_is_ended_meanwhile_leaves_everything_to_the_new_one(launcher, proxy, exchange, client, named, number):
+    one = start_named(proxy, exchange(), named, "--timeout", "drain=2s")
+    held = Held(launcher, named, one)
+    one.was_stopped = True
+    one.signal(number)
+    assert one.wait_end() == 0
+    new = held.go_on()
+    assert still_serves(new, client)
+    assert new.admin("/drain", "POST")[0] == 202
+    assert new.wait_end() == 0
+    assert not os.path.exists(one.admin_path)
+
+
+def test_what_is_blocked_while_the_new_program_starts_is_blocked_in_it(launcher, proxy, exchange, named, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    one = start_named(proxy, exchange(), named, "--state", state)
+    held = Held(launcher, named, one)
+    assert one.command("mitigations", "block", "M1", "--reason", "meanwhile").returncode == 0
+    one.was_stopped = True
+    new = held.go_on()
+
+    def state_of_m1():
+        return next(m["state"] for m in new.status()["mitigations"] if m["id"] == "M1.1")
+
+    wait_for(lambda: state_of_m1() == "Blocked", "the block in the new program")
+
+
+def test_one_that_is_refused_in_the_end_ends_again(launcher, proxy, exchange, client, named):
+    """It was too slow, and another program serves by now."""
+    one = start_named(proxy, exchange(), named)
+    held = Held(launcher, named, one)
+    one.was_stopped = True
+    one.terminate()
+    os.unlink(one.admin_path)
+    other = proxy(exchange(), "--admin", "unix:" + one.admin_path)
+    late = held.go_on()
+    assert late.wait_end() == 1
+    assert "this program ends again" in late.err.text() and "event=listening" not in late.err.text()
+    assert os.path.exists(one.admin_path) and still_serves(other, client)
+
+
+SCRIPT_THAT_ENDS_BEFORE_ITS_CHILD = """#!/bin/sh
+sleep 60 2>&3 &
+echo $! > "$0.child"
+sleep 60 &
+echo $! >> "$0.child"
+echo broken program >&2
+exit 7
+"""
+
+
+def test_a_program_that_leaves_a_child_behind_has_ended_all_the_same(exchange, client, stopgap_bin, ports, tmp_path):
+    """The child has the pipe over which the old program hears the new one."""
+    link = tmp_path / "stopgap"
+    link.symlink_to(stopgap_bin)
+    launcher = Launcher(str(link), ports, tmp_path)
+    one = launcher.start(exchange())
+    link.unlink()
+    link.write_text(SCRIPT_THAT_ENDS_BEFORE_ITS_CHILD)
+    link.chmod(0o755)
+    one.binary = stopgap_bin
+    try:
+        done = one.command("upgrade")  # which has 30 s
+    finally:
+        for line in (tmp_path / "stopgap.child").read_text().split():
+            os.kill(int(line), signal.SIGKILL)
+    assert done.returncode == 1
+    assert "this one goes on as before" in done.stderr and "broken program" in done.stderr
+    assert still_serves(one, client)
+    launcher.finish()
+
+
+LEND_AS_NOBODY = """
+import os, socket, sys
+listener = socket.socket()
+listener.bind(("127.0.0.1", int(sys.argv[2])))
+listener.listen()
+admin = socket.socket(socket.AF_UNIX)
+admin.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+os.setgid(65534)
+os.setuid(65534)
+admin.listen()
+print("ready", flush=True)
+sock = admin.accept()[0]
+sock.recv(4096)
+sock.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 1\\r\\n\\r\\n")
+socket.send_fds(sock, [b"."], [listener.fileno()])
+sock.recv(4096)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_sockets_of_another_user_are_not_taken(run_to_end, exchange, ports, tmp_path):
+    path = str(tmp_path / "strange.sock")
+    lender = subprocess.Popen([sys.executable, "-c", LEND_AS_NOBODY, path, str(ports.take())], stdout=subprocess.PIPE)
+    with lender:
+        assert lender.stdout.readline() == b"ready\n"
+        one = run_to_end(exchange(), "--take-over", "unix:" + path)
+        lender.kill()
+    assert one.process.returncode == 1
+    assert "E_TAKE_OVER" in one.err.text() and "belongs to user 65534" in one.err.text()
+
+
 def test_addresses_may_change(proxy, exchange, client, successor, ports):
     one = proxy(exchange(), "--timeout", "drain=2s")
     port = ports.take()
@@ -289,7 +477,6 @@ def test_a_program_that_is_gone_is_named(proxy, exchange, client, stopgap_bin, p
     with open(stopgap_bin, "rb") as source, open(copy, "wb") as target:
         target.write(source.read())
     os.chmod(copy, 0o755)
-    from harness.launcher import Launcher
     launcher = Launcher(copy, ports, tmp_path)
     one = launcher.start(exchange())
     os.unlink(copy)

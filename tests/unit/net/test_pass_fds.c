@@ -114,6 +114,21 @@ static void test_what_does_not_listen_is_closed_on_arrival(void **state)
     link_close(&link);
 }
 
+static void test_more_than_the_pool_has_room_for_is_an_error(void **state)
+{
+    struct link link = link_make();
+    struct inherited pool = {.n = LIMIT_INHERITED_SOCKETS};
+    struct sockaddr_in address;
+    char byte;
+    (void)state;
+    int fd = listen_tcp(&address);
+    assert_true(pass_fds_send(link.ends[0], SLICE("."), &fd, 1));
+    assert_int_equal(pass_fds_receive(link.ends[1], &byte, 1, &pool), -1);
+    assert_int_equal(errno, EMSGSIZE);
+    assert_int_equal(close(fd), 0);
+    link_close(&link);
+}
+
 static void test_a_peer_that_takes_nothing_is_an_error_and_not_a_wait(void **state)
 {
     struct link link = link_make();
@@ -175,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_sockets_arrive_as_another_descriptor_of_the_same_queue),
         cmocka_unit_test(test_a_full_batch_arrives_and_the_bytes_around_it),
         cmocka_unit_test(test_what_does_not_listen_is_closed_on_arrival),
+        cmocka_unit_test(test_more_than_the_pool_has_room_for_is_an_error),
         cmocka_unit_test(test_a_peer_that_takes_nothing_is_an_error_and_not_a_wait),
         cmocka_unit_test(test_an_address_is_told_by_port_family_and_path),
     };
