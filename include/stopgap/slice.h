@@ -48,14 +48,52 @@ static inline char ascii_lower(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
+/* One to eight bytes as a number, the same for the same bytes and length. */
+static inline uint64_t bytes_load(const char *at, size_t len)
+{
+    uint64_t word = 0;
+    uint32_t half[2] = {0, 0};
+    if (len == sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        return word;
+    }
+    if (len >= sizeof(half[0])) { /* the halves overlap */
+        memcpy(&half[0], at, sizeof(half[0]));
+        memcpy(&half[1], at + len - sizeof(half[1]), sizeof(half[1]));
+        return (uint64_t)half[1] << 32 | half[0];
+    }
+    return (uint64_t)(unsigned char)at[0] << 16 | (uint64_t)(unsigned char)at[len / 2] << 8 |
+           (unsigned char)at[len - 1];
+}
+
+/* Whether eight bytes equal eight others but for the case of ASCII letters. */
+static inline bool bytes_equal_nocase(uint64_t left, uint64_t right)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t lower = left | ones * 0x20;
+    uint64_t low = lower & ones * 0x7f;
+    uint64_t from_a = low + ones * (0x80 - 'a'); /* bit 7 of each byte that is not below 'a' */
+    uint64_t after_z = low + ones * (0x7f - 'z');
+    uint64_t letters = from_a & ~after_z & ~lower & ones * 0x80;
+    return ((left ^ right) & ~(letters >> 2)) == 0;
+}
+
+/* The rest of slice_equal_nocase, for texts of one length. */
+static inline bool slice_same_nocase(struct slice a, struct slice b)
+{
+    const size_t step = sizeof(uint64_t);
+    if (a.len <= step)
+        return a.len == 0 || bytes_equal_nocase(bytes_load(a.ptr, a.len), bytes_load(b.ptr, b.len));
+    for (size_t at = 0; at + step < a.len; at += step)
+        if (!bytes_equal_nocase(bytes_load(a.ptr + at, step), bytes_load(b.ptr + at, step)))
+            return false;
+    return bytes_equal_nocase(bytes_load(a.ptr + a.len - step, step),
+                              bytes_load(b.ptr + b.len - step, step));
+}
+
 static inline bool slice_equal_nocase(struct slice a, struct slice b)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
-            return false;
-    return true;
+    return a.len == b.len && slice_same_nocase(a, b);
 }
 
 static inline bool slice_starts_with(struct slice s, struct slice prefix)

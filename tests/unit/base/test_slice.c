@@ -35,6 +35,23 @@ static void test_case_is_ignored_for_ascii_letters_only(void **state)
     assert_false(slice_starts_with(SLICE("Abc"), SLICE("a")));
 }
 
+/* Texts of each length, with one byte replaced by each other byte, at each place. */
+static void test_case_is_ignored_alike_in_texts_of_any_length(void **state)
+{
+    static const char text[] = "aZ-bY_cX@dW[eV`fU{gT|hS";
+    char other[sizeof(text)];
+    (void)state;
+    for (size_t len = 1; len < sizeof(text); len++)
+        for (size_t at = 0; at < len; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                memcpy(other, text, len);
+                other[at] = (char)byte;
+                bool expected = ascii_lower(other[at]) == ascii_lower(text[at]);
+                if (slice_equal_nocase(slice_make(text, len), slice_make(other, len)) != expected)
+                    fail_msg("%zu bytes, byte %d at %zu", len, byte, at);
+            }
+}
+
 static void test_parts_never_leave_the_slice(void **state)
 {
     struct slice text = SLICE("abcdef");
@@ -115,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equality_looks_at_length_and_bytes),
         cmocka_unit_test(test_case_is_ignored_for_ascii_letters_only),
+        cmocka_unit_test(test_case_is_ignored_alike_in_texts_of_any_length),
         cmocka_unit_test(test_parts_never_leave_the_slice),
         cmocka_unit_test(test_trim_takes_blanks_and_tabs_at_both_ends),
         cmocka_unit_test(test_a_list_yields_every_element),
