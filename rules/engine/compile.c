@@ -186,7 +186,8 @@ static bool compile_all(struct ruleset *set, struct pattern_table *table, struct
         if (!compile_rule(set, table, i, err))
             return false;
     for (size_t i = 0; i < set->n_rules; i++)
-        interest_note(set, set->rules[i].when);
+        if (!needs_note(set, table, set->rules[i].when))
+            return no_memory(err);
     if (!pattern_compile(table, set, err))
         return false;
     return (index_build(set) && sort_ids(set)) || no_memory(err);

@@ -195,6 +195,26 @@ static bool compile_input(const struct cond_context *context, struct cond *cond,
 
 /* ---- tests */
 
+/* Where the values of field are short and few enough for a table. */
+static enum exact_kind exact_kind_of(enum field_id field)
+{
+    return field == FIELD_METHOD        ? EXACT_METHOD
+           : field == FIELD_VDIR        ? EXACT_VDIR
+           : field == FIELD_HEADER_NAME ? EXACT_HEADER
+           : field == FIELD_COOKIE_NAME ? EXACT_COOKIE
+           : field == FIELD_ARG_NAME    ? EXACT_ARG
+                                        : EXACT_NONE;
+}
+
+/* The table that has the names of field's values. */
+static enum exact_kind name_kind_of(enum field_id field)
+{
+    return field == FIELD_HEADER   ? EXACT_HEADER
+           : field == FIELD_COOKIE ? EXACT_COOKIE
+           : field == FIELD_ARG    ? EXACT_ARG
+                                   : EXACT_NONE;
+}
+
 static void add_literal_pattern(const struct cond_context *context, struct cond *cond)
 {
     const struct node *node = cond->node;
@@ -202,17 +222,21 @@ static void add_literal_pattern(const struct cond_context *context, struct cond 
                    node->field != FIELD_BODY_ANOMALY;
     if (node->is_negated || context->is_response || !is_text)
         return;
-    cond->patterns[0] = pattern_add_literals(context->table, cond->literals, cond->n_literals,
-                                             node->op, field_needs_body(node->field));
+    bool is_whole = node->op == OP_EQUALS || node->op == OP_ONE_OF;
+    enum exact_kind kind = is_whole ? exact_kind_of(node->field) : EXACT_NONE;
+    cond->patterns[0] =
+        kind != EXACT_NONE
+            ? pattern_add_exact(context->table, kind, cond->literals, cond->n_literals)
+            : pattern_add_literals(context->table, cond->literals, cond->n_literals, node->op,
+                                   field_needs_body(node->field));
     cond->n_patterns = cond->patterns[0] != NULL ? 1 : 0;
 }
 
 static void add_name_pattern(const struct cond_context *context, struct cond *cond)
 {
-    bool has_name_line = cond->node->field == FIELD_ARG || cond->node->field == FIELD_HEADER ||
-                         cond->node->field == FIELD_COOKIE;
-    if (cond->name.len != 0 && has_name_line && !context->is_response)
-        cond->name_pattern = pattern_add_literals(context->table, &cond->name, 1, OP_EQUALS, false);
+    enum exact_kind kind = name_kind_of(cond->node->field);
+    if (cond->name.len != 0 && kind != EXACT_NONE && !context->is_response)
+        cond->name_pattern = pattern_add_exact(context->table, kind, &cond->name, 1);
 }
 
 static bool compile_test(const struct cond_context *context, struct cond *cond, struct err *err)

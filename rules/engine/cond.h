@@ -20,5 +20,5 @@ MUST_USE struct cond *cond_compile(const struct cond_context *context, const str
 MUST_USE bool guard_choose(struct pattern_table *table, struct compiled_rule *rule,
                            struct arena *memory);
 
-/* Note what the scan must be shown for cond; after all guards are chosen. */
-void interest_note(struct ruleset *set, const struct cond *cond);
+/* Note what the scan must be shown for cond; after all guards are chosen. False: no memory. */
+MUST_USE bool needs_note(struct ruleset *set, struct pattern_table *table, const struct cond *cond);

@@ -1,4 +1,5 @@
-/* The used patterns of a set become two block databases: one for heads, one for bodies. */
+/* The used patterns of a set become two block databases, one for heads and one for bodies, and
+ * tables of what is looked up. */
 #include "engine/cache.h"
 #include "engine/pattern.h"
 
@@ -40,7 +41,7 @@ static bool expressions_init(struct expressions *list, const struct pattern_tabl
         return false;
     for (size_t i = 0; i < table->n; i++) {
         struct pattern *pattern = table->items[i];
-        if (!pattern->is_used || pattern->is_body != is_body)
+        if (!pattern->is_used || pattern->is_body != is_body || pattern->exact != EXACT_NONE)
             continue;
         list->texts[list->n] = pattern->text;
         list->flags[list->n] = pattern->flags;
@@ -132,6 +133,44 @@ static bool compile_database(struct pattern_table *table, struct ruleset *set, b
     return true;
 }
 
+/* ---- the tables of texts that are looked up */
+
+static size_t count_exact(const struct pattern_table *table)
+{
+    size_t n = table->n_names;
+    for (size_t i = 0; i < table->n; i++)
+        n += table->items[i]->exact != EXACT_NONE ? table->items[i]->n_literals : 0;
+    return n;
+}
+
+/* All entries of one table, unsorted. */
+static size_t gather_exact(const struct pattern_table *table, enum exact_kind kind,
+                           struct exact_entry *entries)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct pattern *pattern = table->items[i];
+        for (size_t l = 0; pattern->exact == kind && l < pattern->n_literals; l++)
+            entries[n++] = (struct exact_entry){.text = pattern->literals[l], .bit = pattern->bit};
+    }
+    for (size_t i = 0; i < table->n_names; i++)
+        if (table->names[i].kind == kind)
+            entries[n++] =
+                (struct exact_entry){.text = table->names[i].name, .flags = table->names[i].flags};
+    return n;
+}
+
+static bool build_exact(const struct pattern_table *table, struct ruleset *set)
+{
+    struct exact_entry *entries = calloc(count_exact(table) + 1, sizeof(*entries));
+    bool is_done = entries != NULL;
+    for (int kind = EXACT_NONE + 1; kind < EXACT_KIND_COUNT && is_done; kind++)
+        is_done = exact_build(&set->exact[kind], entries,
+                              gather_exact(table, (enum exact_kind)kind, entries), &set->memory);
+    free(entries);
+    return is_done;
+}
+
 bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct err *err)
 {
     uint32_t bit = BIT_FIRST_PATTERN;
@@ -146,6 +185,8 @@ bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct er
     if (hs_valid_platform() != HS_SUCCESS)
         return err_set(err, ERR_COMPILE, "E_COMPILE",
                        "this processor lacks the instructions that Hyperscan needs (SSSE3)");
+    if (!build_exact(table, set))
+        return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
     if (!compile_database(table, set, false, err) || !compile_database(table, set, true, err))
         return false;
     if (set->stats.database_bytes > LIMIT_DATABASE_BYTES)

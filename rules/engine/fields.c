@@ -5,9 +5,9 @@
 
 /* ---- decoding */
 
-static bool is_wanted(const struct interest *interest, struct slice name)
+static bool is_wanted(const struct exact_table *table, struct slice name)
 {
-    return interest->all_values || interest_has(interest, name);
+    return (exact_find(table, name, NULL) & EXACT_DECODES) != 0;
 }
 
 static bool is_encoded(struct slice value)
@@ -41,18 +41,20 @@ static bool decode_both(struct fields *fields, struct slice raw, bool is_used,
 static bool decode_headers(struct fields *fields)
 {
     const struct request_head *head = fields->head;
+    const struct exact_table *table = &fields->set->exact[EXACT_HEADER];
+    bool all = fields->set->decodes_headers;
     bool has_any = false;
     for (size_t i = 0; i < head->n_fields && !has_any; i++)
-        has_any = is_wanted(&fields->set->headers, head->fields[i].name) &&
-                  is_encoded(head->fields[i].value);
+        has_any = (all || exact_may_have(table, head->fields[i].name)) &&
+                  is_encoded(head->fields[i].value) &&
+                  (all || is_wanted(table, head->fields[i].name));
     if (!has_any)
         return true;
     if (!values_alloc(fields, fields->header_values, head->n_fields))
         return false;
     for (size_t i = 0; i < head->n_fields; i++)
         if (!decode_both(fields, head->fields[i].value,
-                         is_wanted(&fields->set->headers, head->fields[i].name),
-                         fields->header_values, i))
+                         all || is_wanted(table, head->fields[i].name), fields->header_values, i))
             return false;
     return true;
 }
@@ -60,18 +62,20 @@ static bool decode_headers(struct fields *fields)
 static bool decode_cookies(struct fields *fields)
 {
     const struct request_views *views = &fields->views;
+    const struct exact_table *table = &fields->set->exact[EXACT_COOKIE];
+    bool all = fields->set->decodes_cookies;
     bool has_any = false;
     for (size_t i = 0; i < views->n_cookies && !has_any; i++)
-        has_any = is_wanted(&fields->set->cookies, views->cookies[i].name) &&
-                  is_encoded(views->cookies[i].value);
+        has_any = (all || exact_may_have(table, views->cookies[i].name)) &&
+                  is_encoded(views->cookies[i].value) &&
+                  (all || is_wanted(table, views->cookies[i].name));
     if (!has_any)
         return true;
     if (!values_alloc(fields, fields->cookie_values, views->n_cookies))
         return false;
     for (size_t i = 0; i < views->n_cookies; i++)
         if (!decode_both(fields, views->cookies[i].value,
-                         is_wanted(&fields->set->cookies, views->cookies[i].name),
-                         fields->cookie_values, i))
+                         all || is_wanted(table, views->cookies[i].name), fields->cookie_values, i))
             return false;
     return true;
 }

@@ -1,6 +1,8 @@
 /* Chooses each rule's guard: patterns of which one must hit before the rule can be true. */
 #include "engine/cond.h"
 
+#include "engine/pattern.h"
+
 #include "stopgap/banned.h"
 
 struct guard {
@@ -152,46 +154,59 @@ bool guard_choose(struct pattern_table *table, struct compiled_rule *rule, struc
 
 /* ---- what the scan must see */
 
-static void note_field(struct ruleset *set, const struct cond *cond, struct interest *interest)
+/* NEED_... of the patterns that a scan finds for cond; 0 where none is scanned for. */
+static unsigned needs_of(const struct cond *cond)
 {
-    if (interest == NULL)
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every caller passes its set */
-        set->wants[cond->node->field] = true;
-    else if (cond->name.len == 0)
+    unsigned needs = 0;
+    for (size_t i = 0; i < cond->n_patterns; i++)
+        if (cond->patterns[i]->is_used && cond->patterns[i]->exact == EXACT_NONE)
+            needs |= NEED_LINE | cond->patterns[i]->needs;
+    return needs;
+}
+
+/* A test of values that have names: of one name, or of all. */
+static bool note_named(struct ruleset *set, struct pattern_table *table, const struct cond *cond,
+                       enum exact_kind kind)
+{
+    unsigned needs = needs_of(cond);
+    if (cond->name.len == 0) {
+        set->needs[cond->node->field] |= needs;
+        set->decodes_headers |= kind == EXACT_HEADER;
+        set->decodes_cookies |= kind == EXACT_COOKIE;
+        return true;
+    }
+    set->needs[cond->node->field] |= needs & ~(unsigned)NEED_LINE;
+    return pattern_add_name(table, kind, cond->name,
+                            EXACT_DECODES | (needs != 0 ? EXACT_SCANS : 0u));
+}
+
+static bool note_test(struct ruleset *set, struct pattern_table *table, const struct cond *cond)
+{
+    enum field_id field = cond->node->field;
+    if (field == FIELD_HEADER)
+        return note_named(set, table, cond, EXACT_HEADER);
+    if (field == FIELD_COOKIE)
+        return note_named(set, table, cond, EXACT_COOKIE);
+    if (field == FIELD_ARG)
+        return note_named(set, table, cond, EXACT_ARG);
+    if (field < FIELD_JSON_KEY || field > FIELD_MULTIPART) {
+        set->needs[field] |= needs_of(cond);
+        return true;
+    }
+    struct interest *interest = &set->body_names[field - FIELD_JSON_KEY];
+    if (cond->name.len == 0)
         interest->all_values = true;
     else
         *interest_word(interest, cond->name) |= interest_mask(cond->name);
+    return true;
 }
 
-static void note_test(struct ruleset *set, const struct cond *cond)
+bool needs_note(struct ruleset *set, struct pattern_table *table, const struct cond *cond)
 {
-    bool is_scanned = false;
-    for (size_t i = 0; i < cond->n_patterns; i++)
-        is_scanned = is_scanned || cond->patterns[i]->is_used;
-    enum field_id field = cond->node->field;
-    /* By name, the list also says which values are worth decoding, scanned or not. */
-    if (field == FIELD_HEADER)
-        note_field(set, cond, &set->headers);
-    else if (field == FIELD_COOKIE)
-        note_field(set, cond, &set->cookies);
-    else if (field == FIELD_ARG)
-        note_field(set, cond, &set->args);
-    else if (field >= FIELD_JSON_KEY && field <= FIELD_MULTIPART)
-        note_field(set, cond, &set->body_names[field - FIELD_JSON_KEY]);
-    else if (field == FIELD_HEADER_NAME)
-        set->headers.all_names = set->headers.all_names || is_scanned;
-    else if (field == FIELD_COOKIE_NAME)
-        set->cookies.all_names = set->cookies.all_names || is_scanned;
-    else if (field == FIELD_ARG_NAME)
-        set->args.all_names = set->args.all_names || is_scanned;
-    else if (is_scanned)
-        note_field(set, cond, NULL);
-}
-
-void interest_note(struct ruleset *set, const struct cond *cond)
-{
-    if (cond->node->kind == NODE_TEST)
-        note_test(set, cond);
+    if (cond->node->kind == NODE_TEST && !note_test(set, table, cond))
+        return false;
     for (size_t i = 0; i < cond->n_children; i++)
-        interest_note(set, &cond->children[i]);
+        if (!needs_note(set, table, &cond->children[i]))
+            return false;
+    return true;
 }

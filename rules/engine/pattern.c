@@ -13,6 +13,8 @@
 enum {
     /* Hyperscan's own limit on one expression is 16,000. */
     MAX_EXPRESSION_BYTES = 15000,
+    /* A list of whole texts, each byte escaped. */
+    MAX_EXACT_BYTES = 4 * LIMIT_RULE_FILE_BYTES,
     MIN_LITERAL_BYTES = 4, /* shorter ones hit too often to stand for their regex */
     BASE_FLAGS = HS_FLAG_MULTILINE | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH,
 };
@@ -33,8 +35,10 @@ void pattern_table_done(struct pattern_table *table)
 {
     tdestroy(table->tree, keep_item);
     free(table->items);
+    free(table->names);
     table->tree = NULL;
     table->items = NULL;
+    table->names = NULL;
 }
 
 static int compare_patterns(const void *a, const void *b)
@@ -43,6 +47,8 @@ static int compare_patterns(const void *a, const void *b)
     const struct pattern *right = b;
     if (left->is_body != right->is_body)
         return left->is_body ? 1 : -1;
+    if (left->exact != right->exact)
+        return left->exact < right->exact ? -1 : 1;
     if (left->flags != right->flags)
         return left->flags < right->flags ? -1 : 1;
     return strcmp(left->text, right->text);
@@ -75,6 +81,7 @@ static struct pattern *table_add(struct pattern_table *table, const struct patte
         return NULL;
     *pattern = *wanted;
     pattern->text = text.ptr;
+    pattern->needs = regex_needs(slice_str(text.ptr));
     pattern->rule_index = table->rule_index;
     if (tsearch(pattern, &table->tree, compare_patterns) == NULL || !table_push(table, pattern))
         return NULL;
@@ -125,6 +132,43 @@ struct pattern *pattern_add_literals(struct pattern_table *table, const struct s
                                                      .is_body = is_body});
     buf_done(&text);
     return pattern;
+}
+
+struct pattern *pattern_add_exact(struct pattern_table *table, enum exact_kind kind,
+                                  const struct slice *literals, size_t n)
+{
+    size_t shortest = SIZE_MAX;
+    for (size_t i = 0; i < n; i++)
+        shortest = literals[i].len < shortest ? literals[i].len : shortest;
+    if (n == 0 || shortest == 0)
+        return NULL;
+    struct buf text;
+    buf_init(&text, MAX_EXACT_BYTES);
+    struct pattern *pattern = NULL;
+    if (append_literals(&text, literals, n, OP_EQUALS))
+        pattern = table_add(table, &(struct pattern){.text = text.ptr,
+                                                     .exact = kind,
+                                                     .literals = literals,
+                                                     .n_literals = n,
+                                                     .score = (unsigned)shortest,
+                                                     .is_used = true}); /* it costs nothing */
+    buf_done(&text);
+    return pattern;
+}
+
+bool pattern_add_name(struct pattern_table *table, enum exact_kind kind, struct slice name,
+                      unsigned flags)
+{
+    if (table->n_names == table->name_capacity) {
+        size_t capacity = table->name_capacity != 0 ? table->name_capacity * 2 : 64;
+        struct named_use *names = reallocarray(table->names, capacity, sizeof(*names));
+        if (names == NULL)
+            return false;
+        table->names = names;
+        table->name_capacity = capacity;
+    }
+    table->names[table->n_names++] = (struct named_use){kind, name, flags};
+    return true;
 }
 
 /* Find the flags with which Hyperscan takes text; *ret_width is the shortest match. */

@@ -11,6 +11,15 @@ void pattern_table_done(struct pattern_table *table);
 struct pattern *pattern_add_literals(struct pattern_table *table, const struct slice *literals,
                                      size_t n, enum operator_id op, bool is_body);
 
+/* The same for a text that equals one of the literals, which are looked up instead of scanned for.
+ * literals is kept. */
+struct pattern *pattern_add_exact(struct pattern_table *table, enum exact_kind kind,
+                                  const struct slice *literals, size_t n);
+
+/* Note that a test looks at the value with this name, which is kept. False: no memory. */
+MUST_USE bool pattern_add_name(struct pattern_table *table, enum exact_kind kind, struct slice name,
+                               unsigned flags);
+
 /* The expressions that all hit where regex does, at most MAX_PARTS; none when Hyperscan can
  * only find the empty string in it.
  *
@@ -18,5 +27,5 @@ struct pattern *pattern_add_literals(struct pattern_table *table, const struct s
 MUST_USE bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, bool is_body,
                                 struct pattern **ret_parts, size_t *ret_n, struct err *err);
 
-/* Number the used patterns and compile both databases and the scratch of set. */
+/* Number the used patterns and compile both databases, the scratch and the tables of set. */
 MUST_USE bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct err *err);

@@ -1,13 +1,15 @@
 /* The compiled form of a rule set; for the files of this folder only.
  *
- * Every fact that a scan can establish is a bit: bits 0..31 are the target's anomalies, one says
- * that a body follows, the rest are patterns. A rule has a guard, a set of bits of which one
- * must be set before the rule can be true; the index leads from bits to rules. So a request
- * without hits costs the scan and a look at empty words, however many rules there are. */
+ * Every fact that a scan or a look-up can establish is a bit: bits 0..31 are the target's
+ * anomalies, one says that a body follows, the rest are patterns. A rule has a guard, a set of bits
+ * of which one must be set before the rule can be true; the index leads from bits to rules. So a
+ * request without hits costs the scan and a look at empty words, however many rules there are. */
 #pragma once
 
 #include "body/values.h"
 #include "engine/engine.h"
+#include "engine/exact.h"
+#include "engine/regex_text.h"
 #include "view/iis.h"
 #include "view/view.h"
 
@@ -29,10 +31,15 @@ _Static_assert(FIELD_COUNT <= 32, "sets of fields are kept as bits");
 _Static_assert((int)FIELD_MULTIPART - (int)FIELD_JSON_KEY == (int)BODY_MULTIPART,
                "the fields stand in the order of the kinds");
 
-/* One expression of a database, or (text NULL) a fact that no scan finds. */
+/* One expression of a database, a text that is looked up, or (text NULL) a fact that neither
+ * finds. */
 struct pattern {
     const char *text;
     unsigned flags;
+    unsigned needs;               /* NEED_..., without NEED_LINE */
+    enum exact_kind exact;        /* EXACT_NONE: scanned for */
+    const struct slice *literals; /* EXACT: one of them */
+    size_t n_literals;
     unsigned score;    /* how rare a hit is: bytes of literal text */
     bool is_body;      /* belongs to the database for bodies */
     bool is_used;      /* asked for by a guard or a test */
@@ -59,6 +66,7 @@ struct cond {
     struct net_prefix *networks;
     size_t n_networks;
     pcre2_code *code;
+    bool is_jit;                         /* code was compiled to machine code */
     struct cond *next_with_code;         /* of the whole set, to free them */
     struct pattern *patterns[MAX_PARTS]; /* all must have hit before the test can be true */
     size_t n_patterns;
@@ -80,9 +88,8 @@ struct compiled_rule {
     uint32_t body_fields; /* bits: fields of the body that it tests */
 };
 
-/* Which fields of a class (headers, cookies, arguments) must be shown to the scan. */
+/* Which values of a body must be shown to the scan. */
 struct interest {
-    bool all_names;
     bool all_values;
     uint32_t names[INTEREST_WORDS]; /* by length and first letter; errs on the side of "yes" */
 };
@@ -122,10 +129,12 @@ struct ruleset {
     uint32_t *index_rules;
     uint64_t *unguarded; /* bitmap of rules */
 
-    bool wants[FIELD_COUNT]; /* single-valued fields that the scan must see */
-    struct interest headers;
-    struct interest cookies;
-    struct interest args;
+    /* What the scan must see: NEED_... of the patterns about each field. With NEED_LINE, all values
+     * of the field; without it, those whose names are in the tables. */
+    unsigned needs[FIELD_COUNT];
+    struct exact_table exact[EXACT_KIND_COUNT];
+    bool decodes_headers; /* all of them, not only those in the tables */
+    bool decodes_cookies;
     struct iis_slot *inputs; /* newest first */
     size_t n_inputs;
     struct interest body_names[BODY_KIND_COUNT]; /* of values in JSON, XML, multipart */
@@ -160,6 +169,13 @@ struct lease {
     struct lease_trace *trace; /* NULL: none */
 };
 
+/* A name that a test of rules gives, and what the test does with its value. */
+struct named_use {
+    enum exact_kind kind;
+    struct slice name;
+    unsigned flags; /* EXACT_... */
+};
+
 /* What a pattern table collects while rules are compiled. */
 struct pattern_table {
     struct arena *memory;
@@ -168,7 +184,10 @@ struct pattern_table {
     struct pattern **items;
     size_t n;
     size_t capacity;
-    size_t rule_index;                       /* the rule that is being compiled */
+    size_t rule_index;       /* the rule that is being compiled */
+    struct named_use *names; /* of all tests */
+    size_t n_names;
+    size_t name_capacity;
     struct pattern facts[BIT_FIRST_PATTERN]; /* anomalies and BIT_HAS_BODY */
 };
 

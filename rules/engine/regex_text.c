@@ -264,6 +264,47 @@ size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_
     return n;
 }
 
+/* Of a token that is no byte. */
+static unsigned token_needs(struct slice regex, size_t at)
+{
+    char c = regex.ptr[at];
+    char next = byte_at(regex, at + 1);
+    if (c == '^')
+        return NEED_START;
+    if (c == '$')
+        return NEED_END;
+    if (c == '(') /* "(?:" only groups */
+        return next != '?' || byte_at(regex, at + 2) == ':' ? 0 : NEED_CONTEXT;
+    bool is_set =
+        c == '.' || c == '[' || (c == '\\' && next != '\0' && strchr("dDsSwW", next) != NULL);
+    return is_set ? NEED_QUESTION : NEED_CONTEXT;
+}
+
+/* Whether the token for one byte stands for "?": escaped, or by its number. */
+static bool is_question(struct slice token)
+{
+    return token.len > 1 &&
+           (token.ptr[1] == '?' ||
+            (token.ptr[1] == 'x' && slice_equal_nocase(slice_from(token, 2), SLICE("3f"))));
+}
+
+unsigned regex_needs(struct slice regex)
+{
+    unsigned needs = regex_is_obscure(regex) ? NEED_CONTEXT | NEED_QUESTION : 0u;
+    for (size_t at = 0; at < regex.len;) {
+        struct regex_token token = regex_token_read(regex, at);
+        struct slice text = slice_make(regex.ptr + at, token.end - at);
+        if (token.kind == TOKEN_BYTE)
+            needs |= is_question(text) ? NEED_QUESTION : 0u;
+        else if (token.kind == TOKEN_OTHER || token.kind == TOKEN_OPEN)
+            needs |= token_needs(regex, at);
+        at = token.end;
+        if (token.kind == TOKEN_OPEN && byte_at(regex, at) == '?' && byte_at(regex, at + 1) == ':')
+            at += 2;
+    }
+    return needs;
+}
+
 const char *regex_forbidden(struct slice regex)
 {
     for (size_t at = 0; at + 1 < regex.len; at = regex_token_read(regex, at).end)

@@ -48,3 +48,15 @@ size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_
 /* The construct that would make a database miss what PCRE2 finds, or NULL: verbs, and options
  * that switch "^ matches at a line" off. */
 const char *regex_forbidden(struct slice regex);
+
+/* What a regex needs of the line in which it is searched. */
+enum regex_need {
+    NEED_LINE = 1,      /* one with the value in it */
+    NEED_START = 2,     /* that begins where the value begins, for "^" */
+    NEED_END = 4,       /* that ends where the value ends, for "$" */
+    NEED_CONTEXT = 8,   /* with nothing else in it: it looks around, or is not understood */
+    NEED_QUESTION = 16, /* with whatever stands on both sides of a "?" */
+};
+
+/* The needs of regex, without NEED_LINE; 0 for a plain text, which may stand anywhere. */
+unsigned regex_needs(struct slice regex);

@@ -1,8 +1,8 @@
 /* Lays a request out as lines and scans them at once.
  *
- * Every name and every value is a line of its own, so that with MULTILINE whatever PCRE2 finds
+ * Every value is a line of its own or a part of one, such that with MULTILINE whatever PCRE2 finds
  * in a value is also found in the subject: the scan may hit too often, never too rarely. Only
- * what a pattern can be about is copied. */
+ * what a pattern can be about is copied; what is compared as a whole is looked up. */
 #include "engine/scan.h"
 
 #include "stopgap/banned.h"
@@ -13,6 +13,8 @@ struct subject {
     char *ptr;
     size_t len; /* that were added; over capacity only counts */
     size_t capacity;
+    uint64_t *bits;      /* of what is looked up */
+    struct slice target; /* as sent, when its query was added */
 };
 
 static inline void add_line(struct subject *subject, struct slice line)
@@ -26,31 +28,82 @@ static inline void add_line(struct subject *subject, struct slice line)
     subject->len = end;
 }
 
-static void add_pair(struct subject *subject, const struct interest *interest, struct slice name,
-                     struct slice value)
+/* ---- the target */
+
+/* Path and query with the "?" between them are the target. */
+static bool is_joined(const struct request_view *view)
 {
-    bool is_named = interest_has(interest, name);
-    if (is_named || interest->all_names)
+    return view->path.ptr == view->target.ptr &&
+           view->query.ptr + view->query.len == view->target.ptr + view->target.len;
+}
+
+/* Each byte once, where that is enough: path and query for a target whose patterns find nothing
+ * that goes over the "?", or the target for a path and a query. */
+static void add_view(struct subject *subject, const struct ruleset *set,
+                     const struct request_view *view, bool is_raw)
+{
+    unsigned target = set->needs[FIELD_TARGET];
+    unsigned path = set->needs[FIELD_PATH];
+    unsigned query = set->needs[FIELD_QUERY];
+    bool is_whole = is_joined(view);
+    bool is_split = is_whole && target != 0 && (target & (NEED_CONTEXT | NEED_QUESTION)) == 0;
+    bool has_target = target != 0 && !is_split;
+    is_whole = is_whole && has_target;
+    if (has_target)
+        add_line(subject, view->target);
+    if (is_split || (path != 0 && !(is_whole && (path & (NEED_END | NEED_CONTEXT)) == 0)))
+        add_line(subject, view->path);
+    bool has_query =
+        is_split || (query != 0 && !(is_whole && (query & (NEED_START | NEED_CONTEXT)) == 0));
+    if (has_query)
+        add_line(subject, view->query);
+    if (is_raw && (has_query || has_target))
+        subject->target = view->target;
+}
+
+/* Whether text is a part of the bytes that were added, and its patterns find it there. */
+static bool is_shown(const struct subject *subject, struct slice text, unsigned needs)
+{
+    uintptr_t from = (uintptr_t)subject->target.ptr;
+    uintptr_t at = (uintptr_t)text.ptr;
+    return (needs & (NEED_START | NEED_END | NEED_CONTEXT)) == 0 && at >= from &&
+           at + text.len <= from + subject->target.len;
+}
+
+/* ---- names with values */
+
+/* Look a name up, and show it where a pattern is about names. Returns whether the scan is to see
+ * its value. */
+static inline bool add_name(struct subject *subject, const struct ruleset *set,
+                            enum exact_kind kind, struct slice name)
+{
+    static const enum field_id name_fields[EXACT_KIND_COUNT] = {[EXACT_HEADER] = FIELD_HEADER_NAME,
+                                                                [EXACT_COOKIE] = FIELD_COOKIE_NAME,
+                                                                [EXACT_ARG] = FIELD_ARG_NAME};
+    static const enum field_id value_fields[EXACT_KIND_COUNT] = {
+        [EXACT_HEADER] = FIELD_HEADER, [EXACT_COOKIE] = FIELD_COOKIE, [EXACT_ARG] = FIELD_ARG};
+    unsigned flags = exact_find(&set->exact[kind], name, subject->bits);
+    unsigned needs = set->needs[name_fields[kind]];
+    if (needs != 0 && !is_shown(subject, name, needs))
         add_line(subject, name);
-    if (is_named || interest->all_values)
-        add_line(subject, value);
+    return ((flags & EXACT_SCANS) | (set->needs[value_fields[kind]] & NEED_LINE)) != 0;
 }
 
 static void add_target(struct subject *subject, const struct fields *fields)
 {
     const struct ruleset *set = fields->set;
+    subject->target = slice_make(NULL, 0);
     for (int i = 0; i < VIEW_COUNT; i++) {
         const struct request_view *view = &fields->views.view[i];
         if (i != VIEW_RAW && view->is_same)
             continue;
-        if (set->wants[FIELD_TARGET])
-            add_line(subject, view->target);
-        if (set->wants[FIELD_PATH])
-            add_line(subject, view->path);
-        if (set->wants[FIELD_QUERY])
-            add_line(subject, view->query);
-        for (size_t a = 0; a < view->n_args; a++)
-            add_pair(subject, &set->args, view->args[a].name, view->args[a].value);
+        add_view(subject, set, view, i == VIEW_RAW);
+        for (size_t a = 0; a < view->n_args; a++) {
+            const struct named_value *arg = &view->args[a];
+            if (add_name(subject, set, EXACT_ARG, arg->name) &&
+                !is_shown(subject, arg->value, set->needs[FIELD_ARG]))
+                add_line(subject, arg->value);
+        }
     }
 }
 
@@ -73,24 +126,34 @@ static void add_fields(struct subject *subject, const struct fields *fields)
     const struct ruleset *set = fields->set;
     const struct request_head *head = fields->head;
     for (size_t i = 0; i < head->n_fields; i++) {
-        add_pair(subject, &set->headers, head->fields[i].name, head->fields[i].value);
-        add_decoded(subject, fields->header_values, head->fields[i].value, i);
+        const struct header_field *field = &head->fields[i];
+        if (!add_name(subject, set, EXACT_HEADER, field->name))
+            continue;
+        add_line(subject, field->value);
+        add_decoded(subject, fields->header_values, field->value, i);
     }
     for (size_t i = 0; i < fields->views.n_cookies; i++) {
         const struct named_value *cookie = &fields->views.cookies[i];
-        add_pair(subject, &set->cookies, cookie->name, cookie->value);
+        if (!add_name(subject, set, EXACT_COOKIE, cookie->name))
+            continue;
+        add_line(subject, cookie->value);
         add_decoded(subject, fields->cookie_values, cookie->value, i);
     }
 }
 
+/* ---- the rest */
+
 static void add_rest(struct subject *subject, const struct fields *fields)
 {
+    const struct ruleset *set = fields->set;
     struct slice hosts[2];
-    if (fields->set->wants[FIELD_METHOD])
+    (void)exact_find(&set->exact[EXACT_METHOD], fields->head->method, subject->bits);
+    (void)exact_find(&set->exact[EXACT_VDIR], fields->views.vdir, subject->bits);
+    if (set->needs[FIELD_METHOD] != 0)
         add_line(subject, fields->head->method);
-    if (fields->set->wants[FIELD_VDIR])
+    if (set->needs[FIELD_VDIR] != 0)
         add_line(subject, fields->views.vdir);
-    if (!fields->set->wants[FIELD_HOST])
+    if (set->needs[FIELD_HOST] == 0)
         return;
     size_t n = fields_hosts(fields, hosts);
     for (size_t i = 0; i < n; i++)
@@ -124,7 +187,7 @@ static void add_body(struct subject *subject, const struct fields *fields)
 
 static void add_inputs(struct subject *subject, const struct fields *fields)
 {
-    if (!fields->set->wants[FIELD_IIS_INPUT])
+    if (fields->set->needs[FIELD_IIS_INPUT] == 0)
         return;
     for (size_t i = 0; i < fields->set->n_inputs; i++)
         for (size_t v = 0; v < fields->n_input_values[i]; v++)
@@ -141,10 +204,10 @@ static void add_head(struct subject *subject, const struct fields *fields)
 
 /* Lay out what `add` adds. Most requests fit at once; the others are measured by the first try. */
 static bool subject_build(const struct fields *fields, struct arena *arena,
-                          void (*add)(struct subject *, const struct fields *),
-                          struct subject *ret_subject)
+                          void (*add)(struct subject *, const struct fields *), uint64_t *bits,
+                          struct slice *ret_subject)
 {
-    struct subject subject = {.capacity = USUAL_SUBJECT_BYTES};
+    struct subject subject = {.capacity = USUAL_SUBJECT_BYTES, .bits = bits};
     for (int attempt = 0; attempt < 2; attempt++) {
         subject.ptr = arena_alloc(arena, subject.capacity);
         if (subject.ptr == NULL)
@@ -155,7 +218,7 @@ static bool subject_build(const struct fields *fields, struct arena *arena,
             break;
         subject.capacity = subject.len;
     }
-    *ret_subject = subject;
+    *ret_subject = slice_make(subject.ptr, subject.len);
     return true;
 }
 
@@ -172,7 +235,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 static bool scan(struct lease *lease, const hs_database_t *database, struct slice bytes,
                  uint64_t *bits)
 {
-    if (bytes.len == 0)
+    if (bytes.len == 0 || database == NULL)
         return true;
     if (lease->trace != NULL)
         *(database == lease->set->body_database ? &lease->trace->scanned_body_bytes
@@ -186,11 +249,9 @@ bool scan_head(struct lease *lease, const struct fields *fields, uint64_t *bits)
     bits[0] |= fields->views.anomalies;
     if (fields->head->has_body)
         bit_set(bits, BIT_HAS_BODY);
-    if (fields->set->head_database == NULL)
-        return true;
-    struct subject subject;
-    return subject_build(fields, fields->arena, add_head, &subject) &&
-           scan(lease, fields->set->head_database, slice_make(subject.ptr, subject.len), bits);
+    struct slice subject;
+    return subject_build(fields, fields->arena, add_head, bits, &subject) &&
+           scan(lease, fields->set->head_database, subject, bits);
 }
 
 static bool scan_text(struct lease *lease, const struct body_text *text, uint64_t *bits)
@@ -212,7 +273,7 @@ bool scan_body(struct lease *lease, const struct fields *fields, uint64_t *bits)
         for (size_t i = 0; i < fields->n_texts; i++)
             if (!scan_text(lease, &fields->texts[i], bits))
                 return false;
-    struct subject subject;
-    return subject_build(fields, fields->body_arena, add_body, &subject) &&
-           scan(lease, database, slice_make(subject.ptr, subject.len), bits);
+    struct slice subject;
+    return subject_build(fields, fields->body_arena, add_body, bits, &subject) &&
+           scan(lease, database, subject, bits);
 }

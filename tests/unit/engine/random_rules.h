@@ -23,8 +23,9 @@ static inline const char *random_word(struct random *random, const char *const *
 
 static inline void random_values(struct random *random, struct buf *out, bool is_list)
 {
-    static const char *const values[] = {"a", "ab", "b",  "/owa",  "x",   "a/b",
-                                         "A", "k",  "1b", "email", "aab", "x-a"};
+    static const char *const values[] = {"a",   "ab",   "b",   "/owa",  "x",   "a/b",
+                                         "A",   "k",    "1b",  "email", "aab", "x-a",
+                                         "a?k", "/a?k", "k=a", "POST"};
     bool fits = true;
     if (!is_list)
         fits = buf_printf(out, "'%s'", PICK(random, values));
@@ -115,7 +116,16 @@ static inline void random_test(struct random *random, struct buf *out)
                                           "(?i)AB",
                                           "a\\Sb",
                                           "\\w{2}$",
-                                          "(?:ab){1,2}/"};
+                                          "(?:ab){1,2}/",
+                                          "a\\?k",
+                                          "/ab\\x3Fk=",
+                                          "owa[?]k",
+                                          "/a.k=a",
+                                          "^k=ab",
+                                          "email=a/b$",
+                                          "/owa$",
+                                          "\\Bowa",
+                                          "k=x$|/ecp"};
     static const char *const operators[] = {"contains", "equals", "starts_with", "ends_with",
                                             "regex",    "regex",  "one_of",      "exists"};
     const char *field = random_field(random);
@@ -168,6 +178,9 @@ static inline void random_target(struct random *random, struct buf *out)
     static const char *const args[] = {
         "k=ab",   "k=a%62", "email=a/b", "q=%2561b",    "k=", "ab", "k=a%0ab",
         "x-a=1b", "k=x",    "%6b=aab",   "Email=a%2fb", "b",  "k=A"};
+    if (random_next(random) % 8 == 0)
+        assert_true(
+            buf_printf(out, "%s", random_next(random) % 2 == 0 ? "http://ab" : "https://x/a"));
     for (uint32_t i = 0; i <= random_next(random) % 3; i++)
         assert_true(buf_printf(out, "%s", PICK(random, paths)));
     uint32_t n = random_next(random) % 4;

@@ -105,11 +105,50 @@ static void test_constructs_that_blind_the_scan_are_refused(void **state)
             fail_msg("%s", cases[i].regex);
 }
 
+static void test_what_a_regex_needs_of_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *regex;
+        unsigned needs;
+    } cases[] = {
+        {"autodiscover", 0},
+        {"/owa/\\.x|a\\x2fb+", 0},
+        {"(?:ab|c)d?", 0},
+        {"(ab){2}", 0},
+        {"^/owa", NEED_START},
+        {"\\.aspx$", NEED_END},
+        {"a|b$", NEED_END},
+        {"a.b", NEED_QUESTION},
+        {"a[?]b", NEED_QUESTION},
+        {"a\\?b", NEED_QUESTION},
+        {"a\\x3fb", NEED_QUESTION},
+        {"a\\x3Fb", NEED_QUESTION},
+        {"a\\Sb", NEED_QUESTION},
+        {"a\\bb", NEED_CONTEXT},
+        {"a\\x{3f}b", NEED_CONTEXT},
+        {"a\\077b", NEED_CONTEXT},
+        {"a(?!b)", NEED_CONTEXT},
+        {"(?<=a)b", NEED_CONTEXT},
+        {"(?i)a", NEED_CONTEXT},
+        {"(a)\\1", NEED_CONTEXT},
+        {"\\Aa", NEED_CONTEXT},
+        {"a\\z", NEED_CONTEXT},
+        {"a\\Kb", NEED_CONTEXT},
+        {"\\Qa\\E", NEED_CONTEXT | NEED_QUESTION},
+        {"^a.*b$", NEED_START | NEED_END | NEED_QUESTION},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (regex_needs(slice_str(cases[i].regex)) != cases[i].needs)
+            fail_msg("%s: %u", cases[i].regex, regex_needs(slice_str(cases[i].regex)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_literals_that_every_match_contains),
         cmocka_unit_test(test_lookaheads_are_split),
+        cmocka_unit_test(test_what_a_regex_needs_of_its_line),
         cmocka_unit_test(test_constructs_that_blind_the_scan_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
