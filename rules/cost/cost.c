@@ -59,9 +59,11 @@ static void judge(struct measuring *measuring, const struct cost_request *reques
     arena_done(&arena);
 }
 
-/* One pass; returns its time. */
+/* One pass; returns its time. What comes again within the traffic may be known again, what comes
+ * again because of the next pass may not. */
 static uint64_t pass(struct measuring *measuring)
 {
+    lease_forget(measuring->lease);
     measuring->n_stopped = measuring->n_failed = 0;
     uint64_t begun = now_ns();
     for (size_t i = 0; i < measuring->n; i++) {

@@ -144,7 +144,7 @@ static bool compile_code(const struct cond_context *context, struct cond *cond, 
     cond->next_with_code = context->set->codes;
     context->set->codes = cond;
     /* Where JIT is not to be had (no executable memory), PCRE2 interprets. */
-    (void)pcre2_jit_compile(cond->code, PCRE2_JIT_COMPLETE);
+    cond->is_jit = pcre2_jit_compile(cond->code, PCRE2_JIT_COMPLETE) == 0;
     /* An input of IIS is empty where it has no value, so a pattern may ask for that. */
     if (!node->is_negated && node->field != FIELD_IIS_INPUT && matches_empty(cond, context->set))
         return err_set(err, ERR_COMPILE, "E_LINT",

@@ -79,6 +79,9 @@ struct lease_trace {
 /* Switch a trace on, or off with NULL; borrowed until then. Only while nothing is judged. */
 void lease_set_trace(struct lease *lease, struct lease_trace *trace);
 
+/* Forget what regexes said of values that may come again. */
+void lease_forget(struct lease *lease);
+
 /* One request, complete, with the response to it. */
 struct trial {
     const struct request_head *head;

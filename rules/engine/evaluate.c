@@ -1,6 +1,7 @@
 /* Evaluates condition trees with three values: yes, no, and not known yet. */
 #include "engine/evaluate.h"
 
+#include "engine/memo.h"
 #include "engine/trace.h"
 
 #include "stopgap/banned.h"
@@ -43,7 +44,10 @@ static size_t find_literal(const struct cond *cond, struct slice value, struct s
 static enum truth match_literals(const struct cond *cond, struct slice value,
                                  struct match *ret_match)
 {
+    bool is_whole = cond->node->op == OP_EQUALS || cond->node->op == OP_ONE_OF;
     for (size_t i = 0; i < cond->n_literals; i++) {
+        if (is_whole && value.len != cond->literals[i].len)
+            continue; /* long lists are passed quickly */
         size_t at = find_literal(cond, value, cond->literals[i]);
         if (at != SIZE_MAX) {
             *ret_match = (struct match){.offset = at, .len = cond->literals[i].len};
@@ -71,13 +75,21 @@ static void trace_confirm(struct lease_trace *trace, uint64_t begun, int result)
     trace->active->confirm_ns += own;
 }
 
+/* The same as pcre2_match for code that has a JIT form, without its checks of the arguments. */
+static int match_code(const struct lease *lease, const struct cond *cond, struct slice value)
+{
+    PCRE2_SPTR bytes = (PCRE2_SPTR)(value.len != 0 ? value.ptr : "");
+    return cond->is_jit ? pcre2_jit_match(cond->code, bytes, value.len, 0, 0, lease->match_data,
+                                          lease->match_context)
+                        : pcre2_match(cond->code, bytes, value.len, 0, 0, lease->match_data,
+                                      lease->match_context);
+}
+
 static enum truth run_regex(const struct lease *lease, const struct cond *cond, struct slice value,
                             struct match *ret_match)
 {
-    const char *bytes = value.len != 0 ? value.ptr : "";
     uint64_t begun = trace_begin(lease);
-    int result = pcre2_match(cond->code, (PCRE2_SPTR)bytes, value.len, 0, 0, lease->match_data,
-                             lease->match_context);
+    int result = match_code(lease, cond, value);
     if (lease->trace != NULL)
         trace_confirm(lease->trace, begun, result);
     if (result >= 0) {
@@ -103,8 +115,13 @@ static enum truth match_regex(struct evaluation *evaluation, const struct cond *
             return memo->truth;
         }
     }
+    struct memo_entry *place;
+    enum truth truth = memo_find(evaluation->lease->memo, cond, value, ret_match, &place);
+    if (truth != TRUTH_UNKNOWN)
+        return truth;
+    truth = run_regex(evaluation->lease, cond, value, ret_match);
+    memo_keep(place, cond, value, truth, ret_match);
     struct regex_memo *memo = &evaluation->memos[evaluation->next_memo++ % REGEX_MEMOS];
-    enum truth truth = run_regex(evaluation->lease, cond, value, ret_match);
     /* Text made for a walk has an address that the next walk may use again. */
     bool is_lasting = cond->node->field != FIELD_CLIENT && cond->node->field != FIELD_STATUS &&
                       cond->node->field != FIELD_ANOMALY;
@@ -140,7 +157,12 @@ static enum truth match_value(struct evaluation *evaluation, const struct cond *
 /* The scan saw every value in every view; what it did not find is not there. */
 static bool is_ruled_out(const struct evaluation *evaluation, const struct cond *cond)
 {
-    if (evaluation->bits == NULL || cond->node->is_negated)
+    if (evaluation->bits == NULL)
+        return false;
+    /* Nothing has this name, so nothing is unlike what a negated test names, either. */
+    if (cond->name_pattern != NULL && !bit_is_set(evaluation->bits, cond->name_pattern->bit))
+        return true;
+    if (cond->node->is_negated)
         return false;
     for (size_t i = 0; i < cond->n_patterns; i++) {
         const struct pattern *pattern = cond->patterns[i];

@@ -1,5 +1,5 @@
 /* One worker's share of a rule set: memory that a scan and a regex need, counters, holders. */
-#include "engine/private.h"
+#include "engine/memo.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,6 +22,10 @@ static bool lease_alloc(struct lease *lease, const struct ruleset *set)
     /* Without JIT there is no stack, and none is needed. */
     if (lease->jit_stack != NULL)
         pcre2_jit_stack_assign(lease->match_context, NULL, lease->jit_stack);
+    for (const struct cond *cond = set->codes; cond != NULL && lease->memo == NULL;
+         cond = cond->next_with_code)
+        if (memo_wants(cond) && (lease->memo = memo_new()) == NULL)
+            return false;
     for (size_t i = 0; i < set->n_rules && lease->body_memory == NULL; i++)
         if (set->rules[i].body_fields != 0 &&
             (lease->body_memory = malloc(BODY_MEMORY_BYTES)) == NULL)
@@ -35,6 +39,7 @@ static void lease_destroy(struct lease *lease)
     pcre2_match_data_free(lease->match_data);
     pcre2_match_context_free(lease->match_context);
     pcre2_jit_stack_free(lease->jit_stack);
+    memo_free(lease->memo);
     free(lease->body_memory);
     free(lease->hits);
     free(lease);
@@ -86,6 +91,11 @@ struct ruleset *lease_ruleset(const struct lease *lease)
 void lease_set_trace(struct lease *lease, struct lease_trace *trace)
 {
     lease->trace = trace;
+}
+
+void lease_forget(struct lease *lease)
+{
+    memo_clear(lease->memo);
 }
 
 uint64_t lease_rule_hits(const struct lease *lease, size_t index)

@@ -157,12 +157,15 @@ struct ruleset {
     size_t n_warnings;
 };
 
+struct memo_entry;
+
 struct lease {
     struct ruleset *set;
     hs_scratch_t *scratch;
     pcre2_match_data *match_data;
     pcre2_match_context *match_context;
     pcre2_jit_stack *jit_stack;
+    struct memo_entry *memo; /* NULL: no rule asks for one */
     size_t n_holders;
     void *body_memory; /* BODY_MEMORY_BYTES for the inspection of one body; NULL: no rule asks */
     uint64_t *hits;    /* [n_rules], written by the worker only */
