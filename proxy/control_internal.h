@@ -193,6 +193,8 @@ void control_tls_use(struct control *control, struct tls_load *load);
 /* Give the contexts of a good load to the workers, or note the refusal of a bad one. Appends what
  * happened to text. Returns false for a refusal. */
 bool control_tls_finish(struct control *control, struct tls_load *load, char *text, size_t size);
+/* Make new keys of session tickets where the ones in use are old. */
+void control_tls_renew_tickets(struct control *control);
 void control_tls_load_free(const struct control *control, struct tls_load *load);
 void control_tls_done(struct control *control);
 

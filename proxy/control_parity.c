@@ -173,6 +173,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct parity_watch *watch =
         (struct parity_watch *)((char *)timer - offsetof(struct parity_watch, timer));
+    control_tls_renew_tickets(watch->control);
     ask_those_due(watch);
     note_expiries(watch);
 }

@@ -144,6 +144,15 @@ void control_tls_use(struct control *control, struct tls_load *load)
     load->materials = NULL;
 }
 
+void control_tls_renew_tickets(struct control *control)
+{
+    for (size_t i = 0; i < control->config->n_listen; i++) {
+        struct tls_tickets *tickets = control->materials[i].tickets;
+        if (tickets != NULL && !tls_tickets_renew(tickets, uv_now(&control->loop) / 1000))
+            log_event("error", "ticket_keys", "no random numbers: session tickets keep their key");
+    }
+}
+
 void control_tls_done(struct control *control)
 {
     SSL_CTX_free(control->check_context);

@@ -54,7 +54,7 @@ bool tls_prepare(void)
 {
     if (method != NULL)
         return true;
-    if (!tls_sni_prepare())
+    if (!tls_sni_prepare() || !tls_tickets_prepare())
         return false;
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
     return method != NULL && BIO_meth_set_read(method, on_bio_read) == 1 &&

@@ -71,12 +71,8 @@ SSL_CTX *tls_context_serve(const struct tls_material *material, struct tls_bank 
     SSL_CTX *context = context_new(TLS_server_method(), err);
     if (context == NULL)
         return NULL;
-    union { /* OpenSSL takes the keys as void *, but only reads them */
-        const unsigned char *from;
-        void *to;
-    } keys = {.from = material->ticket_keys};
     if (SSL_CTX_set_session_id_context(context, session_id, sizeof(session_id) - 1) != 1 ||
-        SSL_CTX_set_tlsext_ticket_keys(context, keys.to, TLS_TICKET_KEY_BYTES) != 1) {
+        !tls_tickets_use(context, material->tickets)) {
         SSL_CTX_free(context);
         (void)tls_err(err, "E_TLS", "cannot set up TLS", NULL);
         return NULL;

@@ -9,10 +9,11 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <uv.h>
 
 #include "stopgap/banned.h"
 
-enum { SELF_SIGNED_SECONDS = 30 * 24 * 3600 };
+enum { SELF_SIGNED_SECONDS = 30 * 24 * 3600, NANOSECONDS = 1000 * 1000 * 1000 };
 
 bool tls_err(struct err *err, const char *code, const char *what, const char *name)
 {
@@ -121,8 +122,8 @@ static bool certificate_load(struct tls_certificate *one, const struct tls_sourc
 static bool material_init(struct tls_material *material, size_t n, struct err *err)
 {
     *material = (struct tls_material){.items = calloc(n, sizeof(*material->items)), .n = n};
-    if (material->items != NULL &&
-        RAND_bytes(material->ticket_keys, sizeof(material->ticket_keys)) == 1)
+    material->tickets = tls_tickets_new(uv_hrtime() / NANOSECONDS);
+    if (material->items != NULL && material->tickets != NULL)
         return true;
     tls_material_done(material);
     return tls_err(err, "E_MEMORY", "no memory or no random numbers for certificates", NULL);
@@ -149,7 +150,8 @@ void tls_material_keep_tickets(struct tls_material *material, const struct tls_m
     for (size_t i = 0; i < material->n; i++)
         if (X509_cmp(material->items[i].leaf, before->items[i].leaf) != 0)
             return;
-    memcpy(material->ticket_keys, before->ticket_keys, sizeof(material->ticket_keys));
+    tls_tickets_unref(material->tickets);
+    material->tickets = tls_tickets_ref(before->tickets);
 }
 
 void tls_material_done(struct tls_material *material)
@@ -164,7 +166,8 @@ void tls_material_done(struct tls_material *material)
         tls_names_done(&one->names);
     }
     free(material->items);
-    OPENSSL_cleanse(material, sizeof(*material));
+    tls_tickets_unref(material->tickets);
+    *material = (struct tls_material){0};
 }
 
 /* ---- made in memory */

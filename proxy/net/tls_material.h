@@ -1,5 +1,8 @@
-/* Certificates with their keys, names and stapled responses; immutable once loaded. */
+/* Certificates with their keys, names and stapled responses; immutable once loaded, but for the
+ * ticket keys. */
 #pragma once
+
+#include "net/tls_tickets.h"
 
 #include "stopgap/err.h"
 
@@ -7,7 +10,6 @@
 
 enum {
     TLS_KEY_KINDS = 4, /* RSA, RSA-PSS, elliptic curve, others */
-    TLS_TICKET_KEY_BYTES = 80,
     TLS_PROBLEM_BYTES = 200,
 };
 
@@ -47,7 +49,7 @@ struct tls_certificate {
 struct tls_material {
     struct tls_certificate *items; /* the first is for clients that name nobody we know */
     size_t n;
-    unsigned char ticket_keys[TLS_TICKET_KEY_BYTES]; /* one set, so that any worker resumes */
+    struct tls_tickets *tickets; /* so that any worker resumes; not NULL once loaded */
 };
 
 /* Read n certificates; says so when a key does not belong to its certificate. A response that

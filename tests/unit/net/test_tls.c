@@ -1,6 +1,8 @@
 /* Handshakes, data and endings of TLS above a connection that delays and splits. */
 #include "net/tls_pair.h"
 
+#include <uv.h>
+
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 static const struct tls_peer good_peer = {.name = "exchange.example.test"};
 
@@ -206,6 +208,67 @@ static void test_a_session_is_resumed_in_both_versions(void **state)
     world_set_version(world, 0);
 }
 
+/* Connect once with what the cache has, and take the ticket of this connection. */
+static bool visit_resumes(struct tls_world *world, struct tls_session_cache *cache)
+{
+    struct tls_peer peer = {.name = good_peer.name, .cache = cache};
+    struct tls_pair pair;
+    pair_init(&pair, world->client, world->server, &peer, SPLIT_RANDOM, 1);
+    fake_link_run(&pair.link);
+    assert_int_equal(pair.client.n_open, 1);
+    bool is_resumed = tls_stream_was_resumed(&pair.client.tls);
+    end_send(&pair.server, SLICE("x"));
+    fake_link_run(&pair.link);
+    stream_close(pair.client.stream, false);
+    fake_link_run(&pair.link);
+    pair_done(&pair);
+    return is_resumed;
+}
+
+static void test_ticket_keys_are_renewed_and_the_one_before_still_counts(void **state)
+{
+    struct tls_world *world = *state;
+    uint64_t now_s = uv_hrtime() / 1000000000;
+    for (size_t v = 0; v < 2; v++) {
+        struct tls_session_cache cache = {0};
+        world_set_version(world, versions[v]);
+        assert_false(visit_resumes(world, &cache));
+        SSL_SESSION *oldest = cache.session;
+        assert_int_equal(SSL_SESSION_up_ref(oldest), 1);
+        struct tls_session_cache late = {.session = oldest, .context = cache.context};
+
+        assert_true(tls_tickets_renew(world->material.tickets, now_s + TLS_TICKET_KEY_S - 60));
+        assert_true(visit_resumes(world, &cache)); /* not old yet */
+        now_s += TLS_TICKET_KEY_S + 60;
+        assert_true(tls_tickets_renew(world->material.tickets, now_s));
+        assert_true(visit_resumes(world, &cache)); /* by the key before, and a new ticket came */
+        now_s += TLS_TICKET_KEY_S + 60;
+        assert_true(tls_tickets_renew(world->material.tickets, now_s));
+        /* Of a ticket that a resumed session brings OpenSSL tells in TLS 1.3 only, so in 1.2 this
+         * is the first one. */
+        assert_int_equal(visit_resumes(world, &cache), versions[v] == TLS1_3_VERSION);
+        assert_false(visit_resumes(world, &late)); /* its key is gone */
+        tls_session_cache_done(&late);
+        tls_session_cache_done(&cache);
+    }
+    world_set_version(world, 0);
+}
+
+static void test_contexts_of_one_listener_share_their_ticket_keys(void **state)
+{
+    struct tls_world *world = *state;
+    struct err err;
+    struct tls_session_cache cache = {0};
+    SSL_CTX *first = world->server;
+    assert_false(visit_resumes(world, &cache));
+    world->server = tls_server_context(&world->material, &err); /* another worker's */
+    assert_non_null(world->server);
+    assert_true(visit_resumes(world, &cache));
+    SSL_CTX_free(world->server);
+    world->server = first;
+    tls_session_cache_done(&cache);
+}
+
 /* The server may send a ticket at any time, so also after a reload that no longer trusts it. */
 static void test_an_old_connection_adds_no_session_behind_a_reload(void **state)
 {
@@ -281,6 +344,8 @@ int main(void)
         cmocka_unit_test(test_a_cut_is_no_end),
         cmocka_unit_test(test_a_reset_is_passed_on),
         cmocka_unit_test(test_a_session_is_resumed_in_both_versions),
+        cmocka_unit_test(test_ticket_keys_are_renewed_and_the_one_before_still_counts),
+        cmocka_unit_test(test_contexts_of_one_listener_share_their_ticket_keys),
         cmocka_unit_test(test_an_old_connection_adds_no_session_behind_a_reload),
         cmocka_unit_test(test_certificates_are_judged),
         cmocka_unit_test(test_no_other_protocol_is_ever_agreed_on),
