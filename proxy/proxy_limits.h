@@ -43,6 +43,11 @@ enum {
 
     LIMIT_EXCLUSION_LABEL_BYTES = 64, /* number and comment in a log line; cut there */
 
+    LIMIT_FEED_MIRRORS = 16,      /* of the configuration and of the root; a publisher has three */
+    LIMIT_FEED_NAMES = 8,         /* bundles that one install takes; there is one, or two */
+    LIMIT_MIRROR_BYTES = 512,     /* a URL; real ones have 60 */
+    LIMIT_BUNDLE_NAME_BYTES = 64, /* with the NUL, as in the trust design */
+
     LIMIT_CONFIG_BYTES = 1024 * 1024,        /* a config file; the complete example has 10 KiB */
     LIMIT_CONFIG_VALUE_BYTES = 4096,         /* PATH_MAX; the longest value is a path */
     LIMIT_CONFIG_ERRORS = 50,                /* reported of one file; more help nobody */

@@ -5,6 +5,7 @@
  * no clock is read except the one given in trust_options. */
 #pragma once
 
+#include "stopgap/buf.h"
 #include "stopgap/err.h"
 #include "stopgap/slice.h"
 
@@ -16,6 +17,7 @@ struct trust_options {
     const char *state_dir; /* floors and the newest root are kept here; NULL: in memory only */
     int64_t now;           /* seconds since 1970; 0: the system clock, read at each check */
     bool allow_test_root;  /* accept "usage test": never in production */
+    bool is_read_only;     /* start from state_dir and write nothing: for what only looks */
 };
 
 /* Read the root and the state. NULL with err: E_ROOT_*, E_STATE_*. */
@@ -34,7 +36,25 @@ bool trust_state_was_lost(const struct trust_store *store);
  * a lower one is E_ROLLBACK, the same serial with other bytes E_SERIAL_REUSED, the same bytes
  * again are fine. Not thread-safe for one store; call it off the event loops. */
 struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err);
+/* The same for bytes in memory, which are taken. label names them in err. */
+struct bundle *bundle_open_bytes(struct trust_store *store, const char *label, struct buf *bytes,
+                                 struct err *err);
 void bundle_close(struct bundle *bundle); /* NULL is allowed */
+
+/* What a bundle says of itself. */
+struct bundle_facts {
+    char name[64];
+    bool is_lab;
+    uint64_t epoch, serial;
+    int64_t created, stable_after;
+    bool is_critical;
+};
+/* Hex SHA-256 of a bundle's file, with the NUL. False with err: no memory. */
+MUST_USE bool bundle_hash_bytes(struct slice bytes, char ret_hash[65], struct err *err);
+/* Read the manifest; nothing is checked but the form. False with err: E_BUNDLE_*, E_MANIFEST_*,
+ * E_ENGINE_TOO_OLD. */
+MUST_USE bool bundle_read_facts(struct slice bytes, struct bundle_facts *ret_facts,
+                                struct err *err);
 
 const char *bundle_name(const struct bundle *bundle); /* "exchange-core" */
 uint64_t bundle_epoch(const struct bundle *bundle);

@@ -52,6 +52,8 @@ MUST_USE bool pulse_read(const struct trust_store *store, struct slice bytes,
 const struct pulse_entry *pulse_find(const struct pulse *pulse, const char *name, const char *below,
                                      struct err *err);
 
+/* ---- what a feed offers, compared with what is here */
+
 /* The version of the root in force. */
 uint64_t trust_root_version(const struct trust_store *store);
 
@@ -64,3 +66,27 @@ MUST_USE bool trust_walk_file(struct trust_store *store, struct slice bytes, str
  * false. */
 void trust_list_mirrors(const struct trust_store *store, bool (*each)(void *ctx, struct slice url),
                         void *ctx);
+
+enum trust_news {
+    TRUST_NEWS_OLDER = 0, /* than what was authenticated here before */
+    TRUST_NEWS_SAME,      /* its very place */
+    TRUST_NEWS_NEWER,
+};
+
+/* Where (epoch, serial) stands by what is known of the name in the channel production. */
+enum trust_news trust_news(const struct trust_store *store, const char *name, uint64_t epoch,
+                           uint64_t serial);
+
+/* Who takes a bundle when. */
+struct trust_ring {
+    bool is_early;     /* else not before the bundle's stable-after */
+    bool has_rules;    /* of this name; who has none waits for nothing */
+    uint64_t spread_s; /* installs come one after the other within so long */
+};
+
+/* When this bundle is due here, in seconds since 1970; 0: now. Critical ones wait for stable-after
+ * only. With a clock that is behind what was signed, nothing waits.
+ *
+ * signed_now  a time that the publisher has signed just now, such as a pulse; 0: none */
+int64_t trust_due(struct trust_store *store, const struct bundle_facts *facts, const char *sha256,
+                  const struct trust_ring *ring, int64_t signed_now);

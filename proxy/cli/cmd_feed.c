@@ -1,26 +1,59 @@
-/* `stopgap feed test`: one visit to the feed, by the code of the proxy, step by step. */
-#include "cli/cli.h"
+/* `stopgap feed`: finds the verb; what its verbs share. */
+#include "cli/cmd_feed.h"
 
-#include "cli/options.h"
-#include "feed/eocs_feed.h"
-
+#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
 
 #include "stopgap/banned.h"
 
-static const char help[] =
-    "stopgap feed test -c CONFIG | --url URL [--state DIR] [--ca FILE] [--proxy URL]\n"
-    "                  [--sign-anchors FILE] [--ts-anchors FILE] [--deny FILE] [--timeout 2m]\n\n"
-    "Fetches Microsoft's feed of mitigations once, as the proxy does with eocs.url of the\n"
-    "configuration: fetch, verify, convert. Prints every step. Nothing is written and no running\n"
-    "proxy is touched.\n\n"
-    "  stopgap feed test --url https://officeclient.microsoft.com/GetExchangeMitigations\n\n"
-    "Exit status: 0 fine, 1 a step failed or a mitigation had to be left out, 2 usage,\n"
-    "3 not reachable.\n";
+enum { RELOAD_TIMEOUT_MS = 120 * 1000 }; /* as 'stopgap reload' */
 
-static void on_step(void *ctx, const char *step, const char *text)
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"test", feed_test, "visit both feeds once, by the code of the proxy, and keep nothing"},
+    {"fetch", feed_fetch, "make the running proxy visit its feed now, or do it without one"},
+    {"import", feed_import, "take a bundle that came by another way, such as a USB stick"},
+};
+
+static void print_help(FILE *out)
+{
+    (void)fputs("stopgap feed VERB: where signed rules come from\n\n"
+                "  stopgap feed test -c /etc/stopgap/stopgap.yaml\n"
+                "  stopgap feed fetch\n"
+                "  stopgap feed import exchange-core.sgb -c /etc/stopgap/stopgap.yaml\n\n"
+                "Verbs:\n",
+                out);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        (void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+    (void)fputs("\n'stopgap feed VERB --help' says more.\n", out);
+}
+
+int cmd_feed(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+        return EXIT_FINE;
+    }
+    opterr = 0;
+    optind = 0; /* getopt starts anew, behind the verb */
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    return cli_usage_error("feed", "there is no verb '%s'", argv[1]);
+}
+
+void feed_print_step(void *ctx, const char *step, const char *text)
 {
     (void)ctx;
     (void)printf("%-9s ", step);
@@ -29,101 +62,69 @@ static void on_step(void *ctx, const char *step, const char *text)
     (void)fflush(stdout); /* who waits for a slow server sees how far it came */
 }
 
-static int report(const struct eocs_feed_visit *visit)
+int feed_exit_code(const struct err *err)
 {
-    if (visit->is_good)
-        return visit->set.n_left_out == 0 ? EXIT_FINE : EXIT_FAILED;
-    (void)cli_error(&visit->err);
-    bool is_far = strcmp(visit->err.code, "E_FETCH_CONNECT") == 0 ||
-                  strcmp(visit->err.code, "E_FETCH_TIMEOUT") == 0 ||
-                  strcmp(visit->err.code, "E_FETCH_TLS") == 0;
+    if (err->kind == ERR_NONE)
+        return EXIT_FINE;
+    bool is_far = strcmp(err->code, "E_FETCH_CONNECT") == 0 ||
+                  strcmp(err->code, "E_FETCH_TIMEOUT") == 0 ||
+                  strcmp(err->code, "E_FETCH_TLS") == 0;
     return is_far ? EXIT_UNREACHABLE : EXIT_FAILED;
 }
 
-/* Options as keys of the configuration, which they stand for. */
-static const struct {
-    const char *option;
-    const char *key;
-} keys[] = {
-    {"url", "eocs.url"},
-    {"state", "state"},
-    {"ca", "eocs.ca"},
-    {"proxy", "eocs.proxy"},
-    {"deny", "eocs.deny"},
-    {"sign-anchors", "eocs.sign_anchors"},
-    {"ts-anchors", "eocs.ts_anchors"},
-    {"timeout", "eocs.timeout"},
-};
-
-enum { N_KEYS = sizeof(keys) / sizeof(keys[0]), OPTION_CONFIG = N_KEYS, OPTION_HELP };
-
-/* EXIT_FINE, or the exit code; *ret_help: print the help. */
-static int parse(int argc, char **argv, struct config *config, bool *ret_help)
+bool feed_visit_init(struct own_feed_visit *visit, const struct config *config, const char *verb)
 {
-    struct option options[N_KEYS + 3] = {0};
-    struct err err = {0};
-    for (int i = 0; i < N_KEYS; i++)
-        options[i] = (struct option){keys[i].option, required_argument, NULL, 256 + i};
-    options[N_KEYS] = (struct option){"config", required_argument, NULL, 'c'};
-    options[N_KEYS + 1] = (struct option){"help", no_argument, NULL, 'h'};
-    int option;
-    opterr = 0;
-    optind = 0; /* getopt starts anew, behind the verb */
-    while ((option = getopt_long(argc, argv, ":hc:", options, NULL)) != -1) {
-        if (option == 'h') {
-            *ret_help = true;
-            return EXIT_FINE;
-        }
-        if (option == 'c') {
-            if (!config_read_file(config, optarg, options_print_error, NULL))
-                return EXIT_FAILED;
-        } else if (option >= 256) {
-            if (!config_set(config, keys[option - 256].key, optarg, &err))
-                return cli_usage_error("feed", "%s", err.text);
-        } else {
-            return cli_option_error("feed", option, argv);
-        }
+    *visit = (struct own_feed_visit){.config = &config->feed,
+                                     .root_path = config->trust_path,
+                                     .state_dir = config->state_dir,
+                                     .steps = {.on_step = feed_print_step}};
+    if (config->feed.names.n == 0 || config->feed.names.n > LIMIT_FEED_NAMES) {
+        (void)cli_usage_error(verb, "feed.names lists no bundle, or more than %d",
+                              LIMIT_FEED_NAMES);
+        return false;
     }
-    return optind == argc ? EXIT_FINE : cli_usage_error("feed", "there is one word too many");
+    return true;
 }
 
-static int test(const struct config *config)
+bool feed_become_owner(const char *state_dir, struct err *err)
 {
-    struct err err = {0};
-    if (config->eocs.url == NULL)
-        return cli_usage_error("feed", "there is no feed: give --url, or eocs.url in the "
-                                       "configuration");
-    if (!fetch_init(&err))
-        return cli_error(&err);
-    struct eocs_feed_visit *visit = calloc(1, sizeof(*visit));
-    if (visit == NULL) {
-        (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "out of memory");
-        return cli_error(&err);
-    }
-    visit->config = &config->eocs;
-    visit->state_dir = config->state_dir;
-    visit->on_step = on_step;
-    on_step(NULL, "url", config->eocs.url);
-    eocs_feed_run(visit);
-    int exit_code = report(visit);
-    free(visit);
-    return exit_code;
+    struct stat st;
+    if (geteuid() != 0 || stat(state_dir, &st) != 0 || st.st_uid == 0)
+        return true;
+    if (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+        return true;
+    (void)err_set(err, ERR_IO, "E_STATE_OPEN", "cannot become the owner of this folder: %s",
+                  strerror(errno));
+    return err_at(err, state_dir, 0, 0);
 }
 
-int cmd_feed(int argc, char **argv)
+static const char *find_socket(const struct config *config)
 {
-    struct config config;
-    bool wants_help = argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-    int exit_code = EXIT_FINE;
-    config_init(&config);
-    if (!wants_help && (argc < 2 || strcmp(argv[1], "test") != 0))
-        exit_code = cli_usage_error("feed", "say 'test'");
-    else if (!wants_help)
-        exit_code = parse(argc - 1, argv + 1, &config, &wants_help);
-    if (wants_help)
-        (void)fputs(help, stdout);
-    else if (exit_code == EXIT_FINE)
-        exit_code = test(&config);
-    config_done(&config);
-    return exit_code;
+    for (size_t i = 0; i < config->n_admin; i++)
+        if (config->admin[i].unix_path != NULL)
+            return config->admin[i].url;
+    return ADMIN_DEFAULT_URL;
+}
+
+int feed_ask_reload(const char *url, const struct config *config)
+{
+    struct err err = {0};
+    struct admin_response response = {.body = {.max = LIMIT_ADMIN_RESPONSE_BYTES}};
+    const char *at = url != NULL ? url : find_socket(config);
+    int code = EXIT_FINE;
+    if (admin_request(at, "POST", "/reload", RELOAD_TIMEOUT_MS, &response, &err)) {
+        bool ok = response.status / 100 == 2;
+        (void)fprintf(ok ? stdout : stderr, "%s" SLICE_FMT,
+                      ok ? "" : "stopgap: ", SLICE_ARG(buf_slice(&response.body)));
+        code = ok ? EXIT_FINE : EXIT_FAILED;
+    } else if (url != NULL) {
+        (void)cli_error(&err);
+        code = EXIT_UNREACHABLE;
+    } else {
+        (void)printf("no proxy answers at %s: one that starts takes it, one that runs after "
+                     "'stopgap reload'\n",
+                     at);
+    }
+    buf_done(&response.body);
+    return code;
 }

@@ -130,6 +130,11 @@ struct mitigations_config {
     uint64_t forget_ms; /* a build that did not show so long is gone */
 };
 
+enum feed_ring {
+    FEED_STABLE = 0, /* not before the time that the publisher signed into the bundle */
+    FEED_EARLY,
+};
+
 struct eocs_config { /* Microsoft's feed of mitigations */
     char *url;       /* NULL: it is not asked */
     uint64_t every_ms;
@@ -147,6 +152,18 @@ struct events_config {          /* who is told of events, beside the log */
     char *webhook;              /* URL, a secret as a whole: see config_mask_url; NULL: none */
     char *webhook_ca;           /* PEM; NULL: the system's store */
     uint64_t webhook_timeout_ms;
+};
+
+struct feed_config {          /* signed bundles from web servers */
+    struct string_list urls;  /* mirrors, each a folder; empty: none is asked */
+    struct string_list names; /* of the bundles that are taken */
+    enum feed_ring ring;
+    uint64_t spread_ms; /* installs take a bundle one after the other within so long */
+    uint64_t every_ms;
+    uint64_t timeout_ms; /* of what is asked of one mirror in one visit */
+    char *ca_path;       /* of the web servers; NULL: the system's store */
+    char *proxy;         /* NULL: the environment's */
+    bool allows_http;    /* mirrors without TLS, when none with TLS can be used */
 };
 
 struct mode_config { /* see struct mode_row */
@@ -209,6 +226,7 @@ struct config {
 
     struct mitigations_config mitigations;
     struct eocs_config eocs;
+    struct feed_config feed;
     struct events_config events;
     bool log_syslog; /* events go there, too */
 

@@ -110,6 +110,8 @@ bool config_check_vdir(const char *text, struct err *err);
 bool config_check_path(const char *text, struct err *err);
 bool config_check_method(const char *text, struct err *err);
 bool config_check_until(const char *text, struct err *err);
+bool config_check_mirror(const char *text, struct err *err);
+bool config_check_bundle_name(const char *text, struct err *err);
 
 /* Of http or https, with a host; no message shows a part of it. */
 bool config_check_secret_url(const char *text, struct err *err);

@@ -80,6 +80,36 @@ bool config_check_method(const char *text, struct err *err)
                    config_echo(method).text);
 }
 
+bool config_check_mirror(const char *text, struct err *err)
+{
+    struct slice url = slice_str(text);
+    bool has_scheme =
+        slice_starts_with(url, SLICE("https://")) || slice_starts_with(url, SLICE("http://"));
+    /* Names of files are put behind it, and it is shown in logs and status. */
+    if (has_scheme && url.len < LIMIT_MIRROR_BYTES && slice_find(url, '?') == SIZE_MAX &&
+        slice_find(url, '#') == SIZE_MAX && slice_find(url, '@') == SIZE_MAX &&
+        slice_find(url, ' ') == SIZE_MAX)
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "'%s' is not the URL of a folder: write one such as "
+                   "https://rules.example.com/stopgap/, without user, query or fragment",
+                   config_echo(url).text);
+}
+
+bool config_check_bundle_name(const char *text, struct err *err)
+{
+    struct slice name = slice_str(text);
+    bool is_good = name.len < LIMIT_BUNDLE_NAME_BYTES && has_only(name, "._-");
+    for (size_t i = 0; i < name.len && is_good; i++)
+        is_good = name.ptr[i] < 'A' || name.ptr[i] > 'Z';
+    if (is_good && name.ptr[0] != '.' && name.ptr[0] != '-')
+        return true;
+    return err_set(err, ERR_USAGE, NULL,
+                   "'%s' is not the name of a bundle: write one such as exchange-core, as "
+                   "'stopgap bundle show' prints it",
+                   config_echo(name).text);
+}
+
 bool config_check_until(const char *text, struct err *err)
 {
     int64_t seconds;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy_limits.h"
+
 #include "stopgap/builds.h"
 
 #include "stopgap/banned.h"
@@ -300,6 +302,29 @@ static void check_eocs(struct checker *checker)
     check_readable(checker, "eocs.deny", eocs->deny);
 }
 
+static void check_feed(struct checker *checker)
+{
+    const struct feed_config *feed = &checker->config->feed;
+    size_t n_plain = 0;
+    for (size_t i = 0; i < feed->urls.n; i++)
+        n_plain += strncmp(feed->urls.items[i], "http://", 7) == 0;
+    if (feed->urls.n > LIMIT_FEED_MIRRORS || feed->names.n > LIMIT_FEED_NAMES)
+        complain(checker, "feed: there are more than %d mirrors or %d names", LIMIT_FEED_MIRRORS,
+                 LIMIT_FEED_NAMES);
+    if (feed->urls.n == 0)
+        return;
+    if (feed->names.n == 0)
+        complain(checker, "feed.urls needs feed.names: list the bundles to take, such as "
+                          "exchange-core");
+    if (checker->config->state_dir == NULL)
+        complain(checker, "feed.urls needs a place for what it brings: add state with a directory "
+                          "that this user can write");
+    if (!feed->allows_http && n_plain == feed->urls.n)
+        complain(checker, "feed.urls has only http mirrors, and feed.allow_http is false: none is "
+                          "left");
+    check_readable(checker, "feed.ca", feed->ca_path);
+}
+
 static void check_events(struct checker *checker)
 {
     const struct events_config *events = &checker->config->events;
@@ -341,6 +366,7 @@ bool config_validate(const struct config *config, config_error_cb on_error, void
     check_modes(&checker);
     check_exclusions(&checker);
     check_eocs(&checker);
+    check_feed(&checker);
     check_events(&checker);
     check_limits(&checker);
     /* Without them anybody could claim any client address, or nobody could connect. */

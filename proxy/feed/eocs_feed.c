@@ -1,23 +1,9 @@
 /* The steps of a visit, in order; the first that fails ends it. */
 #include "feed/eocs_feed.h"
 
-#include <stdarg.h>
 #include <time.h>
 
 #include "stopgap/banned.h"
-
-__attribute__((format(printf, 3, 4))) static void tell(const struct eocs_feed_visit *visit,
-                                                       const char *step, const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    if (visit->on_step == NULL)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    visit->on_step(visit->on_step_ctx, step, text);
-}
 
 static bool fetch(struct eocs_feed_visit *visit, struct buf *bytes)
 {
@@ -29,8 +15,9 @@ static bool fetch(struct eocs_feed_visit *visit, struct buf *bytes)
                                           .cancel = visit->cancel};
     if (!fetch_get(&request, bytes, &visit->response, &visit->err))
         return false;
-    tell(visit, "fetch", "status %ld, %zu bytes from %s in %u ms", visit->response.status,
-         bytes->len, visit->response.address, visit->response.total_ms);
+    feed_tell(&visit->steps, "fetch", "status %ld, %zu bytes from %s in %u ms",
+              visit->response.status, bytes->len, visit->response.address,
+              visit->response.total_ms);
     return true;
 }
 
@@ -51,9 +38,9 @@ static bool verify(struct eocs_feed_visit *visit, struct slice bytes,
                 eocs_verify(bytes, &options, ret_document, &visit->err);
     eocs_trust_close(trust);
     if (done)
-        tell(visit, "verify", "signed by %s%s%s", (*ret_document)->signer,
-             (*ret_document)->signed_at != 0 ? ", stamped by " : ", no time stamp",
-             (*ret_document)->stamper);
+        feed_tell(&visit->steps, "verify", "signed by %s%s%s", (*ret_document)->signer,
+                  (*ret_document)->signed_at != 0 ? ", stamped by " : ", no time stamp",
+                  (*ret_document)->stamper);
     return done;
 }
 
@@ -64,11 +51,11 @@ static bool convert(struct eocs_feed_visit *visit, const struct eocs_document *d
     if (!eocs_set_make(visit->writes ? visit->state_dir : NULL, document, bytes,
                        visit->config->enforces, set, &visit->err))
         return false;
-    tell(visit, "convert", "%zu mitigations, %zu rule files, %zu left out", set->n_mitigations,
-         set->n_files, set->n_left_out);
+    feed_tell(&visit->steps, "convert", "%zu mitigations, %zu rule files, %zu left out",
+              set->n_mitigations, set->n_files, set->n_left_out);
     for (size_t i = 0; i < set->n_left_out && i < EOCS_MAX_LEFT_OUT; i++)
-        tell(visit, "left out", "%s: %s: %s", set->left_out[i].id, set->left_out[i].why.code,
-             set->left_out[i].why.text);
+        feed_tell(&visit->steps, "left out", "%s: %s: %s", set->left_out[i].id,
+                  set->left_out[i].why.code, set->left_out[i].why.text);
     return true;
 }
 

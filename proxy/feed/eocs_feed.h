@@ -4,11 +4,9 @@
 
 #include "config/config.h"
 #include "feed/fetch.h"
+#include "feed/step.h"
 
 #include "stopgap/eocs.h"
-
-/* What was done and how it ended, one line for a person. */
-typedef void (*feed_step_cb)(void *ctx, const char *step, const char *text);
 
 struct eocs_feed_visit {
     /* what for */
@@ -16,8 +14,7 @@ struct eocs_feed_visit {
     const char *state_dir;     /* where the newest document is remembered; NULL: nowhere */
     bool writes;               /* the set below state_dir; else it is only judged */
     const atomic_bool *cancel; /* as in fetch_request */
-    feed_step_cb on_step;      /* NULL: nobody looks on */
-    void *on_step_ctx;
+    struct feed_steps steps;
     char etag[FETCH_ETAG_SIZE]; /* of the document known; renewed by a good visit */
 
     /* what came of it */

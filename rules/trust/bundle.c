@@ -43,12 +43,15 @@ static bool check_kept(const struct bundle *bundle, const char *path, struct err
                    "the kept bundle was damaged: its bytes are not those that were accepted");
 }
 
-static bool read_container(struct bundle *bundle, const char *path, struct err *err)
+static bool read_file(struct bundle *bundle, const char *path, struct err *err)
 {
     static const struct file_codes codes = {.read = "E_BUNDLE_READ", .size = "E_BUNDLE_SIZE"};
     buf_init(&bundle->bytes, LIMIT_BUNDLE_BYTES);
-    if (!file_read(AT_FDCWD, path, &codes, &bundle->bytes, err))
-        return false;
+    return file_read(AT_FDCWD, path, &codes, &bundle->bytes, err);
+}
+
+static bool read_container(struct bundle *bundle, const char *path, struct err *err)
+{
     if (!hash_hex(buf_slice(&bundle->bytes), bundle->hash))
         return err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "SHA-256 is not available");
     return check_kept(bundle, path, err) &&
@@ -285,21 +288,43 @@ static void set_place(struct err *err, const char *path)
     err->line = line;
 }
 
-struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err)
+/* bytes  what to check, taken; NULL: the file of the path */
+static struct bundle *open_bundle(struct trust_store *store, const char *path, struct buf *bytes,
+                                  struct err *err)
 {
     struct bundle *bundle = calloc(1, sizeof(*bundle));
     if (bundle == NULL) {
         (void)err_set(err, ERR_MEMORY, "E_BUNDLE_READ", "no memory for the bundle");
+        if (bytes != NULL)
+            buf_done(bytes);
         return NULL;
     }
     if (err != NULL)
         *err = (struct err){0};
-    bundle->is_kept = store_is_kept(store, path);
-    if (read_container(bundle, path, err) && check_bundle(store, bundle, err))
+    bool done = true;
+    if (bytes != NULL) {
+        bundle->bytes = *bytes;
+        buf_init(bytes, bytes->max);
+    } else {
+        bundle->is_kept = store_is_kept(store, path);
+        done = read_file(bundle, path, err);
+    }
+    if (done && read_container(bundle, path, err) && check_bundle(store, bundle, err))
         return bundle;
     set_place(err, path);
     bundle_close(bundle);
     return NULL;
+}
+
+struct bundle *bundle_open(struct trust_store *store, const char *path, struct err *err)
+{
+    return open_bundle(store, path, NULL, err);
+}
+
+struct bundle *bundle_open_bytes(struct trust_store *store, const char *label, struct buf *bytes,
+                                 struct err *err)
+{
+    return open_bundle(store, label, bytes, err);
 }
 
 void bundle_close(struct bundle *bundle)

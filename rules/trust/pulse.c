@@ -7,7 +7,6 @@
 #include "signature.h"
 #include "store.h"
 #include "utc.h"
-#include "walk.h"
 
 #include "stopgap/banned.h"
 
@@ -232,34 +231,6 @@ const struct pulse_entry *pulse_find(const struct pulse *pulse, const char *name
     else if (found == NULL)
         (void)err_set(err, ERR_TRUST, "E_NAME", "the feed has no bundle of the name %s", name);
     return found;
-}
-
-/* ---- roots */
-
-uint64_t trust_root_version(const struct trust_store *store)
-{
-    return store->root->version;
-}
-
-bool trust_walk_file(struct trust_store *store, struct slice bytes, struct err *err)
-{
-    struct ustar archive;
-    struct err why = {0};
-    if (!ustar_read_form(bytes, USTAR_ROOTS, &archive, &why))
-        return err_set(err, why.kind, "E_ROOT_SYNTAX", "this is not a file of roots: %s", why.text);
-    bool done = walk_archive(store, &archive, err);
-    ustar_done(&archive);
-    return done;
-}
-
-void trust_list_mirrors(const struct trust_store *store, bool (*each)(void *ctx, struct slice url),
-                        void *ctx)
-{
-    struct slice rest = buf_slice(&store->root->text);
-    struct slice line;
-    while (slice_next(&rest, '\n', &line))
-        if (slice_starts_with(line, SLICE("mirror ")) && !each(ctx, slice_from(line, 7)))
-            return;
 }
 
 /* ---- writing */

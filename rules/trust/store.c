@@ -133,8 +133,11 @@ struct trust_store *trust_open(const struct trust_options *options, struct err *
     store->folder = -1;
     store->fixed_now = options->now;
     store->allow_test_root = options->allow_test_root;
+    store->is_read_only = options->is_read_only;
     bool done = true;
-    if (options->state_dir != NULL) {
+    /* Who only looks makes no folder. */
+    if (options->state_dir != NULL &&
+        (!options->is_read_only || access(options->state_dir, F_OK) == 0)) {
         store->path = strdup(options->state_dir);
         store->folder = open_folder(options->state_dir, err);
         done = store->folder >= 0 && load_state(store, err);
@@ -200,7 +203,7 @@ static bool is_same_place(const struct manifest *manifest, const struct state_fl
 bool store_commit(struct trust_store *store, struct err *err)
 {
     struct state *next = &store->next;
-    if (store->folder >= 0) {
+    if (store->folder >= 0 && !store->is_read_only) {
         if (store->root->version > next->root_version) {
             if (!store_save_root(store, store->root, NULL, err))
                 return false;
@@ -256,7 +259,7 @@ static bool refresh(struct trust_store *store, struct err *err)
 
 bool store_lock(struct trust_store *store, struct err *err)
 {
-    if (store->folder < 0)
+    if (store->folder < 0 || store->is_read_only)
         return true;
     if (flock(store->folder, LOCK_EX) != 0)
         return err_set(err, ERR_IO, "E_STATE_LOCK", "cannot lock the state folder: %s",
@@ -287,16 +290,21 @@ bool store_knows(const struct trust_store *store, const char *manifest_hash, boo
 }
 
 /* A time far ahead of our clock may be a mistake; believed, it would age everything for good. */
+bool store_is_credible(const struct trust_store *store, int64_t created)
+{
+    return created <= store_now(store) + (int64_t)FUTURE_DAYS * UTC_DAY_SECONDS;
+}
+
 static void note_signed_time(const struct trust_store *store, struct state *next, int64_t created)
 {
-    int64_t credible = store_now(store) + (int64_t)FUTURE_DAYS * UTC_DAY_SECONDS;
-    if (created > credible) {
+    if (!store_is_credible(store, created)) {
         if (created > next->ahead_time)
             next->ahead_time = created;
     } else if (created > next->signed_time) {
         next->signed_time = created;
     }
-    if (next->ahead_time != 0 && next->ahead_time <= credible) { /* the clock was set right */
+    if (next->ahead_time != 0 &&
+        store_is_credible(store, next->ahead_time)) { /* the clock was set right */
         if (next->ahead_time > next->signed_time)
             next->signed_time = next->ahead_time;
         next->ahead_time = 0;

@@ -16,10 +16,13 @@ struct trust_store {
     bool keep_previous; /* the file "state" is good and may become state.prev */
     bool was_lost;
     bool allow_test_root;
+    bool is_read_only; /* what changes is in memory only */
     int64_t fixed_now; /* 0: the system clock */
 };
 
 int64_t store_now(const struct trust_store *store);
+/* May something have been signed then, by our clock? */
+bool store_is_credible(const struct trust_store *store, int64_t created);
 
 /* Was this very manifest authenticated here before? Keys that end or are revoked later do not take
  * back what was accepted under them. It is the newest of its name, or the one in force; of those

@@ -51,7 +51,7 @@ bool store_save_root(const struct trust_store *store, const struct root *root,
                      const struct ustar *archive, struct err *err)
 {
     char path[ROOT_NAME_SIZE];
-    if (store->folder < 0)
+    if (store->folder < 0 || store->is_read_only)
         return true;
     if (!make_folder(store->folder, "roots", err))
         return false;

@@ -16,7 +16,8 @@ bool trust_note_contact(struct trust_store *store, int64_t pulse_created, struct
         return false;
     next->contact = store_now(store) > 0 ? store_now(store) : 1;
     next->contact_run_s = next->run_s;
-    if (pulse_created > next->pulse_time)
+    /* With a stolen key a pulse can be of any day; remembered, it would shut out the true ones. */
+    if (pulse_created > next->pulse_time && store_is_credible(store, pulse_created))
         next->pulse_time = pulse_created;
     bool done = store_commit(store, err);
     store_unlock(store);

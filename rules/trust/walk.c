@@ -75,6 +75,21 @@ static const struct ustar_member *find_next(const struct trust_store *store,
     return ustar_find(archive, name);
 }
 
+static bool may_pulse(const struct root *root, const char *id)
+{
+    const struct root_key *key = root_find_key(root, id);
+    return key != NULL && !key->is_revoked && (key->roles & (1u << ROLE_PULSE)) != 0;
+}
+
+/* A key that was taken away may have signed pulses of days to come. */
+static bool loses_pulse_key(const struct root *old, const struct root *next)
+{
+    for (size_t i = 0; i < old->n_keys; i++)
+        if (may_pulse(old, old->keys[i].id) && !may_pulse(next, old->keys[i].id))
+            return true;
+    return false;
+}
+
 /* Each root is on disk before the next one is looked at; the state follows at the end. */
 static bool take_steps(struct trust_store *store, const struct ustar *archive, struct err *err)
 {
@@ -93,6 +108,8 @@ static bool take_steps(struct trust_store *store, const struct ustar *archive, s
             root_free(next);
             return false;
         }
+        if (loses_pulse_key(store->root, next))
+            store->state.pulse_time = 0;
         store_take_root(store, next);
     }
     return true;

@@ -1,5 +1,6 @@
-"""A web server that serves one document, well or badly, over TLS or without, and takes what is posted."""
+"""A web server that serves one document or a folder, well or badly, over TLS or without, and takes what is posted."""
 
+import hashlib
 import http.server
 import json
 import ssl
@@ -8,11 +9,15 @@ import threading
 
 class FeedServer:
     """behave   what the next answers do: a function of the handler, or None to serve `document`
+    folder   serve its files instead, each with an ETag; base is its URL
     seen     the headers of each request, in order
+    paths    of each request, in order
     posted   (path, JSON) of each POST, in order"""
 
     def __init__(self, leaf=None):
         self.document = b""
+        self.folder = None
+        self.paths = []
         self.etag = None
         self.behave = None
         self.seen = []
@@ -25,9 +30,12 @@ class FeedServer:
 
             def do_GET(self):
                 server.seen.append(dict(self.headers))
+                server.paths.append(self.path)
                 self.close_connection = True
                 if server.behave is not None:
                     server.behave(self)
+                elif server.folder is not None:
+                    self.answer_file()
                 elif server.etag is not None and self.headers.get("If-None-Match") == server.etag:
                     self.answer(304)
                 else:
@@ -41,6 +49,18 @@ class FeedServer:
                     server.behave(self)
                 else:
                     self.answer(200)
+
+            def answer_file(self):
+                try:
+                    body = (server.folder / self.path[len("/feed/"):]).read_bytes()
+                except OSError:
+                    self.answer(404, b"no such file")
+                    return
+                etag = '"%s"' % hashlib.sha256(body).hexdigest()[:16]
+                if self.headers.get("If-None-Match") == etag:
+                    self.answer(304, ETag=etag)
+                else:
+                    self.answer(200, body, ETag=etag)
 
             def answer(self, status, body=b"", **headers):
                 self.send_response(status)
@@ -81,6 +101,7 @@ class FeedServer:
             context.load_cert_chain(leaf[0], leaf[1])
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
             scheme = "https"
+        self.base = "%s://127.0.0.1:%d/feed/" % (scheme, self.server.server_address[1])
         self.url = "%s://127.0.0.1:%d/GetExchangeMitigations" % (scheme, self.server.server_address[1])
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()

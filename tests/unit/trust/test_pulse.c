@@ -2,6 +2,7 @@
 #include "publisher.h"
 
 #include "stopgap/pulse.h"
+#include "stopgap/trust.h"
 #include "trust/pulse.h"
 #include "trust/store.h"
 
@@ -129,6 +130,18 @@ static void test_an_older_pulse_is_a_step_back_and_the_same_one_is_not(void **st
         check_code("pulse", read_code(store, buf_slice(&bytes)), rows[i].code);
         buf_done(&bytes);
     }
+    trust_close(store);
+}
+
+/* A pulse of a stolen key may be of any day: it must not shut out those that follow. */
+static void test_a_pulse_of_days_to_come_is_not_remembered(void **state)
+{
+    (void)state;
+    make_pulse_root("");
+    struct trust_store *store = open_store("pulses");
+    assert_true(trust_note_contact(store, T_NOW, NULL));
+    assert_true(trust_note_contact(store, T_NOW + 30 * UTC_DAY_SECONDS, NULL));
+    assert_int_equal(store->state.pulse_time, T_NOW);
     trust_close(store);
 }
 
@@ -315,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_only_keys_of_the_role_pulse_count),
         cmocka_unit_test(test_a_revoked_pulse_key_counts_no_more),
         cmocka_unit_test(test_an_older_pulse_is_a_step_back_and_the_same_one_is_not),
+        cmocka_unit_test(test_a_pulse_of_days_to_come_is_not_remembered),
         cmocka_unit_test(test_a_pulse_of_another_history_or_of_a_newer_root_is_told_apart),
         cmocka_unit_test(test_without_the_role_a_pulse_is_a_hint),
         cmocka_unit_test(test_a_signed_manifest_is_no_pulse),
