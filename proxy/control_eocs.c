@@ -59,6 +59,7 @@ static void note_contact(struct control_eocs *eocs)
     eocs->n_failed_in_a_row = 0;
     eocs->err = (struct err){0};
     eocs->contact_unix = control_unix_now();
+    eocs_contact_save(eocs->control->config->state_dir);
     schedule(eocs, with_jitter(eocs->control->config->eocs.every_ms));
 }
 
@@ -163,6 +164,7 @@ bool control_eocs_init(struct control *control, struct err *err)
                                            .writes = true,
                                            .cancel = &eocs->cancel};
     eocs_set_current(config->state_dir, &eocs->current);
+    eocs->contact_unix = (uint64_t)eocs_contact_load(config->state_dir);
     (void)uv_timer_init(&control->loop, &eocs->timer);
     control->eocs = eocs;
     return true;

@@ -101,7 +101,11 @@ struct control {
     struct mitigations mitigations;
     struct control_eocs *eocs; /* NULL: not configured */
     struct policy *policy;
-    bool is_end_told[LIMIT_EXCLUSIONS + 2]; /* of its exclusions */
+    bool is_end_told[POLICY_EXCLUSIONS]; /* of its exclusions */
+    struct {
+        bool is_loaded; /* the set in force was told that the rules are stale */
+        uint64_t retry_at_ms;
+    } stale;
 
     char cache[4096];    /* folder of compiled databases; "": none */
     struct ruleset *set; /* active */
@@ -183,6 +187,15 @@ void control_policy_tick(struct control *control);
 /* A new set is in force: log what is odd about the operator's changes. */
 void control_policy_warn(const struct control *control);
 void control_collect_policy(const struct control *control, struct status *status);
+
+/* control_stale.c */
+/* Are the rules stale, and does the operator want to have it acted upon? */
+bool control_is_stale(const struct control *control);
+/* The load that was told is_stale is over; is_active: its rules are in force. */
+void control_stale_loaded(struct control *control, bool is_stale, bool is_active);
+void control_stale_tick(struct control *control);
+/* After the rules. */
+void control_collect_stale(const struct control *control, struct status *status);
 
 /* control_tls.c */
 /* Read every certificate and the upstream's CA, and make contexts for n workers. False: err says

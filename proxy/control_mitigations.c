@@ -83,6 +83,7 @@ struct policy_copy *control_policy(struct control *control)
         copy->blocked[n++] = copy->ids[i];
     }
     copy->changes = control->policy->changes;
+    copy->is_stale = control_is_stale(control);
     copy->policy = (struct mitigation_policy){
         .is_org_on = config->enabled && !mitigations->store.is_off,
         .is_server_on = config->server_enabled,
@@ -99,6 +100,7 @@ void control_policy_done(struct control *control, const struct policy_copy *poli
 {
     struct mitigations *mitigations = &control->mitigations;
     mitigations->retry_at_ms = is_active ? 0 : uv_now(&control->loop) + MITIGATIONS_RETRY_MS;
+    control_stale_loaded(control, policy->is_stale, is_active);
     if (!is_active)
         return;
     memcpy(mitigations->loaded, policy->builds, sizeof(policy->builds));
@@ -169,6 +171,7 @@ static void on_tick(uv_timer_t *timer)
     struct build builds[LIMIT_POLICY_BUILDS] = {0};
     uint64_t seen_s;
     control_policy_tick(control);
+    control_stale_tick(control);
     mitigations->has_all_servers = have_all_shown(control); /* before their builds are read */
     for (unsigned i = 0; i < control->n_workers; i++)
         for (size_t k = 0; k < LIMIT_SEEN_BUILDS; k++) {

@@ -14,6 +14,7 @@ struct control;
 struct policy_copy {
     struct mitigation_policy policy;
     struct rules_changes changes; /* its arrays belong to the program */
+    bool is_stale;                /* as in rules_source */
     const char *blocked[MITIGATION_MAX_BLOCKS + LIMIT_RULES];
     char ids[MITIGATION_MAX_BLOCKS][MITIGATION_ID_BYTES];
     struct build builds[LIMIT_POLICY_BUILDS];

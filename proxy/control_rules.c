@@ -19,6 +19,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
+        .is_stale = policy->is_stale,
     };
     return rules_load(&source, err);
 }

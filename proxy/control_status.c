@@ -131,6 +131,7 @@ void control_collect(void *ctx, struct status *ret_status)
         worker_stats_add(&ret_status->totals, &control->workers[i].stats);
     collect_servers(control, ret_status);
     collect_rules(control, ret_status);
+    control_collect_stale(control, ret_status);
     collect_reloads(control, ret_status);
     control_collect_mitigations(control, ret_status);
     control_collect_policy(control, ret_status);

@@ -51,6 +51,8 @@ static const struct {
     [EVENT_SET_LOADED] = {1020, "info", "rules_loaded"},
     [EVENT_SET_REFUSED] = {1021, "error", "rules_refused"},
     [EVENT_EXCLUSION_EXPIRED] = {1022, "warn", "exclusion_expired"},
+    [EVENT_STALE_RULES_ON] = {1023, "warn", "stale_rules_on"},
+    [EVENT_STALE_RULES_OFF] = {1024, "info", "stale_rules_off"},
     [EVENT_BUILD_LEARNED] = {1030, "info", "build_learned"},
     [EVENT_FEED_FAILED] = {1008, "error", "feed_failed"},
     [EVENT_FEED_DOCUMENT] = {1050, "info", "feed_document"},

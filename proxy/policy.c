@@ -11,10 +11,19 @@
 #define HARDEN_POWERSHELL "HARDEN.POWERSHELL"
 #define HARDEN_OWA_LIGHT "HARDEN.OWA-LIGHT"
 #define HARDEN_SHAPES "HARDEN.SHAPES"
+#define STALE_ECP "STALE.ECP"
+#define STALE_POWERSHELL "STALE.POWERSHELL"
 
 static void enable(struct policy *policy, const char *name)
 {
     policy->enabled[policy->changes.n_enabled++] = name;
+}
+
+static void allow(struct policy *policy, const char *name, const struct net_list *networks,
+                  const char *label)
+{
+    policy->exclusions[policy->changes.n_exclusions++] = (struct exclusion){
+        .rule = name, .networks = networks->items, .n_networks = networks->n, .label = label};
 }
 
 /* The option is on, and these networks pass it. */
@@ -24,8 +33,16 @@ static void allow_only(struct policy *policy, const char *name, const struct net
     if (networks->n == 0)
         return;
     enable(policy, name);
-    policy->exclusions[policy->changes.n_exclusions++] = (struct exclusion){
-        .rule = name, .networks = networks->items, .n_networks = networks->n, .label = label};
+    allow(policy, name, networks, label);
+}
+
+/* What is open to them always stays so when the rules are stale. */
+static void allow_when_stale(struct policy *policy, const struct harden_config *harden)
+{
+    if (harden->ecp_from.n != 0)
+        allow(policy, STALE_ECP, &harden->ecp_from, "harden.ecp_from");
+    if (harden->powershell_from.n != 0)
+        allow(policy, STALE_POWERSHELL, &harden->powershell_from, "harden.powershell_from");
 }
 
 static void add_harden(struct policy *policy, const struct harden_config *harden)
@@ -73,6 +90,8 @@ struct policy *policy_new(const struct config *config)
     for (size_t i = 0; i < config->n_exclusions; i++)
         add_exclusion(policy, &config->exclusions[i], i);
     add_harden(policy, &config->harden);
+    if (config->when_stale != WHEN_STALE_OFF)
+        allow_when_stale(policy, &config->harden);
     for (size_t i = 0; i < config->n_modes; i++)
         policy->modes[policy->changes.n_modes++] = (struct mode_row){.rule = config->modes[i].rule,
                                                                      .vdir = config->modes[i].vdir,

@@ -9,11 +9,14 @@
 #include "stopgap/changes.h"
 #include "stopgap/limits.h"
 
+/* The configured ones, and the networks under `harden`, each for an option and a stale rule. */
+enum { POLICY_EXCLUSIONS = LIMIT_EXCLUSIONS + 4 };
+
 struct policy {
     struct rules_changes changes; /* its arrays are those below */
     struct mode_row modes[LIMIT_MODES + 1];
-    struct exclusion exclusions[LIMIT_EXCLUSIONS + 2];
-    char labels[LIMIT_EXCLUSIONS + 2][LIMIT_EXCLUSION_LABEL_BYTES];
+    struct exclusion exclusions[POLICY_EXCLUSIONS];
+    char labels[POLICY_EXCLUSIONS][LIMIT_EXCLUSION_LABEL_BYTES];
     const char *enabled[LIMIT_RULES + 8];
 };
 

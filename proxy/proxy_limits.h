@@ -91,6 +91,8 @@ enum {
     MITIGATIONS_RETRY_MS = 10 * 1000,       /* rules are missing until the load succeeds */
     MITIGATIONS_SETTLE_MS = 10 * 60 * 1000, /* a farm behind one address shows all its servers */
     MITIGATIONS_FORGET_MS = 7 * 24 * 60 * 60 * 1000, /* a server in maintenance comes back */
+    STALE_AFTER_MS = 14 * 24 * 60 * 60 * 1000, /* rules come weekly, and somebody is on leave */
+    STALE_RETRY_MS = 10 * 60 * 1000,           /* whether rules are stale changes in days */
     CERTIFICATE_TICK_MS = 60 * 1000,       /* look at expiries; ask a server again that was away */
     PARITY_EVERY_MS = 24 * 60 * 60 * 1000, /* a certificate is renewed at Exchange, too */
     TIMEOUT_SWEEP_MS = 250,                /* granularity of all of them */

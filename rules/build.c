@@ -22,8 +22,7 @@ enum {
 };
 
 struct loading {
-    int64_t expires_unix; /* 0: no bundle */
-    bool has_former_keys;
+    struct ruleset_facts facts;
     const struct build_request *request;
     const struct rules_changes *changes;
     struct rule_list rules;
@@ -118,12 +117,14 @@ static bool load_eocs(struct loading *loading, const struct origin *origin)
     return is_good;
 }
 
-/* Remember the earliest end of freshness. */
-static void note_expiry(struct loading *loading, const struct origin *origin)
+/* Remember the earliest end of freshness, and the newest bundle's age. */
+static void note_dates(struct ruleset_facts *facts, const struct origin *origin)
 {
     if (origin->expires_unix != 0 &&
-        (loading->expires_unix == 0 || origin->expires_unix < loading->expires_unix))
-        loading->expires_unix = origin->expires_unix;
+        (facts->expires_unix == 0 || origin->expires_unix < facts->expires_unix))
+        facts->expires_unix = origin->expires_unix;
+    if (origin->created_unix > facts->created_unix)
+        facts->created_unix = origin->created_unix;
 }
 
 static bool load_origins(struct loading *loading)
@@ -131,8 +132,8 @@ static bool load_origins(struct loading *loading)
     const struct origins *origins = loading->request->origins;
     for (size_t i = 0; i < origins->n; i++) {
         const struct origin *origin = &origins->items[i];
-        note_expiry(loading, origin);
-        loading->has_former_keys |= origin->is_marked;
+        note_dates(&loading->facts, origin);
+        loading->facts.has_former_keys |= origin->is_marked;
         bool is_good = origin->kind == ORIGIN_EOCS
                            ? load_eocs(loading, origin)
                            : parse_files(origin, &loading->rules, loading->err);
@@ -174,7 +175,9 @@ static bool apply_changes(struct loading *loading)
         !changes_warn(rules, loading->changes, &loading->warnings, &loading->n_warnings) ||
         !warn_shadowed(loading))
         return no_memory(loading->err);
-    changes_choose(rules, &loading->inactive, loading->changes);
+    for (size_t i = 0; i < rules->n; i++)
+        loading->facts.n_stale += rules->items[i]->activation == ACTIVATION_STALE;
+    changes_choose(rules, &loading->inactive, loading->changes, loading->request->is_stale);
     changes_apply_modes(rules, &loading->dropped, loading->changes);
     return mitigations_apply(rules, &loading->dropped, loading->request->policy,
                              &loading->mitigations, &loading->n_mitigations) ||
@@ -207,7 +210,7 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
         ruleset_compile_cached(&loading->rules, loading->request->cache, loading->err);
     if (set == NULL)
         return NULL;
-    ruleset_set_trust(set, loading->expires_unix, loading->has_former_keys);
+    ruleset_set_facts(set, &loading->facts);
     ruleset_set_warnings(set, loading->warnings, loading->n_warnings);
     loading->warnings = NULL;
     loading->n_warnings = 0;

@@ -11,6 +11,7 @@ struct build_request {
     const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
     const char *cache;                      /* see rules_source */
+    bool is_stale;                          /* the same */
     bool is_judged;                         /* the samples were tried elsewhere */
 };
 

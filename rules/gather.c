@@ -45,6 +45,7 @@ static bool add_bundle(struct origins *origins, const struct bundle *bundle, con
                                               .is_critical = bundle_is_critical(bundle),
                                               .is_marked = bundle_is_marked(bundle),
                                               .expires_unix = expiry_of(bundle),
+                                              .created_unix = bundle_created(bundle),
                                               .max_cost = bundle_max_cost(bundle)});
     bool is_added = origin != NULL;
     for (size_t i = 0; i < bundle_n_rules(bundle) && is_added; i++) {

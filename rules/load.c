@@ -15,6 +15,7 @@ struct ruleset *rules_load(const struct rules_source *source, struct err *err)
         .changes = source->changes,
         .policy = source->policy,
         .cache = source->cache,
+        .is_stale = source->is_stale,
     };
     struct ruleset *set = rules_build(&request, err);
     origins_unref(origins);

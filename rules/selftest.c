@@ -88,9 +88,9 @@ static size_t find_offender(const struct selftest *test, size_t index)
         return index;
     for (size_t i = 0; i < ruleset_n_rules(test->set); i++) {
         const struct rule *rule = ruleset_source_rule(test->set, i);
-        /* What is an option takes something away from clients on purpose. */
+        /* What is not always on takes something away from clients on purpose. */
         bool can_stop = ruleset_rule(test->set, i)->is_enforced &&
-                        rule->activation != ACTIVATION_OPTION && !action_is_response(rule->action);
+                        rule->activation == ACTIVATION_ALWAYS && !action_is_response(rule->action);
         if (test->matched[i] && can_stop)
             return i;
     }

@@ -60,6 +60,7 @@ const char *bundle_name(const struct bundle *bundle); /* "exchange-core" */
 uint64_t bundle_epoch(const struct bundle *bundle);
 uint64_t bundle_serial(const struct bundle *bundle);
 const char *bundle_hash(const struct bundle *bundle);    /* hex SHA-256 of the file */
+int64_t bundle_created(const struct bundle *bundle);     /* seconds since 1970 */
 const char *bundle_expires(const struct bundle *bundle); /* "2027-02-24T00:00:00Z" */
 bool bundle_is_expired(const struct bundle *bundle); /* a state to show, never a reason to stop */
 

@@ -37,7 +37,7 @@ struct rules_changes {
     size_t n_modes;
     const struct exclusion *exclusions;
     size_t n_exclusions;
-    const char *const *enabled; /* rules with `activation: option` that are switched on */
+    const char *const *enabled; /* rules that are switched on, whose `activation` is not always */
     size_t n_enabled;
     bool takes_all;            /* every rule is on: for tools that list and prove them */
     int64_t (*now_unix)(void); /* judges until_unix; NULL: the system's clock */

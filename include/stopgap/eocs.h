@@ -115,6 +115,12 @@ MUST_USE bool eocs_state_load(const char *folder, int64_t *ret_newest, struct er
 MUST_USE bool eocs_state_save(const char *folder, const struct eocs_document *document,
                               struct err *err);
 
+/* When the feed was last reached and verified, by the clock of that time; 0: never, or not known.
+ */
+int64_t eocs_contact_load(const char *folder);
+/* Now it was. Nothing depends on it but how old the rules seem to be after a restart. */
+void eocs_contact_save(const char *folder);
+
 /* ---- the rule files of the newest document, in the folder of the state */
 
 enum {

@@ -27,6 +27,7 @@ struct rules_source {
     const char
         *eocs_directory; /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
     const char *cache;   /* folder for compiled databases, made when it is missing; NULL: none */
+    bool is_stale;       /* rules with `activation: stale` are in force */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
@@ -58,6 +59,8 @@ struct ruleset_stats {
     uint64_t load_us;
     uint64_t compile_us;  /* of load_us: conditions, databases */
     int64_t expires_unix; /* earliest of its bundles, 0: none; a state to show, never a stop */
+    int64_t created_unix; /* of the newest of its bundles, 0: none */
+    size_t n_stale;       /* rules with `activation: stale` in the sources, in force or not */
     bool has_former_keys; /* a bundle was accepted under keys that no longer count; as above */
 };
 void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats);
@@ -71,7 +74,7 @@ struct rule_info {
     const char *action;
     const char *side_effects;
     const char *source;     /* "builtin" or the bundle's name */
-    const char *activation; /* "always", "option" */
+    const char *activation; /* "always", "option", "stale" */
     bool is_enforced;
     size_t n_must_block; /* samples that proved the rule when the set was loaded */
     size_t n_must_pass;

@@ -198,6 +198,9 @@ struct trust_standing {
 MUST_USE bool trust_collect(struct trust_store *store, struct trust_facts *ret_facts,
                             struct err *err);
 
+/* When this program was made; 0: not known. */
+int64_t trust_released(void);
+
 /* Pure: the same facts give the same standing. */
 void trust_judge(const struct trust_facts *facts, struct trust_standing *ret_standing);
 

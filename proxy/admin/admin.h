@@ -77,7 +77,7 @@ struct feed_status {       /* Microsoft's feed of mitigations */
     const char *url;       /* NULL: not configured */
     const char *document;  /* SHA-256 of the signed content; "": none yet */
     int64_t signed_unix;   /* of the document; 0: not known */
-    uint64_t contact_unix; /* the last good visit; 0: none since the start */
+    uint64_t contact_unix; /* the last good visit, also before the start; 0: none */
     uint64_t n_good, n_failed;
     size_t n_files; /* rule files in force */
     size_t n_left_out;
@@ -85,6 +85,15 @@ struct feed_status {       /* Microsoft's feed of mitigations */
     char error[1024];                     /* of the last visit; empty after a good one */
     char error_code[32];
     uint64_t error_unix;
+};
+
+struct stale_status { /* has nobody looked after the rules for long? */
+    bool is_wanted;   /* rules.when_stale is on */
+    bool is_stale;
+    bool is_in_force; /* the rules for this case */
+    size_t n_rules;   /* of them */
+    uint64_t age_s;   /* of the newest sign */
+    char reason[200];
 };
 
 struct webhook_status { /* who gets the events by POST */
@@ -138,6 +147,7 @@ struct status {
     size_t n_builds;
     uint64_t events_lost;
     struct webhook_status webhook;
+    struct stale_status stale;
     struct exclusion_status *exclusions; /* malloc'd array, freed by status_done */
     size_t n_exclusions;
     const char **warnings; /* about changes that name no rule; malloc'd array, as above */

@@ -178,6 +178,16 @@ static bool render_mitigations(const struct status *status, struct buf *out)
     return ok;
 }
 
+static bool render_stale(const struct status *status, struct buf *out)
+{
+    return render_gauge(out, "rules_age_seconds",
+                        "Since the newest sign of whoever looks after the rules",
+                        status->stale.age_s) &&
+           render_gauge(out, "stale_rules_in_force",
+                        "1 while the rules for stale rule sets are in force",
+                        status->stale.is_in_force);
+}
+
 static bool render_webhook(const struct status *status, struct buf *out)
 {
     const struct webhook_status *webhook = &status->webhook;
@@ -354,6 +364,6 @@ bool metrics_render(const struct status *status, struct buf *out)
            render_servers(status, out) && render_tls(status, out) &&
            render_certificates(status, out) && render_parity(status, out) &&
            render_rules(status, out) && render_mitigations(status, out) &&
-           render_webhook(status, out) && render_feed(status, out) &&
+           render_webhook(status, out) && render_stale(status, out) && render_feed(status, out) &&
            render_exclusions(status, out);
 }

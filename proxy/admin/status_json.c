@@ -296,6 +296,17 @@ static bool add_mitigations(json_t *root, const struct status *status)
     return ok;
 }
 
+static bool add_stale(json_t *root, const struct status *status)
+{
+    const struct stale_status *stale = &status->stale;
+    json_t *one = json_object();
+    return json_object_set_new(root, "stale", one) == 0 &&
+           set_bool(one, "wanted", stale->is_wanted) && set_bool(one, "stale", stale->is_stale) &&
+           set_bool(one, "in_force", stale->is_in_force) &&
+           set_number(one, "rules", stale->n_rules) && set_number(one, "age_s", stale->age_s) &&
+           set_text(one, "reason", stale->reason);
+}
+
 static bool add_webhook(json_t *root, const struct status *status)
 {
     const struct webhook_status *webhook = &status->webhook;
@@ -361,7 +372,8 @@ bool status_render_json(const struct status *status, struct buf *out)
               add_reload(root, status) && add_tls(root, status) && add_feed(root, status) &&
               add_certificates(root, status) && add_rules(root, status) &&
               add_mitigations(root, status) && add_webhook(root, status) &&
-              add_policy(root, status) && add_counters(root, &status->totals) &&
+              add_stale(root, status) && add_policy(root, status) &&
+              add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));
     json_decref(root);

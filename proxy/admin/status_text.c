@@ -230,6 +230,24 @@ static void print_tls(const json_t *root, FILE *out)
     put_row(out, "  cause", get_text(error, "text"));
 }
 
+/* Why the rules for this case are in force, or are not. */
+static void print_stale(const json_t *root, FILE *out)
+{
+    const json_t *stale = json_object_get(root, "stale");
+    bool is_wanted = json_is_true(json_object_get(stale, "wanted"));
+    bool is_stale = json_is_true(json_object_get(stale, "stale"));
+    bool is_in_force = json_is_true(json_object_get(stale, "in_force"));
+    if (get_number(stale, "rules") == 0 || (!is_wanted && !is_stale))
+        return;
+    (void)fprintf(out, "%-14s%lld %s: ", is_in_force ? "STALE RULES" : "stale rules",
+                  get_number(stale, "rules"),
+                  is_in_force ? "in force"
+                  : is_wanted ? "not in force"
+                              : "not in force, for rules.when_stale is off");
+    put_text(out, get_text(stale, "reason"));
+    (void)fputc('\n', out);
+}
+
 static void print_webhook(const json_t *root, FILE *out)
 {
     const json_t *webhook = json_object_get(root, "webhook");
@@ -401,6 +419,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_tls(root, out);
     print_feed(root, out);
     print_webhook(root, out);
+    print_stale(root, out);
     print_certificates(root, out);
     print_rules(root, out);
     print_mitigations(root, out);

@@ -34,6 +34,8 @@ static const char help[] =
     "  --client ADDRESS   the client's address (default 192.0.2.1)\n"
     "  --rule ID          only this rule, in full\n"
     "  --all              every rule in full; default: those that match\n"
+    "  --stale            as while nobody looks after the rules: those with `activation: stale`, "
+    "too\n"
     "  --json             as JSON\n"
     "\n"
     "Secrets are masked as in the logs.\n"
@@ -89,6 +91,9 @@ static int apply(struct call *call, int option, char **argv)
     case 'j':
         call->json = true;
         break;
+    case 'S':
+        call->paths.is_stale = true;
+        break;
     default:
         return cli_option_error(argv[0], option, argv);
     }
@@ -121,6 +126,7 @@ static int parse_call(int argc, char **argv, struct call *call)
                                             {"client", required_argument, NULL, 'a'},
                                             {"rule", required_argument, NULL, 'R'},
                                             {"all", no_argument, NULL, 'A'},
+                                            {"stale", no_argument, NULL, 'S'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -293,6 +299,10 @@ static int explain_with(const struct call *call, const struct config *config)
     if (config->rules_watch != NULL)
         (void)fprintf(stderr, "note: bundles in %s (rules.watch) are not looked at\n",
                       config->rules_watch);
+    if (config->when_stale != WHEN_STALE_OFF && !call->paths.is_stale)
+        (void)fprintf(stderr,
+                      "note: rules for stale rule sets (rules.when_stale) are left out; --stale "
+                      "takes them in, and 'stopgap status' says whether they are in force\n");
     int code = EXIT_UNREACHABLE;
     if (read_request(call, config, &request, &err))
         code = explain_request(call, config, &request);

@@ -223,13 +223,17 @@ static const struct mitigation_info *find_mitigation(const struct ruleset *set, 
 
 /* Why the configuration leaves the rule out. */
 static const char *reason_of_absence(const struct rule *rule, const struct ruleset *set,
-                                     const struct mode_row *row)
+                                     const struct mode_row *row, const struct config *config)
 {
     const struct mitigation_info *mitigation = find_mitigation(set, rule->mitigation);
     if (row != NULL && row->mode == RULES_OFF)
         return "modes says so";
     if (mitigation != NULL)
         return mitigation_state_word(mitigation->state);
+    if (rule->activation == ACTIVATION_STALE)
+        return config->when_stale != WHEN_STALE_OFF
+                   ? "it waits until the rules are stale (rules.stale_after)"
+                   : "it is for stale rules, and rules.when_stale is off";
     return rule->activation != ACTIVATION_ALWAYS ? "it is an option that is not switched on"
                                                  : "the configuration does not load it";
 }
@@ -266,7 +270,7 @@ static void judge_state(struct shown *shown, const struct ruleset *set, const st
         shown->because = "mode is off";
     } else if (index == SIZE_MAX) {
         shown->state = "off";
-        shown->because = reason_of_absence(shown->rule, set, row);
+        shown->because = reason_of_absence(shown->rule, set, row, config);
     } else {
         judge_loaded(shown, ruleset_rule(set, index), row, config);
     }
@@ -278,6 +282,7 @@ static struct config without_changes(const struct config *config)
     struct config plain = *config;
     plain.n_modes = plain.n_exclusions = 0;
     plain.harden = (struct harden_config){.shapes = SHAPES_OFF};
+    plain.when_stale = WHEN_STALE_OFF;
     plain.mitigations.enabled = plain.mitigations.server_enabled = true;
     plain.mitigations.blocked.n = 0;
     plain.state_dir = NULL;

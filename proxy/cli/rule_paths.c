@@ -98,6 +98,7 @@ struct rules_source rule_paths_source(const struct rule_paths *paths, struct tru
         .directories = paths->directories,
         .n_directories = paths->n_directories,
         .trust = trust,
+        .is_stale = paths->is_stale,
     };
 }
 

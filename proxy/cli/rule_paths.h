@@ -13,6 +13,7 @@ struct rule_paths {
     const char *directories[RULE_PATHS_MAX];
     size_t n_directories;
     bool takes_all; /* options that are not switched on, too */
+    bool is_stale;  /* those that are in force when the rules are stale, too */
 };
 
 /* path is a bundle (*.sgb) or a folder of rules; kept, not copied. Returns EXIT_FINE, or prints a

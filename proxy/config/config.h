@@ -166,6 +166,11 @@ struct feed_config {          /* signed bundles from web servers */
     bool allows_http;    /* mirrors without TLS, when none with TLS can be used */
 };
 
+enum when_stale {
+    WHEN_STALE_OFF = 0,
+    WHEN_STALE_ON, /* rules with `activation: stale` are in force while the rules are stale */
+};
+
 struct mode_config { /* see struct mode_row */
     char *rule;
     char *vdir;
@@ -218,6 +223,8 @@ struct config {
     char *rules_watch;                /* directory; *.sgb renamed into it are loaded */
     char *trust_path;                 /* root file */
     struct string_list rules_enabled; /* ids of options */
+    enum when_stale when_stale;
+    uint64_t stale_after_ms; /* without a sign of whoever looks after the rules */
     struct mode_config *modes;
     size_t n_modes;
     struct exclusion_config *exclusions;

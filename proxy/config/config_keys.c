@@ -11,6 +11,7 @@
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
+#define YEAR (24 * HOUR * 366)
 
 /* The sweep cannot see much less, and tests want the least there is. */
 #define SHORTEST_MS 100
@@ -159,6 +160,8 @@ const struct config_key config_keys[] = {
     {.path = "rules.watch", .kind = KEY_TEXT, .offset = AT(rules_watch)},
     {.path = "rules.trust", .kind = KEY_TEXT, .offset = AT(trust_path)},
     {.path = "rules.enabled[]", .kind = KEY_RULE_IDS, .offset = AT(rules_enabled)},
+    {.path = "rules.when_stale", .kind = KEY_WORD, .offset = AT(when_stale), .words = "off on"},
+    NUMBER(KEY_DURATION, "rules.stale_after", stale_after_ms, MINUTE, 5 * YEAR, STALE_AFTER_MS),
     {.path = "modes[].rule", .kind = KEY_TEXT, .check = config_check_rule_id, MODE(rule)},
     {.path = "modes[].vdir", .kind = KEY_TEXT, .check = config_check_vdir, MODE(vdir)},
     {.path = "modes[].mode", .kind = KEY_WORD, .words = "block detect off", MODE(mode)},

@@ -21,9 +21,10 @@ bool rule_is_chosen(const struct rule *rule, const char *name)
 
 /* ---- options */
 
-static bool is_on(const struct rule *rule, const struct rules_changes *changes)
+static bool is_on(const struct rule *rule, const struct rules_changes *changes, bool is_stale)
 {
-    if (rule->activation == ACTIVATION_ALWAYS || changes->takes_all)
+    if (rule->activation == ACTIVATION_ALWAYS || changes->takes_all ||
+        (is_stale && rule->activation == ACTIVATION_STALE))
         return true;
     for (size_t i = 0; i < changes->n_enabled; i++)
         if (rule_is_named(rule, changes->enabled[i]))
@@ -32,11 +33,11 @@ static bool is_on(const struct rule *rule, const struct rules_changes *changes)
 }
 
 void changes_choose(struct rule_list *rules, struct rule_list *inactive,
-                    const struct rules_changes *changes)
+                    const struct rules_changes *changes, bool is_stale)
 {
     size_t n = 0;
     for (size_t i = 0; i < rules->n; i++) {
-        if (is_on(rules->items[i], changes))
+        if (is_on(rules->items[i], changes, is_stale))
             rules->items[n++] = rules->items[i];
         else
             inactive->items[inactive->n++] = rules->items[i];

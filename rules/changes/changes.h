@@ -11,9 +11,10 @@ bool rule_is_chosen(const struct rule *rule, const char *name);
 
 /* Move the rules whose option or state is not on to inactive: to the set they do not exist.
  *
- * inactive  has room for all rules */
+ * inactive  has room for all rules
+ * is_stale  those with ACTIVATION_STALE are on */
 void changes_choose(struct rule_list *rules, struct rule_list *inactive,
-                    const struct rules_changes *changes);
+                    const struct rules_changes *changes, bool is_stale);
 
 /* The row that holds for this rule everywhere; NULL without one. */
 const struct mode_row *changes_whole_row(const struct rule *rule,

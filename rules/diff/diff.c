@@ -101,8 +101,9 @@ static enum drift drift_of(const struct rule *a, const struct rule *b, unsigned 
     if ((aspects & ASPECT_MODE) != 0)
         drift = drift_join(drift, b->is_detect_only ? DRIFT_LOOSER : DRIFT_TIGHTER);
     if ((aspects & ASPECT_ACTIVATION) != 0)
-        drift =
-            drift_join(drift, b->activation == ACTIVATION_ALWAYS ? DRIFT_TIGHTER : DRIFT_LOOSER);
+        drift = drift_join(drift, b->activation == ACTIVATION_ALWAYS   ? DRIFT_TIGHTER
+                                  : a->activation == ACTIVATION_ALWAYS ? DRIFT_LOOSER
+                                                                       : DRIFT_OTHER);
     if ((aspects & (ASPECT_ACTION | ASPECT_BUILDS)) != 0)
         drift = drift_join(drift, DRIFT_OTHER);
     return drift;

@@ -20,9 +20,13 @@ MUST_USE struct ruleset *ruleset_compile_cached(struct rule_list *rules, const c
 /* Name the set; only before another thread knows it. name and hash are copied. */
 MUST_USE bool ruleset_set_identity(struct ruleset *set, const char *name, const char *hash,
                                    uint64_t load_us);
-/* When the earliest of its bundles stops being fresh, 0: never; and whether one is there only
- * because it was accepted before. Before the set is published. */
-void ruleset_set_trust(struct ruleset *set, int64_t expires_unix, bool has_former_keys);
+/* What is known of the sources; see struct ruleset_stats. Before the set is published. */
+struct ruleset_facts {
+    int64_t expires_unix, created_unix;
+    size_t n_stale;
+    bool has_former_keys;
+};
+void ruleset_set_facts(struct ruleset *set, const struct ruleset_facts *facts);
 
 /* What mitigations the set and the rules left out of it make; copied. Before the set is published.
  * False: no memory. */

@@ -59,10 +59,12 @@ bool ruleset_set_identity(struct ruleset *set, const char *name, const char *has
     return true;
 }
 
-void ruleset_set_trust(struct ruleset *set, int64_t expires_unix, bool has_former_keys)
+void ruleset_set_facts(struct ruleset *set, const struct ruleset_facts *facts)
 {
-    set->stats.expires_unix = expires_unix;
-    set->stats.has_former_keys = has_former_keys;
+    set->stats.expires_unix = facts->expires_unix;
+    set->stats.created_unix = facts->created_unix;
+    set->stats.n_stale = facts->n_stale;
+    set->stats.has_former_keys = facts->has_former_keys;
 }
 
 static const char *copy_text(struct arena *memory, const char *text)

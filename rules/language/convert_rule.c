@@ -141,7 +141,7 @@ static bool convert_activation(const struct report *report, const struct yaml_ru
     size_t index = word_index(activation_words, ACTIVATION_COUNT, yaml->activation);
     if (index == ACTIVATION_COUNT)
         return report_value(report, ERR_SYNTAX, place_key(PLACE_ROOT, "activation"),
-                            "'activation' is always or option");
+                            "'activation' is always, option or stale");
     rule->activation = (enum rule_activation)index;
     return true;
 }

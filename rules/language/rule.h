@@ -88,6 +88,7 @@ enum rule_action {
 enum rule_activation {
     ACTIVATION_ALWAYS = 0,
     ACTIVATION_OPTION, /* when the operator switches it on */
+    ACTIVATION_STALE,  /* when nobody has looked after the rules for long; or as an option */
     ACTIVATION_COUNT,
 };
 

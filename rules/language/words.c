@@ -48,7 +48,7 @@ static const char *const operator_words[OP_COUNT] = {
     [OP_EXISTS] = "exists",       [OP_IN_CIDR] = "in_cidr",
 };
 
-const char *const activation_words[ACTIVATION_COUNT] = {"always", "option"};
+const char *const activation_words[ACTIVATION_COUNT] = {"always", "option", "stale"};
 
 const char *const action_words[] = {
     [ACTION_BLOCK] = "block",

@@ -119,6 +119,7 @@ static bool write_origin(const struct origin *origin, struct buf *to)
                 wire_put_number(to, origin->is_tried) && wire_put_number(to, origin->is_critical) &&
                 wire_put_number(to, origin->is_marked) &&
                 wire_put_number(to, (uint64_t)origin->expires_unix) &&
+                wire_put_number(to, (uint64_t)origin->created_unix) &&
                 wire_put_number(to, origin->max_cost) && wire_put_number(to, origin->n_files);
     for (size_t i = 0; i < origin->n_files && fits; i++)
         fits = wire_put_text(to, origin->files[i].place) &&
@@ -138,15 +139,17 @@ static bool read_properties(struct slice *from, struct origin *origin)
 {
     size_t kind = 0;
     uint64_t expires = 0;
+    uint64_t created = 0;
     bool is_read =
         wire_get_count(from, ORIGIN_KIND_COUNT, &kind) && wire_get_text(from, &origin->source) &&
         wire_get_text(from, &origin->label) && wire_get_text(from, &origin->hash) &&
         origin->source != NULL && origin->label != NULL && origin->hash != NULL &&
         wire_get_bool(from, &origin->is_tried) && wire_get_bool(from, &origin->is_critical) &&
         wire_get_bool(from, &origin->is_marked) && wire_get_number(from, &expires) &&
-        wire_get_number(from, &origin->max_cost);
+        wire_get_number(from, &created) && wire_get_number(from, &origin->max_cost);
     origin->kind = (enum origin_kind)kind;
     origin->expires_unix = (int64_t)expires;
+    origin->created_unix = (int64_t)created;
     return is_read;
 }
 

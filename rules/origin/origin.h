@@ -27,6 +27,7 @@ struct origin {
     bool is_critical;     /* the publisher says that it is urgent */
     bool is_marked;       /* see bundle_is_marked */
     int64_t expires_unix; /* 0: never */
+    int64_t created_unix; /* 0: not known */
     uint64_t max_cost;    /* what its publisher says that it costs; 0: nothing is said */
     struct origin_file *files;
     size_t n_files;

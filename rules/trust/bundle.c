@@ -372,6 +372,11 @@ const char *bundle_hash(const struct bundle *bundle)
     return bundle->hash;
 }
 
+int64_t bundle_created(const struct bundle *bundle)
+{
+    return bundle->manifest.created;
+}
+
 const char *bundle_expires(const struct bundle *bundle)
 {
     return bundle->expires;

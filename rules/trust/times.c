@@ -78,6 +78,12 @@ static void collect_sets(const struct trust_store *store, struct trust_facts *fa
     }
 }
 
+int64_t trust_released(void)
+{
+    int64_t released = 0;
+    return utc_parse_date(SLICE(STOPGAP_RELEASED), &released) ? released : 0;
+}
+
 bool trust_collect(struct trust_store *store, struct trust_facts *ret_facts, struct err *err)
 {
     if (!store_lock(store, err))
@@ -91,8 +97,7 @@ bool trust_collect(struct trust_store *store, struct trust_facts *ret_facts, str
                                 .run_s = state->run_s,
                                 .contact_run_s = state->contact_run_s,
                                 .lost = state->lost};
-    if (!utc_parse_date(SLICE(STOPGAP_RELEASED), &facts.released))
-        facts.released = 0; /* not a date: nothing is known */
+    facts.released = trust_released();
     collect_root(store, &facts);
     collect_sets(store, &facts);
     store_unlock(store);

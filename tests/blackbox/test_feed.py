@@ -91,6 +91,18 @@ def test_a_mitigation_of_the_feed_is_in_force_without_anybody_doing_anything(fed
     assert one.metrics()["stopgap_eocs_rule_files"] == 1
 
 
+def test_the_last_contact_is_remembered_over_a_restart(fed, server):
+    one = fed.start()
+    fed.wait_rule("M7")
+    met = fed.feed()["contact_unix"]
+    one.terminate()
+    server.behave = lambda handler: handler.answer(503)
+    fed.start()
+    assert met <= fed.feed()["contact_unix"] <= met + 60
+    fed.wait_error("E_FETCH_HTTP")
+    assert fed.feed()["contact_unix"] >= met
+
+
 def test_it_only_reports_unless_it_is_told_to_enforce(fed, client):
     one = fed.start()
     fed.wait_rule("M7")

@@ -65,6 +65,7 @@ class Publisher:
         lines += sorted("key %s ed25519 %s %s %s" % (self.key_id, role, days, base64.b64encode(spki).decode())
                         for role in ("root,rules",))
         self.root = ("\n".join(lines) + "\n").encode()
+        self.created, self.expires = "2026-11-01T00:00:00Z", "2036-01-01T00:00:00Z"  # of the next bundles
         self.root_path = os.path.join(self.folder, "root.txt")
         with open(self.root_path, "wb") as out:
             out.write(self.root)
@@ -77,7 +78,7 @@ class Publisher:
 
     def manifest(self, files, serial, name):
         lines = ["stopgap-manifest 1", "min-engine 1.0.0", "name " + name, "channel production", "epoch 1",
-                 "serial %d" % serial, "created 2026-11-01T00:00:00Z", "expires 2036-01-01T00:00:00Z",
+                 "serial %d" % serial, "created " + self.created, "expires " + self.expires,
                  "root 1 " + hashlib.sha256(self.root).hexdigest(), "urgency normal"]
         lines += ["file %s %d %s" % (hashlib.sha256(data).hexdigest(), len(data), path)
                   for path, data in sorted(files.items())]

@@ -235,9 +235,9 @@ static void test_parse_refuses_an_activation_that_nothing_switches(void **state)
     (void)state;
     char text[2048];
     struct err err = {0};
-    (void)snprintf(text, sizeof(text), "%sactivation: stale\n", block_rule);
+    (void)snprintf(text, sizeof(text), "%sactivation: sometimes\n", block_rule);
     assert_false(rules_parse(slice_str(text), "a", "stale.yaml", &list, &err));
-    assert_non_null(strstr(err.text, "always or option"));
+    assert_non_null(strstr(err.text, "always, option or stale"));
 }
 
 static void test_parse_refuses_an_id_twice_and_names_both_files(void **state)

@@ -25,6 +25,7 @@ static struct origins *two_origins(void)
                                                                   .is_tried = true,
                                                                   .is_critical = true,
                                                                   .expires_unix = -5,
+                                                                  .created_unix = 7,
                                                                   .max_cost = 4000});
     assert_non_null(origin);
     assert_true(origin_add_file(origin, "a.sgb:rules/a", SLICE("id: A\n")));
@@ -45,6 +46,7 @@ static void check_two(const struct origins *origins)
     assert_string_equal(core->hash, "ab12");
     assert_true(core->is_tried && core->is_critical && !core->is_marked);
     assert_int_equal(core->expires_unix, -5);
+    assert_int_equal(core->created_unix, 7);
     assert_int_equal(core->max_cost, 4000);
     assert_int_equal(core->n_files, 2);
     assert_string_equal(core->files[0].place, "a.sgb:rules/a");

@@ -19,6 +19,7 @@ struct folder {
     char files[MAX_FILES][128];
     size_t n;
     const char *activation; /* of the next rule; NULL: not given */
+    bool is_stale;          /* for the next load */
 };
 
 static void folder_init(struct folder *folder)
@@ -57,8 +58,10 @@ static struct ruleset *load_changed(const struct folder *folder,
                                     const struct rules_changes *changes, struct err *err)
 {
     const char *directories[] = {folder->path};
-    struct rules_source source = {
-        .directories = directories, .n_directories = 1, .changes = changes};
+    struct rules_source source = {.directories = directories,
+                                  .n_directories = 1,
+                                  .changes = changes,
+                                  .is_stale = folder->is_stale};
     memset(err, 0, sizeof(*err));
     return rules_load(&source, err);
 }
@@ -189,12 +192,15 @@ static void test_options_are_on_when_they_are_asked_for(void **state)
     static const struct {
         const char *name;
         const char *enabled;
-        bool takes_all;
+        bool takes_all, is_stale;
         const char *expected;
     } cases[] = {
-        {"nothing asked", NULL, false, "ALWAYS "},
-        {"an option", "OPTION", false, "ALWAYS OPTION "},
-        {"everything", NULL, true, "ALWAYS OPTION "},
+        {"nothing asked", NULL, false, false, "ALWAYS "},
+        {"an option", "OPTION", false, false, "ALWAYS OPTION "},
+        {"everything", NULL, true, false, "ALWAYS OPTION STALE "},
+        {"nobody looks after the rules", NULL, false, true, "ALWAYS STALE "},
+        {"the same with an option", "OPTION", false, true, "ALWAYS OPTION STALE "},
+        {"a stale rule as an option", "STALE", false, false, "ALWAYS STALE "},
     };
     struct folder folder;
     struct err err;
@@ -202,14 +208,20 @@ static void test_options_are_on_when_they_are_asked_for(void **state)
     folder_add(&folder, "ALWAYS", "evil", "/evil", "/good");
     folder.activation = "option"; /* it may stop what another rule must let pass */
     folder_add(&folder, "OPTION", "o", "/option", "/else");
+    folder.activation = "stale"; /* the same */
+    folder_add(&folder, "STALE", "tale", "/stale", "/else");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rules_changes changes = {.enabled = &cases[i].enabled,
                                         .n_enabled = cases[i].enabled != NULL,
                                         .takes_all = cases[i].takes_all};
         char got[64] = "";
+        folder.is_stale = cases[i].is_stale;
         struct ruleset *set = load_changed(&folder, &changes, &err);
         if (set == NULL)
             fail_msg("%s: %s %s", cases[i].name, err.code, err.text);
+        struct ruleset_stats stats;
+        ruleset_stats(set, &stats);
+        assert_int_equal(stats.n_stale, 1);
         size_t len = 0;
         for (size_t k = 0; k < ruleset_n_rules(set); k++)
             len += (size_t)snprintf(got + len, sizeof(got) - len, "%s ", ruleset_rule(set, k)->id);
