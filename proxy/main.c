@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
     {"cert", cmd_cert, "parity: are Exchange's certificates those that clients see here?"},
     {"upgrade", cmd_upgrade, "replace a running proxy by its new program file, losing nothing"},
     {"bundle", cmd_bundle, "keygen, build, sign, verify, show signed rule sets"},
+    {"root", cmd_root, "the keys that may sign rule sets: begin, rotate, retire, revoke"},
+    {"trust", cmd_trust, "what an installation trusts and for how long; start it by hand"},
     {"mitigations", cmd_mitigations, "list, block, unblock, switch, export mitigations"},
     {"rules", cmd_rules,
      "test, list, lint, show, diff, cost: look at rules before they are in force"},

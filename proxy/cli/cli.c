@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 
+#include "trust/text.h"
 #include "trust/utc.h"
 #include <getopt.h>
 #include <stdarg.h>
@@ -42,6 +43,27 @@ bool cli_option_time(const char *verb, const char *option, const char *text, int
     (void)cli_usage_error(verb, "%s wants a time like 2026-11-24T02:00:00Z or 2026-11-24, not '%s'",
                           option, text);
     return false;
+}
+
+bool cli_option_number(const char *verb, const char *option, const char *text, uint64_t max,
+                       uint64_t *ret_number)
+{
+    if (text_number(slice_str(text), ret_number) && *ret_number <= max)
+        return true;
+    (void)cli_usage_error(verb, "%s wants a number from 1 to %llu without leading zeros, not '%s'",
+                          option, (unsigned long long)max, text);
+    return false;
+}
+
+int cli_option_end(int option, const char *verb, const char *help)
+{
+    if (option == 'h') {
+        (void)fputs(help, stdout);
+        return EXIT_FINE;
+    }
+    /* getopt has printed what is wrong. */
+    (void)fprintf(stderr, "Try 'stopgap %s --help'.\n", verb);
+    return EXIT_USAGE;
 }
 
 void cli_put_bytes(FILE *to, struct slice text)

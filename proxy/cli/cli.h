@@ -27,6 +27,8 @@ int cmd_drain(int argc, char **argv);  /* ask the running proxy to end gracefull
 int cmd_upgrade(int argc, char **argv);
 int cmd_cert(int argc, char **argv);   /* parity */
 int cmd_bundle(int argc, char **argv); /* keygen, build, sign, verify, show */
+int cmd_root(int argc, char **argv);   /* init, add-key, retire-key, rotate, revoke, sign, show */
+int cmd_trust(int argc, char **argv);  /* show, bootstrap, export */
 int cmd_rules(int argc, char **argv);  /* test, list, lint, ... */
 /* `rules import-iis`; argv[0] is "import-iis" */
 int cmd_rules_import_iis(int argc, char **argv);
@@ -48,6 +50,11 @@ int cli_option_error(const char *verb, int option, char **argv);
 /* "2026-11-24T02:00:00Z" or "2026-11-24"; a usage error is printed on false. */
 MUST_USE bool cli_option_time(const char *verb, const char *option, const char *text,
                               int64_t *ret_seconds);
+/* 1..max; a usage error is printed on false. */
+MUST_USE bool cli_option_number(const char *verb, const char *option, const char *text,
+                                uint64_t max, uint64_t *ret_number);
+/* The end of a getopt loop that has printed what is wrong: --help ('h'), or the usage error. */
+int cli_option_end(int option, const char *verb, const char *help);
 /* Text of a stranger to a terminal: control characters become question marks. */
 void cli_put_clean(FILE *to, const char *text);
 void cli_put_bytes(FILE *to, struct slice text);

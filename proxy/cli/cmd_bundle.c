@@ -16,7 +16,6 @@ struct bundle_verb {
 
 static const struct bundle_verb verbs[] = {
     {"keygen", bundle_keygen, "make a signing key"},
-    {"root", bundle_root, "write a root file: which keys may sign"},
     {"build", bundle_build, "make an unsigned bundle of a folder of rules"},
     {"sign", bundle_sign, "add signatures to a bundle"},
     {"verify", bundle_verify, "check a bundle as the proxy does"},
@@ -28,11 +27,12 @@ static void print_help(FILE *out)
     (void)fputs("stopgap bundle VERB: signed rule sets (*.sgb)\n\n"
                 "  stopgap bundle keygen --alg ed25519 --out a.key\n"
                 "  stopgap bundle keygen --alg ecdsa-p256 --out b.key\n"
-                "  stopgap bundle root --key a.key --key b.key --out root.txt\n"
-                "  stopgap bundle build rules/ --name my-rules --serial 1 --root root.txt "
+                "  stopgap root init my-root --key a.key --key b.key\n"
+                "  stopgap root sign my-root --key a.key --key b.key\n"
+                "  stopgap bundle build rules/ --name my-rules --serial 1 --root my-root "
                 "--out my.sgb\n"
                 "  stopgap bundle sign my.sgb --key a.key --key b.key\n"
-                "  stopgap bundle verify my.sgb --trust root.txt\n\nVerbs:\n",
+                "  stopgap bundle verify my.sgb --trust my-root/0000000001\n\nVerbs:\n",
                 out);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         (void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
@@ -103,25 +103,4 @@ void bundle_parts_count(const struct bundle_parts *parts, enum role role,
     const struct signature_request request = {
         .role = role, .message = message, .archive = &parts->archive, .prefix = prefix};
     signature_count(parts->root, &request, ret_tally);
-}
-
-bool bundle_option_number(const char *verb, const char *option, const char *text, uint64_t max,
-                          uint64_t *ret_number)
-{
-    if (text_number(slice_str(text), ret_number) && *ret_number <= max)
-        return true;
-    (void)cli_usage_error(verb, "%s wants a number from 1 to %llu without leading zeros, not '%s'",
-                          option, (unsigned long long)max, text);
-    return false;
-}
-
-int bundle_option_end(int option, const char *verb, const char *help)
-{
-    if (option == 'h') {
-        (void)fputs(help, stdout);
-        return EXIT_FINE;
-    }
-    /* getopt has printed what is wrong. */
-    (void)fprintf(stderr, "Try 'stopgap %s --help'.\n", verb);
-    return EXIT_USAGE;
 }

@@ -7,7 +7,6 @@
 
 /* argv[0] is the verb, optind is reset. */
 int bundle_keygen(int argc, char **argv);
-int bundle_root(int argc, char **argv);
 int bundle_build(int argc, char **argv);
 int bundle_sign(int argc, char **argv);
 int bundle_verify(int argc, char **argv);
@@ -15,7 +14,6 @@ int bundle_show(int argc, char **argv);
 
 /* Help of one verb, to standard output. */
 extern const char bundle_keygen_help[];
-extern const char bundle_root_help[];
 extern const char bundle_build_help[];
 extern const char bundle_sign_help[];
 extern const char bundle_verify_help[];
@@ -35,10 +33,3 @@ void bundle_parts_done(struct bundle_parts *parts);
 /* How many signatures of role count, by the root in the bundle. parts->root is not NULL. */
 void bundle_parts_count(const struct bundle_parts *parts, enum role role,
                         struct signature_tally *ret_tally);
-
-/* 1..max; a usage error is printed on false. */
-MUST_USE bool bundle_option_number(const char *verb, const char *option, const char *text,
-                                   uint64_t max, uint64_t *ret_number);
-
-/* The end of each getopt loop: --help, or a usage error that getopt has found. */
-int bundle_option_end(int option, const char *verb, const char *help);

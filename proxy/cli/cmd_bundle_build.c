@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "language/rule.h"
+#include "trust/chain.h"
 #include "trust/file.h"
 #include "trust/utc.h"
 
@@ -28,7 +29,8 @@ struct build {
     const char *folder;
     const char *root_path;
     const char *out;
-    struct root *root;
+    struct chain chain;
+    const struct root *root; /* the newest of the chain */
     struct draft draft;
     struct rule_list rules; /* parsed only to find mistakes before anyone signs them */
 };
@@ -110,37 +112,46 @@ static bool add_rules(struct build *build, struct err *err)
     return done;
 }
 
-/* The signatures that `bundle root` or openssl left in ROOTFILE.sig/. */
-static bool add_root(struct build *build, struct err *err)
+/* The whole chain but its draft, with all signatures: installs of any age walk along it. */
+static bool add_roots(struct build *build, struct err *err)
 {
-    static const struct file_codes codes = {.read = "E_ROOT_READ", .size = "E_ROOT_SIZE"};
-    char member[USTAR_NAME_MAX + 1];
-    unsigned long long version = build->root->version;
-    (void)snprintf(member, sizeof(member), "root/%010llu", version);
-    bool done = draft_put(&build->draft, member, buf_slice(&build->root->text), err);
-    for (size_t i = 0; done && i < build->root->n_keys; i++) {
-        char path[4096];
-        const char *id = build->root->keys[i].id;
-        struct buf signature;
-        struct stat st;
-        int len = snprintf(path, sizeof(path), "%s.sig/%s", build->root_path, id);
-        if (len < 0 || (size_t)len >= sizeof(path) || stat(path, &st) != 0)
-            continue;
-        buf_init(&signature, LIMIT_SIGNATURE_BYTES);
-        (void)snprintf(member, sizeof(member), "root/%010llu.sig/%s", version, id);
-        done = file_read(AT_FDCWD, path, &codes, &signature, err) &&
-               draft_put(&build->draft, member, buf_slice(&signature), err);
-        buf_done(&signature);
+    const struct root *draft = build->chain.draft;
+    char prefix[64] = "";
+    if (draft != NULL)
+        (void)snprintf(prefix, sizeof(prefix), "root/%010llu", (unsigned long long)draft->version);
+    bool done = true;
+    for (size_t i = 0; done && i < build->chain.view.n_members; i++) {
+        const struct ustar_member *member = &build->chain.view.members[i];
+        if (draft == NULL || strncmp(member->name, prefix, strlen(prefix)) != 0)
+            done = draft_put(&build->draft, member->name, member->data, err);
     }
+    if (draft != NULL)
+        (void)fprintf(stderr,
+                      "warning: root %llu is a draft that is not signed yet and stays out\n",
+                      (unsigned long long)draft->version);
     return done;
+}
+
+static bool read_chain(struct build *build, struct err *err)
+{
+    if (!chain_read(build->root_path, CHAIN_PUBLISHER, &build->chain, err))
+        return false;
+    build->root = chain_newest(&build->chain);
+    if (build->root != NULL)
+        return true;
+    (void)err_set(err, ERR_USAGE, "E_ROOT_NONE",
+                  build->chain.draft != NULL
+                      ? "the root is a draft; sign it first: stopgap root sign %s --key KEY"
+                      : "there is no root in %s; make one: stopgap root init DIR --key KEY",
+                  build->root_path);
+    return err_at(err, build->root_path, 0, 0);
 }
 
 /* What was not given follows from the rest. */
 static bool complete_facts(struct build *build, struct err *err)
 {
     struct manifest *facts = &build->facts;
-    build->root = root_read(AT_FDCWD, build->root_path, err);
-    if (build->root == NULL)
+    if (!read_chain(build, err))
         return false;
     if (facts->epoch == 0)
         facts->epoch = build->root->epoch;
@@ -164,7 +175,7 @@ static bool run_build(struct build *build, struct err *err)
     struct buf bytes;
     char hash[HASH_SIZE];
     buf_init(&bytes, LIMIT_BUNDLE_BYTES);
-    bool done = complete_facts(build, err) && add_rules(build, err) && add_root(build, err) &&
+    bool done = complete_facts(build, err) && add_rules(build, err) && add_roots(build, err) &&
                 draft_put_manifest(&build->draft, &build->facts, err) &&
                 draft_write(&build->draft, &bytes, err) && hash_hex(buf_slice(&bytes), hash) &&
                 file_replace(AT_FDCWD, build->out, buf_slice(&bytes), "E_BUNDLE_WRITE", err);
@@ -195,10 +206,10 @@ static int read_option(struct build *build, int option)
         facts->name = slice_str(optarg);
         break;
     case 's':
-        done = bundle_option_number(verb, "--serial", optarg, TEXT_NUMBER_MAX, &facts->serial);
+        done = cli_option_number(verb, "--serial", optarg, TEXT_NUMBER_MAX, &facts->serial);
         break;
     case 'E':
-        done = bundle_option_number(verb, "--epoch", optarg, TEXT_NUMBER_MAX, &facts->epoch);
+        done = cli_option_number(verb, "--epoch", optarg, TEXT_NUMBER_MAX, &facts->epoch);
         break;
     case 'C':
         return read_word("--channel", "production", "lab", &facts->is_lab);
@@ -220,7 +231,7 @@ static int read_option(struct build *build, int option)
         build->out = optarg;
         break;
     default:
-        return bundle_option_end(option, verb, bundle_build_help);
+        return cli_option_end(option, verb, bundle_build_help);
     }
     return done ? EXIT_FINE : EXIT_USAGE;
 }
@@ -263,6 +274,6 @@ int bundle_build(int argc, char **argv)
         result = cli_error(&err);
     rule_list_done(&build.rules);
     draft_done(&build.draft);
-    root_free(build.root);
+    chain_done(&build.chain);
     return result;
 }

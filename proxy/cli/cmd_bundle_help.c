@@ -11,22 +11,8 @@ const char bundle_keygen_help[] =
     "Use keys of two algorithms, so that the end of one does not end your updates.\n"
     "The same with openssl: openssl genpkey -algorithm ED25519 -out FILE\n";
 
-const char bundle_root_help[] =
-    "stopgap bundle root --key FILE[:ROLE[,ROLE]]... --out ROOTFILE\n\n"
-    "Write root version 1, the file that a proxy trusts (--trust ROOTFILE). Each private key of\n"
-    "role root signs it; the signatures go to ROOTFILE.sig/ and from there into bundles.\n\n"
-    "  --key FILE[:ROLES]   private or public key in PEM; roles root, rules, pulse;\n"
-    "                       default root,rules; repeat for each key\n"
-    "  --threshold-root N   how many keys must agree on the next root (default 1)\n"
-    "  --threshold-rules N  how many keys must sign a bundle (default 1)\n"
-    "  --epoch N            default 1\n"
-    "  --created TIME       default now; keys count from this day on\n"
-    "  --expires TIME       default created + 5 years; keys end on this day\n"
-    "  --usage WORD         production (default) or test; proxies refuse test roots\n"
-    "  --out ROOTFILE       must not exist\n";
-
 const char bundle_build_help[] =
-    "stopgap bundle build DIR --name NAME --serial N --root ROOTFILE --out FILE.sgb\n\n"
+    "stopgap bundle build DIR --name NAME --serial N --root DIR --out FILE.sgb\n\n"
     "Check each rule file DIR/rules/**.yaml (or DIR/**.yaml where there is no folder rules) and\n"
     "pack them, unsigned. The same input gives the same bytes when --created is given.\n\n"
     "  --name NAME          [a-z0-9._-]; proxies keep one order of serials for each name\n"
@@ -38,7 +24,9 @@ const char bundle_build_help[] =
     "                       stays enforced\n"
     "  --urgency WORD       normal (default) or critical\n"
     "  --min-engine V       oldest stopgap that can use the rules; default 1.0.0\n"
-    "  --root ROOTFILE      goes into the bundle with the signatures in ROOTFILE.sig/\n"
+    "  --root DIR           folder of 'stopgap root': every root in it goes into the bundle with "
+    "its\n"
+    "                       signatures, so that installs of any age can follow\n"
     "  --out FILE.sgb       replaced when it exists\n";
 
 const char bundle_sign_help[] =

@@ -125,7 +125,7 @@ int bundle_show(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option != 'j')
-            return bundle_option_end(option, verb, bundle_show_help);
+            return cli_option_end(option, verb, bundle_show_help);
         wants_json = true;
     }
     if (optind + 1 != argc)

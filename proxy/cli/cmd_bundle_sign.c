@@ -102,7 +102,7 @@ int bundle_sign(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option != 'k')
-            return bundle_option_end(option, sign_verb, bundle_sign_help);
+            return cli_option_end(option, sign_verb, bundle_sign_help);
         if (n_keys == LIMIT_KEYS_PER_ROOT)
             return cli_usage_error(sign_verb, "more than %d keys", LIMIT_KEYS_PER_ROOT);
         keys[n_keys++] = optarg;
@@ -162,7 +162,7 @@ int bundle_verify(int argc, char **argv)
         else if (option == 'T')
             trust.allow_test_root = true;
         else if (option != 'a')
-            return bundle_option_end(option, verify_verb, bundle_verify_help);
+            return cli_option_end(option, verify_verb, bundle_verify_help);
         else if (!cli_option_time(verify_verb, "--at", optarg, &trust.now))
             return EXIT_USAGE;
     }

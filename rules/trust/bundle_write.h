@@ -41,6 +41,10 @@ MUST_USE bool draft_sign(struct draft *draft, const char *message_name, const ch
 /* Append the container's bytes to out and read them again with the reader's rules. */
 MUST_USE bool draft_write(struct draft *draft, struct buf *out, struct err *err);
 
+/* Sort the members and show them as a read container does, until the draft is changed. The array is
+ * owned: ustar_done. */
+MUST_USE bool draft_view(struct draft *draft, struct ustar *ret_view, struct err *err);
+
 /* ---- roots */
 
 struct root_draft_key {
@@ -58,6 +62,9 @@ struct root_draft {
     const struct root_draft_key *keys;
     size_t n_keys;
 };
+
+/* Append the line of a key, with its line feed. False with err: E_ROOT_KEYSHAPE, E_ROOT_SIZE. */
+MUST_USE bool root_write_key(const struct root_draft_key *key, struct buf *out, struct err *err);
 
 /* Append the text of a root to out and parse it again. */
 MUST_USE bool root_write(const struct root_draft *draft, struct buf *out, struct err *err);

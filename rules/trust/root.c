@@ -245,6 +245,19 @@ static const struct text_field fields[] = {
     {"announce", TEXT_REPEATED, 3, read_announce},
 };
 
+size_t root_find_field(struct slice word)
+{
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (slice_equal(word, slice_str(fields[i].word)))
+            return i;
+    return SIZE_MAX;
+}
+
+size_t root_n_fields(void)
+{
+    return sizeof(fields) / sizeof(fields[0]);
+}
+
 static const struct text_grammar grammar = {
     .what = "root",
     .fields = fields,

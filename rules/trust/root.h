@@ -60,6 +60,10 @@ bool root_is_withdrawn(const struct root *root, struct slice name, uint64_t epoc
  * and that this process can use. */
 unsigned root_count_keys(const struct root *root, enum role role, enum key_algorithm left_out);
 
+/* The place of a field in the grammar's order; SIZE_MAX: there is no such field. */
+size_t root_find_field(struct slice word);
+size_t root_n_fields(void);
+
 const char *role_word(enum role role);
 /* "root,rules" to bits; 0 when a word is unknown or comes twice. */
 unsigned role_parse_list(struct slice words);

@@ -38,7 +38,7 @@ static bool write_roles(struct buf *out, unsigned roles)
     return done;
 }
 
-static bool write_key(struct buf *out, const struct root_draft_key *key, struct err *err)
+bool root_write_key(const struct root_draft_key *key, struct buf *out, struct err *err)
 {
     char id[HASH_SIZE];
     char from[UTC_DATE_CHARS + 1];
@@ -67,7 +67,7 @@ bool root_write(const struct root_draft *draft, struct buf *out, struct err *err
         return err_set(err, ERR_LIMIT, "E_ROOT_SIZE", "the root would have more than %zu bytes",
                        out->max);
     for (size_t i = 0; i < draft->n_keys; i++)
-        if (!write_key(out, &draft->keys[i], err))
+        if (!root_write_key(&draft->keys[i], out, err))
             return false;
     struct root *again = root_parse(buf_slice(out), err);
     root_free(again);

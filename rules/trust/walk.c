@@ -1,8 +1,6 @@
 /* The walk along the chain of roots. */
 #include "walk.h"
 
-#include "signature.h"
-
 #include "stopgap/banned.h"
 
 static bool check_place(const struct root *old, const struct root *next, bool allow_test_root,
@@ -29,17 +27,22 @@ static bool check_place(const struct root *old, const struct root *next, bool al
                    (unsigned long long)next->version);
 }
 
-/* The signatures on next, counted by the keys of judge. */
-static bool check_threshold(const struct root *judge, const struct root *next,
-                            const struct ustar *archive, struct err *err)
+void walk_count(const struct root *judge, const struct root *next, const struct ustar *archive,
+                struct signature_tally *ret_tally)
 {
     char prefix[ROOT_NAME_SIZE];
     store_format_root(prefix, "root", next->version, ".sig/");
     const struct signature_request request = {
         .role = ROLE_ROOT, .message = buf_slice(&next->text), .archive = archive, .prefix = prefix};
+    signature_count(judge, &request, ret_tally);
+    signature_apply_time(judge, next->created, ret_tally);
+}
+
+static bool check_threshold(const struct root *judge, const struct root *next,
+                            const struct ustar *archive, struct err *err)
+{
     struct signature_tally tally;
-    signature_count(judge, &request, &tally);
-    signature_apply_time(judge, next->created, &tally);
+    walk_count(judge, next, archive, &tally);
     if (tally.good >= tally.needed)
         return true;
     if (tally.good + tally.unusable >= tally.needed)

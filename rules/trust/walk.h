@@ -3,6 +3,7 @@
  * for years catches up. Private to rules/trust. */
 #pragma once
 
+#include "signature.h"
 #include "store.h"
 
 /* Check that text is the root after old.
@@ -13,6 +14,10 @@
  * E_ROOT_OLD_THRESHOLD, E_ROOT_NEW_THRESHOLD, E_ENGINE_TOO_OLD_CRYPTO. */
 struct root *walk_step(const struct root *old, struct slice text, const struct ustar *archive,
                        bool allow_test_root, struct err *err);
+
+/* The signatures on next that count by the root keys of judge when next was created. */
+void walk_count(const struct root *judge, const struct root *next, const struct ustar *archive,
+                struct signature_tally *ret_tally);
 
 /* Walk from the root in force as far as the archive leads, at most LIMIT_ROOT_STEPS, and remember
  * the way. False with err when a successor is there and is refused; the good ones before it stay.

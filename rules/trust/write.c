@@ -177,6 +177,20 @@ bool draft_sign(struct draft *draft, const char *message_name, const char *prefi
     return done;
 }
 
+bool draft_view(struct draft *draft, struct ustar *ret_view, struct err *err)
+{
+    struct ustar view = {.n_members = draft->n_members};
+    view.members = calloc(draft->n_members + 1, sizeof(view.members[0]));
+    if (view.members == NULL)
+        return fail_memory(err);
+    sort_members(draft);
+    for (size_t i = 0; i < draft->n_members; i++)
+        view.members[i] = (struct ustar_member){.name = draft->members[i].name,
+                                                .data = buf_slice(&draft->members[i].data)};
+    *ret_view = view;
+    return true;
+}
+
 bool draft_write(struct draft *draft, struct buf *out, struct err *err)
 {
     sort_members(draft);

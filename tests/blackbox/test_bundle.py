@@ -51,14 +51,15 @@ def make_with_stopgap(workshop, *more, created="2026-11-01"):
             workshop.fine("keygen", "--alg", algorithm, "--out", algorithm)
     if not os.path.exists(workshop.path("my-root")):
         options = [word for algorithm in ALGORITHMS for word in ("--key", algorithm)]
-        workshop.fine("root", *options, "--threshold-rules", "2", "--created", "2026-01-01", "--out", "my-root")
+        workshop.good("root", "init", "my-root", *options, "--threshold-rules", "2", "--created", "2026-01-01")
+        workshop.good("root", "sign", "my-root", *options)
     workshop.fine("build", "set", "--name", "my-rules", "--serial", "5", "--root", "my-root", "--out", "my.sgb",
                   "--created", created, *more)
 
 
 def test_the_whole_way_with_stopgap_alone(workshop):
     make_with_stopgap(workshop)
-    workshop.root_path = "my-root"
+    workshop.root_path = "my-root/0000000001"
     assert workshop.code("my.sgb") == "E_SIG_THRESHOLD"
     done = workshop.fine("sign", "my.sgb", "--key", "ed25519")
     for fact in ("name my-rules", "epoch 1", "serial 5", "files 2", "sha256"):
@@ -368,26 +369,6 @@ def test_keygen_makes_private_files_and_never_overwrites(workshop):
     assert open(workshop.path("k")).read() == before
 
 
-def test_a_root_is_never_overwritten(workshop, keys):
-    workshop.fine("root", "--key", keys["ed"].path, "--out", "r")
-    assert workshop.run("root", "--key", keys["ed"].path, "--out", "r").returncode == 1
-
-
-def test_a_root_of_one_algorithm_is_warned_about(workshop, keys):
-    assert "without ed25519" in workshop.fine("root", "--key", keys["ed"].path, "--out", "r1").stderr
-    both = workshop.fine("root", "--key", keys["ed"].path, "--key", keys["ec"].path, "--out", "r2")
-    assert both.stderr == ""
-
-
-def test_a_root_may_hold_keys_whose_private_half_is_elsewhere(workshop, keys):
-    with open(workshop.path("pub"), "wb") as out:
-        out.write(sh("openssl", "pkey", "-in", keys["rsa"].path, "-pubout"))
-    workshop.fine("root", "--key", keys["ed"].path + ":root", "--key", "pub:rules", "--out", "r")
-    text = open(workshop.path("r")).read()
-    assert "key %s rsa-pss rules " % keys["rsa"].id in text and "key %s ed25519 root " % keys["ed"].id in text
-    assert os.listdir(workshop.path("r.sig")) == [keys["ed"].id]
-
-
 def test_signing_with_a_key_that_does_not_count_is_warned_about(workshop, keys):
     path = workshop.bundle(signers=())
     done = workshop.fine("sign", path, "--key", keys["stranger"].path)
@@ -400,25 +381,32 @@ def test_an_encrypted_key_is_refused_without_asking(workshop, keys):
     assert done.returncode == 1 and "openssl pkey" in done.stderr
 
 
-def test_build_refuses_names_that_a_bundle_cannot_hold(workshop, keys):
+@pytest.fixture
+def roots(workshop, keys):
+    """A folder of roots with one that is signed."""
+    workshop.good("root", "init", "roots", "--key", keys["ed"].path, "--key", keys["ec"].path)
+    workshop.good("root", "sign", "roots", "--key", keys["ed"].path)
+
+
+def test_build_refuses_names_that_a_bundle_cannot_hold(workshop, roots):
     os.makedirs(workshop.path("set"))
     with open(workshop.path("set/Upper.yaml"), "w") as out:
         out.write(block_rule("A-1", "/a").decode())
-    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
+    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", "roots", "--out", "o.sgb")
     assert done.returncode == 1 and "E_BUNDLE_NAME" in done.stderr and "rename" in done.stderr
     assert not os.path.exists(workshop.path("o.sgb"))
 
 
-def test_build_refuses_a_rule_that_is_wrong_and_names_its_place(workshop):
+def test_build_refuses_a_rule_that_is_wrong_and_names_its_place(workshop, roots):
     os.makedirs(workshop.path("set"))
     with open(workshop.path("set/a.yaml"), "w") as out:
         out.write(block_rule("A-1", "/a").decode().replace("severity: low", "severity: mild"))
-    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", workshop.root_path, "--out", "o.sgb")
+    done = workshop.run("build", "set", "--name", "n", "--serial", "1", "--root", "roots", "--out", "o.sgb")
     assert done.returncode == 1 and "set/a.yaml" in done.stderr
     assert not os.path.exists(workshop.path("o.sgb"))
 
 
-@pytest.mark.parametrize("verb", [[], ["keygen"], ["root"], ["build"], ["sign"], ["verify"], ["show"]])
+@pytest.mark.parametrize("verb", [[], ["keygen"], ["build"], ["sign"], ["verify"], ["show"]])
 def test_each_verb_has_help(workshop, verb):
     done = workshop.fine(*verb, "--help")
     assert done.stdout.startswith("stopgap bundle") and done.stderr == ""
@@ -426,7 +414,7 @@ def test_each_verb_has_help(workshop, verb):
 
 @pytest.mark.parametrize("args", [
     ["nonsense"], ["keygen"], ["keygen", "--alg", "rot13", "--out", "x"], ["keygen", "--alg", "ed25519"],
-    ["root", "--out", "x"], ["build", "x"], ["build", "x", "--name", "n", "--serial", "007"],
+    ["build", "x"], ["build", "x", "--name", "n", "--serial", "007"],
     ["build", "x", "--name", "../n", "--serial", "1", "--root", "r", "--out", "o"],
     ["sign", "x"], ["verify", "x"], ["verify", "x", "--trust", "r", "--at", "yesterday"], ["verify", "--wrong"],
     ["show"], ["show", "a", "b"]])

@@ -77,7 +77,7 @@ EOF
 # publish SERIAL PATH: build and sign a set that blocks PATH, then move it into place.
 publish() {
     write_rule "$2"
-    { "$stopgap" bundle build "$work/set" --name demo --serial "$1" --root "$work/root" \
+    { "$stopgap" bundle build "$work/set" --name demo --serial "$1" --root "$work/roots" \
         --out "$work/new.sgb" >"$work/bundle.out" 2>&1 &&
         "$stopgap" bundle sign "$work/new.sgb" --key "$work/key" >>"$work/bundle.out" 2>&1; } ||
         die "cannot make a rule set: $(cat "$work/bundle.out")"
@@ -85,14 +85,15 @@ publish() {
 }
 
 { "$stopgap" bundle keygen --alg ed25519 --out "$work/key" >"$work/bundle.out" 2>&1 &&
-    "$stopgap" bundle root --key "$work/key" --out "$work/root" >>"$work/bundle.out" 2>&1; } ||
+    "$stopgap" root init "$work/roots" --key "$work/key" --yes >>"$work/bundle.out" 2>&1 &&
+    "$stopgap" root sign "$work/roots" --key "$work/key" >>"$work/bundle.out" 2>&1; } ||
     die "cannot make a signing key: $(cat "$work/bundle.out")"
 publish 1 /owa/first-hole
 
 # start PORT: true when it runs and is ready.
 start() {
     "$stopgap" run --listen "https://127.0.0.1:$1" --upstream "$bare" --rules "$work/demo.sgb" \
-        --trust "$work/root" --admin "unix:$work/admin" --log "$work/log" \
+        --trust "$work/roots/0000000001" --admin "unix:$work/admin" --log "$work/log" \
         >"$work/stopgap.out" 2>"$work/stopgap.err" &
     stopgap_pid=$!
     wait_until 20 is_ready_or_gone && kill -0 "$stopgap_pid" 2>/dev/null
