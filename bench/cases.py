@@ -2,42 +2,42 @@
 
 from load import Load
 from peers import Member, Setting
+from rulesets import Rules
 
 HAPROXY = Member("haproxy", "haproxy")
 STOPGAP = Member("stopgap", "stopgap")
 NGINX = Member("nginx", "nginx")
+FLOOR = Member("floor", "floor")
 DIRECT = Member("direct", "direct")
-PEERS = [HAPROXY, STOPGAP, NGINX, DIRECT]
-TLS_PEERS = [HAPROXY, STOPGAP, NGINX]
+PEERS = [HAPROXY, STOPGAP, NGINX, FLOOR, DIRECT]
+TLS_PEERS = [HAPROXY, STOPGAP, NGINX, FLOOR]
 
 
 class Case:
     """One table of the report."""
 
-    def __init__(self, name, title, members, load, tls=None, schemes=("one",), longer=1, is_quick=False):
+    def __init__(self, name, title, members, load, kind="load", tls=None, schemes=("one",), longer=1, is_quick=False):
         self.name = name
         self.title = title
         self.members = members  # the first is the base of the ratios
         self.load = load
+        self.kind = kind  # load | idle | reload
         self.setting = Setting(tls)
         self.schemes = schemes  # names in load.schemes()
         self.longer = longer  # so many times the usual time
         self.is_quick = is_quick  # part of the quick run
 
 
-def rules_case(n):
-    """Everybody has the same n rules; stopgap without any, too, for what they add."""
-    members = [
-        Member("haproxy", "haproxy", n),
-        Member("stopgap", "stopgap", n),
-        Member("nginx", "nginx", n),
-        Member("modsecurity", "modsecurity", n),
-        Member("stopgap, no rules", "stopgap", 0),
-        Member("haproxy, no rules", "haproxy", 0),
-    ]
-    if n == 0:
-        members = members[:4]
-    return Case("rules-%d" % n, "%d rules, GET 1 KiB" % n, members, Load("get"), is_quick=n == 1000)
+def rules_case(n, is_wide=False):
+    """Everybody has the same n rules; two without any, too, for what they add."""
+    rules, none = Rules(n, is_wide), Rules(0)
+    names = ("haproxy", "stopgap", "nginx", "modsecurity")
+    members = [Member(name, name, rules) for name in names]
+    if n:
+        members += [Member("stopgap, no rules", "stopgap", none), Member("haproxy, no rules", "haproxy", none)]
+    name = "rules-%d%s" % (n, "-wide" if is_wide else "")
+    title = "GET 1 KiB, %d rules%s" % (n, " that look at four fields each" if is_wide else "")
+    return Case(name, title, members, Load("get"), is_quick=n == 1000)
 
 
 def workers_case(n):
@@ -72,12 +72,18 @@ CASES = [
     *transfer_cases("get-10m", "GET 10 MiB, 4 connections", 4),
     *transfer_cases("post-1m", "POST 1 MiB, 16 connections, no rule looks into it", 16),
     *[rules_case(n) for n in (0, 10, 100, 1000, 5000)],
+    rules_case(1000, is_wide=True),
     Case("shipped", "GET 1 KiB, the sets as they are shipped",
-         [HAPROXY, STOPGAP, Member("stopgap, no rules", "stopgap", 0), Member("modsecurity, core rule set", "modsecurity", crs=True)],
+         [HAPROXY, STOPGAP, Member("stopgap, no rules", "stopgap", Rules(0)), Member("modsecurity, core rule set", "modsecurity", crs=True)],
          Load("get")),
     Case("body", "POST 16 KiB of XML to EWS, which rules read",
-         [HAPROXY, STOPGAP, Member("stopgap, no rules", "stopgap", 0), Member("modsecurity, core rule set", "modsecurity", crs=True)],
+         [HAPROXY, STOPGAP, Member("stopgap, no rules", "stopgap", Rules(0)), Member("modsecurity, core rule set", "modsecurity", crs=True)],
          Load("ews-16k")),
     workers_case(1),
     workers_case(2),
+    Case("idle", "memory of idle keep-alive connections", TLS_PEERS, Load("get"), kind="idle", schemes=("all",)),
+    Case("idle-tls", "memory of idle keep-alive connections, TLS 1.3", TLS_PEERS, Load("get", tls=True), tls="ecdsa",
+         kind="idle", schemes=("all",)),
+    Case("reload", "open loop at 2000 requests/s while 1000 rules are loaded again and again", [STOPGAP],
+         Load("get", rate=2000), kind="reload", schemes=("all",), longer=3),
 ]  # fmt: skip

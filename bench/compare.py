@@ -19,7 +19,10 @@ import sys
 import tempfile
 import time
 
+import idle
 import load
+import page
+import reloading
 import report
 from cases import CASES
 from forms import FORMS
@@ -73,7 +76,8 @@ def measure_round(peers, case, names, plan, number, progress):
     return {name: found[name] for name in names}
 
 
-def measure_case(tools, case, scheme, plan, progress):
+def measure_load(tools, case, scheme, plan, progress):
+    """(rounds, commands)"""
     members = [member for member in case.members if tools.has(member.program)]
     names = [member.name for member in members]
     rounds, commands = [], {}
@@ -82,17 +86,32 @@ def measure_case(tools, case, scheme, plan, progress):
         try:
             for _ in range(plan.rounds_of(restart)):
                 rounds.append(measure_round(peers, case, names, plan, len(rounds), progress))
-            commands = {name: " ".join(one.argv) for name, one in peers.processes.items()}
+            commands = peers.commands()
         finally:
             peers.stop()
+    return rounds, commands
+
+
+MEASURES = {"load": measure_load, "idle": idle.measure, "reload": reloading.measure}
+
+
+def measure_case(tools, case, scheme, plan, progress):
+    rounds, commands = MEASURES[case.kind](tools, case, scheme, plan, progress)
     return {
         "case": case.name,
+        "kind": case.kind,
         "title": case.title,
         "scheme": scheme.name,
-        "base": names[0],
+        "base": case.members[0].name,
         "rounds": rounds,
         "commands": commands,
     }
+
+
+def steps(tools, case, plan):
+    """How many measurements there are in a case."""
+    n = len([member for member in case.members if tools.has(member.program)])
+    return {"load": plan.rounds * n, "idle": idle.starts(plan) * n, "reload": plan.rounds * 2}[case.kind]
 
 
 def measure_all(tools, cases, plan, only_scheme):
@@ -100,14 +119,15 @@ def measure_all(tools, cases, plan, only_scheme):
     pairs = [(case, known[name]) for case in cases for name in case.schemes if name in known]
     if only_scheme:
         pairs = [(case, scheme) for case, scheme in pairs if scheme.name.startswith(only_scheme)]
-    n = sum(plan.rounds * len([one for one in case.members if tools.has(one.program)]) for case, _ in pairs)
-    progress = Progress(n)
+    progress = Progress(sum(steps(tools, case, plan) for case, _ in pairs))
     for name, make in FORMS.items():
         (tools.folder / name).write_bytes(make())
     return {
         "machine": report.machine(),
         "versions": tools.versions(),
         "plan": vars(plan),
+        "command": " ".join(sys.argv),
+        "date": time.strftime("%Y-%m-%d"),
         "tables": [measure_case(tools, case, scheme, plan, progress) for case, scheme in pairs],
     }
 
@@ -124,6 +144,7 @@ def parse_options():
     parser.add_argument("--rounds", type=int, metavar="N", help="instead of 9, with --quick 3")
     parser.add_argument("--build", default=str(ROOT / "build" / "release"), help="build folder (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write every single measurement there, too")
+    parser.add_argument("--html", metavar="FILE", help="write a page with plots there, too")
     return parser.parse_args()
 
 
@@ -157,6 +178,8 @@ def main():
     print(report.markdown(result))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    if options.html:
+        pathlib.Path(options.html).write_text(page.page(result))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 GET = """GET {path}?action=GetItem&EP=1&ID=-########&AC=1&token=################################ HTTP/1.1
 Host: mail.example.com
-User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36
+User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.#### Safari/537.36
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8
 Accept-Encoding: gzip, deflate, br
 Accept-Language: en-US,en;q=0.9,de;q=0.8
@@ -10,7 +10,7 @@ Sec-Fetch-Site: same-origin
 Sec-Fetch-Mode: cors
 Sec-Fetch-Dest: empty
 X-Requested-With: XMLHttpRequest
-Referer: https://mail.example.com/owa/
+Referer: https://mail.example.com/owa/?id=########
 X-OWA-CANARY: ################################################.
 X-OWA-CorrelationId: ########-7a11-4b6e-9c1f-########4e2a
 client-request-id: ########-12ab-4cd3-8ef0-########90bc

@@ -27,6 +27,9 @@ def schemes(cores):
     return found
 
 
+LEAST = 200  # answers in a measurement: who takes milliseconds for each gets more time
+
+
 class Load:
     """What load-generator is told."""
 
@@ -51,7 +54,7 @@ def command(peers, name, load, times, seed):
     peer, origin = peers.processes[name], peers.processes["direct"]
     others = [] if peer is origin else origin.pids()
     argv = [str(peers.tools.generator), "--port", str(peer.port), "--request", str(peers.tools.folder / load.form)]
-    argv += load.options() + ["--warm", str(times[0]), "--time", str(times[1]), "--seed", str(seed)]
+    argv += load.options() + ["--warm", str(times[0]), "--time", str(times[1]), "--least", str(LEAST), "--seed", str(seed)]
     argv += ["--proxy", ",".join(map(str, peer.pids()))]
     return argv + (["--others", ",".join(map(str, others))] if others else [])
 
@@ -80,16 +83,28 @@ def check(name, load, result):
         raise Failed("%s resumed %d of %d sessions" % (name, result["resumed"], result["handshakes"]))
 
 
-def measure(peers, name, load, times, seed):
-    """One measurement of one member, as figures() has it."""
+def measure(peers, name, load, times, seed, during=None):
+    """One measurement of one member, as figures() has it.
+
+    during(child) runs from the beginning of the measured time on; what it returns stands there, too."""
     argv = command(peers, name, load, times, seed)
-    pin = pinner(peers.scheme.load, peers.scheme.is_batch)
-    run = subprocess.run(argv, capture_output=True, text=True, check=False, preexec_fn=pin)
-    if run.returncode != 0:
-        raise Failed("%s: %s" % (name, run.stderr[-400:] or " ".join(argv)))
-    result = json.loads(run.stdout.splitlines()[-1])
+    child = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=pinner(peers.scheme.load, peers.scheme.is_batch),
+    )  # fmt: skip
+    try:
+        child.stdout.readline()  # "warm"
+        told = during(child) if during else None
+        output, errors = child.communicate()
+    finally:
+        child.kill()
+        child.wait()
+    if child.returncode != 0:
+        raise Failed("%s: %s" % (name, errors[-400:] or " ".join(argv)))
+    result = json.loads(output.splitlines()[-1])
     check(name, load, result)
     found = figures(result)
     found["rss_kib"] = peers.processes[name].rss_kib()
     found["command"] = " ".join(argv)
+    found["during"] = told
     return found

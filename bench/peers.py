@@ -84,10 +84,10 @@ class Failed(Exception):
 class Member:
     """A program in one of its shapes: what a row of a table is about."""
 
-    def __init__(self, name, program, n_rules=None, workers=1, crs=False):
+    def __init__(self, name, program, rules=None, workers=1, crs=False):
         self.name = name
         self.program = program  # stopgap | haproxy | nginx | modsecurity | floor | direct
-        self.n_rules = n_rules  # None: as shipped, that is stopgap with its rules and the others without any
+        self.rules = rules  # None: as shipped, that is stopgap with its rules and the others without any
         self.workers = workers
         self.crs = crs  # ModSecurity with the OWASP core rule set
 
@@ -202,6 +202,7 @@ class Tools:
         self.stopgap = build / "stopgap"
         self.origin = build / "tests" / "exchange-standin"
         self.generator = build / "bench" / "load-generator"
+        self.floor = build / "bench" / "floor"
         path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # where Debian puts daemons
         self.haproxy, self.nginx, self.openssl = (
             shutil.which(name, path=path) for name in ("haproxy", "nginx", "openssl")
@@ -209,7 +210,7 @@ class Tools:
         self.has_modsecurity = self.nginx is not None and os.path.exists(MODULE) and os.path.exists(rulesets.CRS)
 
     def missing(self):
-        built = (self.stopgap, self.origin, self.generator)
+        built = (self.stopgap, self.origin, self.generator, self.floor)
         programs = ("haproxy", "openssl")
         return [str(path) for path in built if not os.access(path, os.X_OK)] + [
             name for name in programs if getattr(self, name) is None
@@ -234,7 +235,8 @@ class Tools:
 class Set:
     """The members of a case and their origin, running side by side; only one is under load at a time."""
 
-    def __init__(self, tools, members, setting, scheme):
+    def __init__(self, tools, members, setting, scheme, extra=None):
+        self.extra = extra or {}  # options by the name of a member
         self.tools = tools
         self.setting = setting
         self.scheme = scheme
@@ -248,7 +250,9 @@ class Set:
             for member in members:
                 if member.program != "direct":
                     port = free_port()
-                    self.start(member.name, self.command(member, port), port, scheme.proxy)
+                    argv = self.command(member, port) + self.extra.get(member.name, [])
+                    self.start(member.name, argv, port, scheme.proxy)
+                    self.prove_rules(member, port)
         except Failed:
             self.stop()
             raise
@@ -259,9 +263,18 @@ class Set:
         self.processes[name] = Process(name, argv, port, pinner(cores, self.scheme.is_batch), folder)
         self.processes[name].wait()
 
+    def prove_rules(self, member, port):
+        """A rule that never matches costs little."""
+        idle = member.rules.idle(port) if member.rules else []
+        if idle:
+            raise Failed("%s lets pass what rule %d matches: %s" % (member.name, idle[0], rulesets.regex(idle[0])))
+
     def stop(self):
         for process in self.processes.values():
             process.stop()
+
+    def commands(self):
+        return {name: " ".join(process.argv) for name, process in self.processes.items()}
 
     def command(self, member, port):
         folder = self.folder / re.sub(r"\W+", "-", member.name)
@@ -276,8 +289,15 @@ class Set:
             argv += ["--cert", str(cert), "--key", str(key)]
         argv += ["--upstream", "http://127.0.0.1:%d" % self.origin_port, "--workers", str(member.workers)]
         argv += ["--mode", "block", "--log", str(folder / "stopgap.log")]
-        if member.n_rules is not None:
-            argv += rulesets.stopgap(self.tools.stopgap, member.n_rules, self.tools.folder)
+        if member.rules:
+            argv += member.rules.stopgap(self.tools.stopgap, self.tools.folder)
+        return argv
+
+    def command_of_floor(self, member, port, folder):
+        argv = [str(self.tools.floor), "--port", str(port), "--upstream-port", str(self.origin_port)]
+        if self.setting.tls:
+            cert, key, _ = make_certificate(self.setting.tls, self.tools.folder)
+            argv += ["--cert", str(cert), "--key", str(key)]
         return argv
 
     def command_of_haproxy(self, member, port, folder):
@@ -288,7 +308,7 @@ class Set:
         config.write_text(
             HAPROXY.format(
                 port=port, origin=self.origin_port, tls=tls, workers=member.workers,
-                connections=self.setting.connections, rules=rulesets.haproxy(member.n_rules or 0, folder),
+                connections=self.setting.connections, rules=member.rules.haproxy(folder) if member.rules else "",
             )  # fmt: skip
         )
         return [self.tools.haproxy, "-db", "-f", str(config)]
@@ -299,7 +319,7 @@ class Set:
         if self.setting.tls:
             cert, key, _ = make_certificate(self.setting.tls, self.tools.folder)
             tls = "ssl; ssl_protocols TLSv1.3; ssl_certificate %s; ssl_certificate_key %s" % (cert, key)
-        maps, rules = ("", "") if modsecurity else rulesets.nginx(member.n_rules or 0)
+        maps, rules = member.rules.nginx() if member.rules and not modsecurity else ("", "")
         config.write_text(
             NGINX.format(
                 port=port, origin=self.origin_port, folder=folder, tls=tls, workers=member.workers, maps=maps,
@@ -311,7 +331,7 @@ class Set:
 
     def command_of_modsecurity(self, member, port, folder):
         rules = folder / "modsecurity.conf"
-        rules.write_text(rulesets.core_rule_set() if member.crs else rulesets.modsecurity(member.n_rules or 0))
+        rules.write_text(rulesets.core_rule_set() if member.crs else member.rules.modsecurity())
         return self.command_of_nginx(
             member, port, folder, "load_module %s;" % MODULE, "modsecurity on; modsecurity_rules_file %s;" % rules
         )

@@ -17,6 +17,7 @@ struct load_options {
     double rate;      /* requests a second in open loop; 0: each connection asks again at once */
     unsigned warm_ms; /* not measured */
     unsigned run_ms;  /* measured */
+    unsigned least;   /* in closed loop: measured on until so many were answered */
     bool has_tls;     /* 1.3, AES-256-GCM, X25519; certificates are not looked at */
     bool resumes;     /* offer the session of an earlier connection */
     bool is_one_shot; /* a new connection for each request */

@@ -23,6 +23,7 @@ static const char usage[] =
     "                    again as soon as it has its answer\n"
     "  --warm MS         before the measurement (300)\n"
     "  --time MS         of the measurement (1000)\n"
+    "  --least N         in closed loop, measure on until so many were answered (1)\n"
     "  --tls             TLS 1.3, AES-256-GCM, X25519; the certificate is not looked at\n"
     "  --one-shot        a connection for each request\n"
     "  --resume          offer the TLS session of an earlier connection\n"
@@ -78,6 +79,10 @@ static bool take_option(struct load_options *options, int option, const char *va
         is_good = to_number(value, 1, MAX_MS, &number);
         options->run_ms = (unsigned)number;
         break;
+    case 'l':
+        is_good = to_number(value, 1, 1e9, &number);
+        options->least = (unsigned)number;
+        break;
     case 's':
         is_good = to_number(value, 0, UINT32_MAX, &number);
         options->seed = (uint64_t)number;
@@ -102,21 +107,14 @@ static bool take_option(struct load_options *options, int option, const char *va
 static int parse(int argc, char **argv, struct load_options *options)
 {
     static const struct option longs[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"request", required_argument, NULL, 'q'},
-        {"rate", required_argument, NULL, 'r'},
-        {"connections", required_argument, NULL, 'c'},
-        {"warm", required_argument, NULL, 'w'},
-        {"time", required_argument, NULL, 't'},
-        {"proxy", required_argument, NULL, 'P'},
-        {"others", required_argument, NULL, 'O'},
-        {"seed", required_argument, NULL, 's'},
-        {"tls", no_argument, NULL, 'T'},
-        {"one-shot", no_argument, NULL, '1'},
-        {"resume", no_argument, NULL, 'R'},
-        {"hold", no_argument, NULL, 'H'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},  {"request", required_argument, NULL, 'q'},
+        {"rate", required_argument, NULL, 'r'},  {"connections", required_argument, NULL, 'c'},
+        {"warm", required_argument, NULL, 'w'},  {"time", required_argument, NULL, 't'},
+        {"proxy", required_argument, NULL, 'P'}, {"others", required_argument, NULL, 'O'},
+        {"seed", required_argument, NULL, 's'},  {"least", required_argument, NULL, 'l'},
+        {"tls", no_argument, NULL, 'T'},         {"one-shot", no_argument, NULL, '1'},
+        {"resume", no_argument, NULL, 'R'},      {"hold", no_argument, NULL, 'H'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
     int option;
     int index = 0;
@@ -143,7 +141,8 @@ static int parse(int argc, char **argv, struct load_options *options)
 
 int main(int argc, char **argv)
 {
-    struct load_options options = {.connections = 64, .warm_ms = 300, .run_ms = 1000, .seed = 1};
+    struct load_options options = {
+        .connections = 64, .warm_ms = 300, .run_ms = 1000, .least = 1, .seed = 1};
     struct rlimit files;
     int status = parse(argc, argv, &options);
     if (status != 0)

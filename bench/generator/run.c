@@ -196,6 +196,13 @@ static void enter_phase(struct run *run)
     }
 }
 
+static bool has_enough(const struct run *run)
+{
+    uint64_t n = run->load.counts.n_answers - run->before.counts.n_answers;
+    return run->phase != PHASE_MEASURE || run->load.options->rate > 0 ||
+           n >= run->load.options->least;
+}
+
 static void check_time(struct run *run)
 {
     const struct load_options *options = run->load.options;
@@ -205,7 +212,7 @@ static void check_time(struct run *run)
         run->load.counts.n_lost++;
         run->phase = PHASE_OVER;
     }
-    if (options->holds)
+    if (options->holds || !has_enough(run))
         return;
     if (run->now_ns >= run->phase_ends_ns || (run->phase == PHASE_LATE && all_is_answered(run)))
         enter_phase(run);
@@ -216,7 +223,7 @@ static void check_time(struct run *run)
 static struct timespec next_wake(const struct run *run)
 {
     uint64_t at = run->phase_ends_ns;
-    if (run->load.options->holds)
+    if (run->load.options->holds || !has_enough(run))
         at = run->now_ns + (uint64_t)STUCK_MS * NS_PER_MS;
     if (run->load.options->rate > 0 && !STAILQ_EMPTY(&run->load.idle)) {
         uint64_t due = due_ns(run, run->n_asked);
