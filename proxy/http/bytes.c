@@ -1,5 +1,5 @@
 /* Each class once byte by byte, and once in steps of sixteen with SSE4.2, which main.c makes sure
- * of. The steps read inside the text only, or up to the end that the caller names. */
+ * of. The steps read inside the text only. */
 #include "http/bytes.h"
 
 #ifdef __SSE4_2__
@@ -74,49 +74,47 @@ static unsigned token_bits(__m128i bytes)
 
 /* ---- both: steps while there are sixteen bytes, then byte by byte */
 
-size_t bytes_count_control(struct slice text)
+size_t bytes_token_run(const char *at, const char *end)
 {
-    size_t n = 0;
-    size_t at = 0;
+    const char *from = at;
 #ifdef __SSE4_2__
-    for (; text.len - at >= STEP; at += STEP)
-        n += (size_t)__builtin_popcount(control_bits(load(text.ptr + at)));
-#endif
-    for (; at < text.len; at++)
-        n += is_control((unsigned char)text.ptr[at]);
-    return n;
-}
-
-bool bytes_are_token(struct slice text, const char *end)
-{
-    size_t at = 0;
-#ifdef __SSE4_2__
-    while (at < text.len && end - (text.ptr + at) >= STEP) {
-        size_t n = text.len - at < STEP ? text.len - at : STEP;
-        unsigned wanted = (1u << n) - 1;
-        if ((token_bits(load(text.ptr + at)) & wanted) != wanted)
-            return false;
-        at += n;
+    for (; end - at >= STEP; at += STEP) {
+        unsigned others = token_bits(load(at)) ^ 0xffff;
+        if (others != 0)
+            return (size_t)(at - from) + (size_t)__builtin_ctz(others);
     }
-#else
-    (void)end;
 #endif
-    for (; at < text.len; at++)
-        if (!is_token_byte((unsigned char)text.ptr[at]))
-            return false;
-    return text.len != 0;
+    while (at < end && is_token_byte((unsigned char)*at))
+        at++;
+    return (size_t)(at - from);
 }
 
-bool bytes_are_target(struct slice text)
+size_t bytes_text_run(const char *at, const char *end)
 {
-    size_t at = 0;
+    const char *from = at;
 #ifdef __SSE4_2__
-    for (; text.len - at >= STEP; at += STEP)
-        if (target_bits(load(text.ptr + at)) != 0xffff)
-            return false;
+    for (; end - at >= STEP; at += STEP) {
+        unsigned controls = control_bits(load(at));
+        if (controls != 0)
+            return (size_t)(at - from) + (size_t)__builtin_ctz(controls);
+    }
 #endif
-    for (; at < text.len; at++)
-        if (!is_target_byte((unsigned char)text.ptr[at]))
-            return false;
-    return text.len != 0;
+    while (at < end && !is_control((unsigned char)*at))
+        at++;
+    return (size_t)(at - from);
+}
+
+size_t bytes_target_run(const char *at, const char *end)
+{
+    const char *from = at;
+#ifdef __SSE4_2__
+    for (; end - at >= STEP; at += STEP) {
+        unsigned others = target_bits(load(at)) ^ 0xffff;
+        if (others != 0)
+            return (size_t)(at - from) + (size_t)__builtin_ctz(others);
+    }
+#endif
+    while (at < end && is_target_byte((unsigned char)*at))
+        at++;
+    return (size_t)(at - from);
 }

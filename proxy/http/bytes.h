@@ -4,11 +4,28 @@
 
 #include "stopgap/slice.h"
 
-/* Bytes that are controls other than HTAB, or DEL. CR and LF count. */
-size_t bytes_count_control(struct slice text);
-/* Is text a token, RFC 9110 5.6.2? An empty one is none. `end` is where the readable memory ends
- * that text lies in; it may be read up to there. */
-bool bytes_are_token(struct slice text, const char *end);
-/* Has text only bytes that may stand in a request target: no control, blank, "#", DEL, or byte
- * above 0x7f? An empty one is none. */
-bool bytes_are_target(struct slice text);
+/* All of them look at the bytes from `at` up to `end` and say how many in front are of a class. */
+
+/* Those of a token, RFC 9110 5.6.2. */
+size_t bytes_token_run(const char *at, const char *end);
+/* Those that may stand in a field value: all but controls other than HTAB, and DEL. */
+size_t bytes_text_run(const char *at, const char *end);
+/* Those that may stand in a request target: no control, blank, "#", DEL, or byte above 0x7f. */
+size_t bytes_target_run(const char *at, const char *end);
+
+/* Is all of text a token, RFC 9110 5.6.2? An empty one is none. */
+static inline bool bytes_are_token(struct slice text)
+{
+    return text.len != 0 && bytes_token_run(text.ptr, text.ptr + text.len) == text.len;
+}
+
+static inline bool bytes_are_text(struct slice text)
+{
+    return text.len == 0 || bytes_text_run(text.ptr, text.ptr + text.len) == text.len;
+}
+
+/* The same for a request target. An empty one is none. */
+static inline bool bytes_are_target(struct slice text)
+{
+    return text.len != 0 && bytes_target_run(text.ptr, text.ptr + text.len) == text.len;
+}

@@ -54,9 +54,9 @@ static enum byte_class class_of(char c)
         break;
     }
     struct slice byte = slice_make(&c, 1);
-    if (bytes_are_token(byte, &c + 1))
+    if (bytes_are_token(byte))
         return BYTE_TOKEN;
-    return bytes_count_control(byte) == 0 ? BYTE_TEXT : BYTE_OTHER;
+    return bytes_are_text(byte) ? BYTE_TEXT : BYTE_OTHER;
 }
 
 /* Where a byte leads; what is not listed is not in the grammar. The CR stands in next_state. */

@@ -31,14 +31,47 @@ static const struct known_name known_names[] = {
 static const unsigned char first_of_length[] = {0, 0, 0, 1, 1, 2,  2,  3,  5, 5,
                                                 6, 8, 8, 8, 8, 10, 11, 13, 15};
 
+/* Bits of the first letters of the names of each length: most names are neither. */
+#define LETTER(c) (1u << ((c)&31))
+static const uint32_t first_letters[] = {[2] = LETTER('t'),
+                                         [4] = LETTER('h'),
+                                         [6] = LETTER('e'),
+                                         [7] = LETTER('t') | LETTER('u'),
+                                         [9] = LETTER('f'),
+                                         [10] = LETTER('c') | LETTER('k'),
+                                         [14] = LETTER('c') | LETTER('h'),
+                                         [15] = LETTER('x'),
+                                         [16] = LETTER('x') | LETTER('p'),
+                                         [17] = LETTER('t') | LETTER('x')};
+
+/* CGI and IIS name variables with "_" for "-". */
+static bool is_alike(struct slice name, struct slice ours)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((name.ptr[i] == '_' ? '-' : ascii_lower(name.ptr[i])) != ours.ptr[i])
+            return false;
+    return true;
+}
+
+static bool is_ours(enum known_field id)
+{
+    return id == KNOWN_CONTENT_LENGTH || id == KNOWN_TRANSFER_ENCODING ||
+           id == KNOWN_X_FORWARDED_FOR || id == KNOWN_X_FORWARDED_PROTO ||
+           id == KNOWN_X_FORWARDED_HOST;
+}
+
 enum known_field http_known_field(struct slice name)
 {
-    if (name.len + 1 >= sizeof(first_of_length))
+    if (name.len >= sizeof(first_letters) / sizeof(first_letters[0]) || name.len == 0 ||
+        (first_letters[name.len] & LETTER((unsigned char)name.ptr[0])) == 0)
         return KNOWN_OTHER;
-    for (size_t i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++)
-        if (known_names[i].name.ptr[0] == ascii_lower(name.ptr[0]) &&
-            slice_equal_nocase(known_names[i].name, name))
-            return known_names[i].id;
+    for (size_t i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
+        const struct known_name *known = &known_names[i];
+        if (slice_equal_nocase(known->name, name))
+            return known->id;
+        if (is_ours(known->id) && is_alike(name, known->name))
+            return KNOWN_LOOKALIKE;
+    }
     return KNOWN_OTHER;
 }
 

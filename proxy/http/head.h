@@ -23,6 +23,7 @@ enum known_field {
     KNOWN_X_FORWARDED_PROTO,
     KNOWN_X_FORWARDED_HOST,
     KNOWN_FORWARDED,
+    KNOWN_LOOKALIKE, /* one of ours, or one that frames, but for "_" where that has "-" */
 };
 
 enum known_field http_known_field(struct slice name);
@@ -47,8 +48,7 @@ struct http_head {
 
     unsigned minor; /* HTTP/1.minor: 0 or 1 */
     struct header_field *fields;
-    const char **line_starts; /* of each field in raw; one more marks the empty line */
-    unsigned char *known;     /* enum known_field of each */
+    unsigned char *known; /* enum known_field of each */
     size_t n_fields;
 
     enum http_framing framing;
@@ -59,6 +59,15 @@ struct http_head {
     bool has_nominations;    /* Connection names other fields */
     bool expects_continue;
 };
+
+/* The line of field i as it was received, CRLF included. */
+static inline struct slice http_field_line(const struct http_head *head, size_t i)
+{
+    const char *from = head->fields[i].name.ptr;
+    const char *to =
+        i + 1 < head->n_fields ? head->fields[i + 1].name.ptr : head->raw.ptr + head->raw.len - 2;
+    return slice_make(from, (size_t)(to - from));
+}
 
 /* Is name listed in a Connection field of this head (RFC 9110 7.6.1)? */
 bool http_is_nominated(const struct http_head *head, struct slice name);

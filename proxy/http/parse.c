@@ -1,4 +1,4 @@
-/* The llhttp binding: callbacks record spans, nothing else. */
+/* The parts of a message one after the other, and the binding of llhttp. */
 #include "http/parse.h"
 
 #include "http/strict.h"
@@ -44,105 +44,34 @@ enum parse_result http_refuse(struct http_parser *parser, unsigned status, enum 
 /* ---- callbacks, in the order they fire; -1 stops llhttp */
 
 enum {
-    RAW_FIRST_ROOM = 48,       /* fields that clients and servers send, with some to spare */
     CHUNK_OVERHEAD_FREE = 20,  /* a size of 64 bits and the CRLF around it and its data */
     CHUNK_OVERHEAD_A_BYTE = 2, /* signatures of chunks take 85 bytes for 64 KiB */
 };
 
-/* Room for the field that begins, in the arena: its memory goes with the transaction. */
-static bool raw_make_room(struct http_parser *parser)
-{
-    if (parser->n_raw < parser->raw_room)
-        return true;
-    unsigned room = parser->raw_room != 0 ? parser->raw_room * 2 : RAW_FIRST_ROOM;
-    struct raw_field *raw = arena_alloc(parser->arena, room * sizeof(*raw));
-    if (raw == NULL)
-        return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head") != PARSE_REFUSED;
-    if (parser->n_raw != 0)
-        memcpy(raw, parser->raw, parser->n_raw * sizeof(*raw));
-    raw[parser->n_raw] = (struct raw_field){0};
-    parser->raw = raw;
-    parser->raw_room = room;
-    return true;
-}
-
+/* Of the head llhttp sees what frames, which is read elsewhere, too. */
 static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *parser = parser_of(llhttp);
-    if (parser->is_head_done) { /* trailers are counted as overhead and dropped */
+    (void)at;
+    if (parser->is_head_done) /* trailers are counted as overhead and dropped */
         parser->trailer_name_len += len;
-        return 0;
-    }
-    if (!raw_make_room(parser))
-        return -1;
-    struct raw_field *raw = &parser->raw[parser->n_raw];
-    if (raw->name_len == 0)
-        raw->name = (unsigned)(at - parser->base);
-    raw->name_len += (unsigned)len;
-    return 0;
-}
-
-static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
-{
-    struct http_parser *parser = parser_of(llhttp);
-    if (parser->is_head_done)
-        return 0;
-    if (!raw_make_room(parser)) /* llhttp reports no name when it is empty */
-        return -1;
-    struct raw_field *raw = &parser->raw[parser->n_raw];
-    if (raw->value_len == 0)
-        raw->value = (unsigned)(at - parser->base);
-    raw->value_len += (unsigned)len; /* a folded value fails strict_check_layout */
     return 0;
 }
 
 /* RFC 9110 6.5: a field line like any other, so one without a name is refused there, too. */
-static int trailer_complete(struct http_parser *parser)
+static int on_header_value_complete(llhttp_t *llhttp)
 {
-    bool ok = parser->trailer_name_len != 0;
+    struct http_parser *parser = parser_of(llhttp);
+    bool ok = !parser->is_head_done || parser->trailer_name_len != 0;
     parser->trailer_name_len = 0;
     if (!ok)
         (void)http_refuse(parser, 400, END_BAD_REQUEST, "trailer without a name (RFC 9110 5.1)");
     return ok ? 0 : -1;
 }
 
-static int on_header_value_complete(llhttp_t *llhttp)
-{
-    struct http_parser *parser = parser_of(llhttp);
-    if (parser->is_head_done)
-        return trailer_complete(parser);
-    if (!raw_make_room(parser))
-        return -1;
-    const struct raw_field *raw = &parser->raw[parser->n_raw];
-    parser->suspect = parser->base + raw->name;
-    if (raw->name_len + raw->value_len > parser->limits->field_bytes) {
-        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "a field is too long (RFC 6585 5)");
-        return -1;
-    }
-    if (parser->n_raw >= parser->limits->fields) {
-        (void)http_refuse(parser, 431, END_HEAD_TOO_LARGE, "too many fields (RFC 6585 5)");
-        return -1;
-    }
-    if (++parser->n_raw < parser->raw_room)
-        parser->raw[parser->n_raw] = (struct raw_field){0};
-    parser->suspect = NULL;
-    return 0;
-}
-
-static bool response_has_no_body(const struct http_parser *parser)
-{
-    unsigned status = parser->head.status;
-    return parser->is_head_request || status < 200 || status == 204 || status == 304;
-}
-
 static int on_headers_complete(llhttp_t *llhttp)
 {
-    struct http_parser *parser = parser_of(llhttp);
-    parser->is_head_done = true;
-    if (parser->is_response && response_has_no_body(parser)) {
-        parser->is_empty = true;
-        return 1; /* RFC 9112 6.3: whatever the fields say */
-    }
+    (void)llhttp;
     return HPE_PAUSED;
 }
 
@@ -217,7 +146,6 @@ static const llhttp_settings_t *parser_settings(void)
 {
     static const llhttp_settings_t settings = {
         .on_header_field = on_header_field,
-        .on_header_value = on_header_value,
         .on_header_value_complete = on_header_value_complete,
         .on_headers_complete = on_headers_complete,
         .on_body = on_body,
@@ -239,7 +167,6 @@ static void parser_init(struct http_parser *parser, const struct http_limits *li
 void http_parser_init_request(struct http_parser *parser, const struct http_limits *limits)
 {
     parser_init(parser, limits);
-    llhttp_init(&parser->llhttp, HTTP_REQUEST, parser_settings());
 }
 
 void http_parser_init_response(struct http_parser *parser, const struct http_limits *limits,
@@ -248,41 +175,29 @@ void http_parser_init_response(struct http_parser *parser, const struct http_lim
     parser_init(parser, limits);
     parser->is_response = true;
     parser->is_head_request = is_head;
-    llhttp_init(&parser->llhttp, HTTP_RESPONSE, parser_settings());
 }
 
 /* ---- the head */
 
-/* A callback of ours stopped llhttp, which may call that an upgrade; txn decides about those. */
+static bool response_has_no_body(const struct http_parser *parser)
+{
+    unsigned status = parser->head.status;
+    return parser->is_head_request || status < 200 || status == 204 || status == 304;
+}
+
+/* A callback of ours stopped llhttp. */
 static bool is_pause(enum llhttp_errno error)
 {
     return error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE;
 }
 
-/* llhttp gets a start line that means the same to it: the version decides on keep-alive, a
- * response's status on its body. */
-static bool feed_start_line(struct http_parser *parser)
-{
-    static const char *const requests[] = {"POST / HTTP/1.0\r\n", "POST / HTTP/1.1\r\n"};
-    char response[] = "HTTP/1.1 200 OK\r\n";
-    unsigned status = parser->head.status;
-    response[7] = (char)('0' + parser->head.minor);
-    response[9] = (char)('0' + status / 100);
-    response[10] = (char)('0' + status / 10 % 10);
-    response[11] = (char)('0' + status % 10);
-    const char *line = parser->is_response ? response : requests[parser->head.minor];
-    return llhttp_execute(&parser->llhttp, line, strlen(line)) == HPE_OK;
-}
-
-/* llhttp looks at the framing when all fields are there; the last that frames is meant. */
+/* The last field that frames is meant when llhttp does not like their sum. */
 static const char *last_framing(const struct http_parser *parser)
 {
-    for (unsigned i = parser->is_head_done ? 0 : parser->n_raw; i-- > 0;) {
-        struct slice name = slice_make(parser->base + parser->raw[i].name, parser->raw[i].name_len);
-        enum known_field known = http_known_field(name);
-        if (known == KNOWN_CONTENT_LENGTH || known == KNOWN_TRANSFER_ENCODING)
-            return name.ptr;
-    }
+    for (unsigned i = parser->is_head_done ? 0 : parser->n_raw; i-- > 0;)
+        if (parser->raw[i].known == KNOWN_CONTENT_LENGTH ||
+            parser->raw[i].known == KNOWN_TRANSFER_ENCODING)
+            return parser->base + parser->raw[i].name;
     return NULL;
 }
 
@@ -312,59 +227,25 @@ static enum parse_result refuse_llhttp(struct http_parser *parser)
     return http_refuse(parser, 400, END_BAD_REQUEST, text);
 }
 
-/* Offsets become slices once the bytes stay where they are. */
-static bool head_build(struct http_parser *parser)
-{
-    struct http_head *head = &parser->head;
-    size_t n = parser->n_raw;
-    const char *line = parser->base + parser->start;
-    head->raw = slice_make(line, parser->head_len - parser->start);
-    head->method.ptr = line; /* the scanner's lengths hold, wherever the bytes are now */
-    head->target.ptr = line + head->method.len + 1;
-    head->reason.ptr = line + sizeof("HTTP/1.1 200 ") - 1;
-    head->fields = arena_alloc(parser->arena, (n + 1) * sizeof(*head->fields));
-    head->line_starts = arena_alloc(parser->arena, (n + 1) * sizeof(*head->line_starts));
-    head->known = arena_alloc(parser->arena, n + 1);
-    if (head->fields == NULL || head->line_starts == NULL || head->known == NULL)
-        return false;
-    head->n_fields = n;
-    for (size_t i = 0; i < n; i++) {
-        const struct raw_field *raw = &parser->raw[i];
-        head->fields[i] = (struct header_field){
-            .name = slice_make(parser->base + raw->name, raw->name_len),
-            .value = slice_trim(slice_make(parser->base + raw->value, raw->value_len))};
-        head->line_starts[i] = head->fields[i].name.ptr;
-        head->known[i] = (unsigned char)http_known_field(head->fields[i].name);
-    }
-    head->line_starts[n] = parser->base + parser->head_len - 2;
-    return true;
-}
+/* ---- llhttp and the head */
 
-static enum parse_result head_complete(struct http_parser *parser, bool keep)
+/* llhttp gets a start line that means the same to it: a response's status decides on its body. */
+static enum llhttp_errno feed_start_line(struct http_parser *parser)
 {
-    const char *end = llhttp_get_error_pos(&parser->llhttp);
-    parser->head_len = (size_t)(end - parser->base);
-    if (keep) {
-        struct slice copy = arena_copy(parser->arena, slice_make(parser->base, parser->head_len));
-        if (copy.ptr == NULL)
-            return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
-        parser->base = copy.ptr;
-    }
-    if (!head_build(parser))
-        return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
-    if (!strict_check_layout(parser) || !strict_check_head(parser))
-        return PARSE_REFUSED;
-    if (parser->head.framing == FRAMING_CHUNKED)
-        parser->line = CHUNK_LINE_SIZE;
-    if (parser->head.framing == FRAMING_NONE ||
-        (parser->head.framing == FRAMING_LENGTH && parser->head.content_length == 0))
-        parser->is_done = true;
-    return PARSE_HEAD;
+    static const char *const requests[] = {"POST / HTTP/1.0\r\n", "POST / HTTP/1.1\r\n"};
+    char response[] = "HTTP/1.1 200 OK\r\n";
+    unsigned status = parser->head.status;
+    response[7] = (char)('0' + parser->head.minor);
+    response[9] = (char)('0' + status / 100);
+    response[10] = (char)('0' + status / 10 % 10);
+    response[11] = (char)('0' + status % 10);
+    const char *line = parser->is_response ? response : requests[parser->head.minor];
+    return llhttp_execute(&parser->llhttp, line, strlen(line));
 }
 
 /* llhttp 8.1 refuses "Content-Length: 5\t", which RFC 9110 5.6.3 allows. It is shown a blank for
  * each tab of the head, which means the same everywhere; the bytes that are forwarded stay. */
-static enum llhttp_errno feed_fields(struct http_parser *parser, struct slice bytes)
+static enum llhttp_errno feed_line(struct http_parser *parser, struct slice bytes)
 {
     enum llhttp_errno error = HPE_OK;
     while (error == HPE_OK && bytes.len != 0) {
@@ -376,6 +257,79 @@ static enum llhttp_errno feed_fields(struct http_parser *parser, struct slice by
         bytes = slice_from(bytes, tab == SIZE_MAX ? bytes.len : tab + 1);
     }
     return error;
+}
+
+/* What decides on the body, in the order it came. */
+static enum llhttp_errno feed_head(struct http_parser *parser)
+{
+    const struct http_head *head = &parser->head;
+    llhttp_init(&parser->llhttp, parser->is_response ? HTTP_RESPONSE : HTTP_REQUEST,
+                parser_settings());
+    enum llhttp_errno error = feed_start_line(parser);
+    for (size_t i = 0; i < head->n_fields && error == HPE_OK; i++)
+        if (head->known[i] == KNOWN_CONTENT_LENGTH || head->known[i] == KNOWN_TRANSFER_ENCODING)
+            error = feed_line(parser, http_field_line(head, i));
+    return error == HPE_OK ? llhttp_execute(&parser->llhttp, "\r\n", 2) : error;
+}
+
+/* ---- the head as a whole */
+
+/* Offsets become slices once the bytes stay where they are. */
+static bool head_build(struct http_parser *parser)
+{
+    struct http_head *head = &parser->head;
+    const char *base = parser->base;
+    const char *line = base + parser->start;
+    const size_t n = parser->n_raw;
+    struct header_field *fields = arena_alloc(parser->arena, (n + 1) * sizeof(*fields));
+    unsigned char *known = arena_alloc(parser->arena, n + 1);
+    if (fields == NULL || known == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const struct raw_field *raw = &parser->raw[i];
+        fields[i].name = slice_make(base + raw->name, raw->name_len);
+        fields[i].value = slice_make(base + raw->value, raw->value_len);
+        known[i] = raw->known;
+    }
+    head->raw = slice_make(line, parser->head_len - parser->start);
+    head->method.ptr = line; /* the scanner's lengths hold, wherever the bytes are now */
+    head->target.ptr = line + head->method.len + 1;
+    head->reason.ptr = line + sizeof("HTTP/1.1 200 ") - 1;
+    head->fields = fields;
+    head->known = known;
+    head->n_fields = n;
+    return true;
+}
+
+/* Whether something follows the head, as far as its fields say. */
+static bool may_have_body(const struct http_parser *parser)
+{
+    return parser->is_response ? !parser->is_empty : parser->has_framing;
+}
+
+static enum parse_result head_complete(struct http_parser *parser, bool keep)
+{
+    parser->head_len = parser->fed;
+    parser->is_empty = parser->is_response && response_has_no_body(parser); /* RFC 9112 6.3 */
+    if (keep) {
+        struct slice copy = arena_copy(parser->arena, slice_make(parser->base, parser->head_len));
+        if (copy.ptr == NULL)
+            return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
+        parser->base = copy.ptr;
+    }
+    if (!head_build(parser))
+        return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
+    if (may_have_body(parser) && !is_pause(feed_head(parser)))
+        return refuse_llhttp(parser);
+    if (!strict_check_head(parser))
+        return PARSE_REFUSED;
+    parser->is_head_done = true;
+    if (parser->head.framing == FRAMING_CHUNKED)
+        parser->line = CHUNK_LINE_SIZE;
+    if (parser->head.framing == FRAMING_NONE ||
+        (parser->head.framing == FRAMING_LENGTH && parser->head.content_length == 0))
+        parser->is_done = true;
+    return PARSE_HEAD;
 }
 
 enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes,
@@ -391,21 +345,15 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
             return result;
         parser->has_start_line = true;
         parser->suspect = NULL;
-        if (!feed_start_line(parser))
-            return refuse_llhttp(parser);
     }
     size_t max = parser->start + parser->limits->head_bytes;
-    struct slice rest = slice_from(slice_head(bytes, max), parser->fed);
-    enum llhttp_errno error = feed_fields(parser, rest);
-    if (parser->is_head_done && is_pause(error))
+    enum parse_result result = strict_scan_fields(parser, slice_head(bytes, max));
+    if (result == PARSE_HEAD)
         return head_complete(parser, keep);
-    if (error != HPE_OK)
-        return refuse_llhttp(parser);
-    parser->fed += rest.len;
-    if (parser->fed >= max)
+    if (result == PARSE_MORE && bytes.len >= max)
         return http_refuse(parser, 431, END_HEAD_TOO_LARGE,
                            "header section is too long (RFC 6585 5)");
-    return PARSE_MORE;
+    return result;
 }
 
 /* ---- the body */

@@ -1,8 +1,9 @@
-/* One message from bytes: start line by our own strict scanner, the rest by llhttp in strict mode,
- * what llhttp lets through by strict.c.
+/* One message from bytes: the lines of the head by our own strict scanner, the meaning of its
+ * fields by strict.c, what frames the body and the body itself by llhttp in strict mode.
  *
  * llhttp sees a start line of ours ("POST / HTTP/1.1"), because it refuses RPC_IN_DATA and
- * RPC_OUT_DATA and because its reading of start lines is laxer than what may be forwarded. */
+ * RPC_OUT_DATA and because its reading of start lines is laxer than what may be forwarded, and of
+ * the fields those that frame. Without a body to come it is not asked. */
 #pragma once
 
 #include "http/chunk_line.h"
@@ -37,6 +38,7 @@ struct http_refusal {
 /* Offsets into the head while it is not complete (its memory may move until then). */
 struct raw_field {
     unsigned name, name_len, value, value_len;
+    unsigned char known; /* enum known_field */
 };
 
 struct http_parser {
@@ -51,7 +53,7 @@ struct http_parser {
     const char *suspect; /* what a check looks at, for a refusal; NULL: where llhttp is */
     size_t scanned;      /* bytes looked at for the end of the start line */
     size_t start;        /* leading CRLF skipped */
-    size_t fed;          /* bytes behind the start line given to llhttp; 0: none yet */
+    size_t fed;          /* bytes of complete lines; 0: no start line yet */
     size_t head_len;
     struct raw_field *raw; /* arena; raw_room entries */
     unsigned n_raw;
@@ -72,6 +74,7 @@ struct http_parser {
     bool is_response;
     bool is_head_request; /* response: to HEAD */
     bool has_start_line;
+    bool has_framing; /* a Content-Length or Transfer-Encoding */
     bool is_head_done;
     bool is_done;
     bool is_empty; /* the message ends with its head */

@@ -1,54 +1,11 @@
-/* The checks llhttp lacks: the layout of the raw head, and a table of rules. */
+/* A table of rules about the fields of a head. */
 #include "http/strict.h"
 
-#include "http/bytes.h"
 #include "http/strict_place.h"
 
 #include <ctype.h>
 
 #include "stopgap/banned.h"
-
-/* ---- the raw head between the fields */
-
-static bool is_blank_run(const char *from, const char *to)
-{
-    for (; from < to; from++)
-        if (*from != ' ' && *from != '\t')
-            return false;
-    return true;
-}
-
-static bool layout_refuse(struct http_parser *parser, const char *line)
-{
-    parser->suspect = line;
-    (void)http_refuse(parser, 400, END_BAD_REQUEST,
-                      "folded, empty or malformed header field (RFC 9112 5)");
-    return false;
-}
-
-/* A folded value (RFC 9112 5.2), a bare LF, a line without a colon, a blank line that is not the
- * last: all of them leave bytes here that are neither OWS, ":" nor CRLF. */
-bool strict_check_layout(struct http_parser *parser)
-{
-    const struct http_head *head = &parser->head;
-    for (size_t i = 0; i < head->n_fields; i++)
-        if (head->fields[i].name.len == 0) /* llhttp has no place for a name that is not there */
-            return layout_refuse(parser, head->line_starts[i]);
-    for (size_t i = 0; i < head->n_fields; i++) {
-        const struct header_field *field = &head->fields[i];
-        const char *colon = field->name.ptr + field->name.len;
-        const char *line_end = head->line_starts[i + 1] - 2;
-        const char *value = field->value.len != 0 ? field->value.ptr : line_end;
-        const char *value_end = value + field->value.len;
-        bool ok = colon < line_end && *colon == ':' && line_end[0] == '\r' && line_end[1] == '\n' &&
-                  value_end <= line_end && is_blank_run(colon + 1, value) &&
-                  is_blank_run(value_end, line_end);
-        if (!ok)
-            return layout_refuse(parser, head->line_starts[i]);
-    }
-    const char *end = head->line_starts[head->n_fields]; /* llhttp takes a bare LF here */
-    return (end[0] == '\r' && end[1] == '\n') || layout_refuse(parser, end);
-}
 
 /* ---- the table */
 
@@ -56,9 +13,7 @@ bool strict_check_layout(struct http_parser *parser)
 struct head_facts {
     unsigned n_host, n_length, n_transfer, n_expect, n_upgrade;
     struct slice host, length, transfer, expect, upgrade;
-    bool has_control_byte; /* CTL but HTAB, or DEL, in a value */
-    bool has_lookalike;    /* Content_Length and the like: CGI and IIS fold "_" to "-" */
-    bool has_odd_name;     /* a name that is no token */
+    bool has_lookalike; /* Content_Length and the like: CGI and IIS fold "_" to "-" */
     uint64_t length_value;
     bool length_is_number;
 };
@@ -69,18 +24,6 @@ struct strict_check {
     enum strict_place place;
     const char *text;
 };
-
-static bool has_bad_name(const struct http_head *head, const struct head_facts *facts)
-{
-    (void)head;
-    return facts->has_odd_name;
-}
-
-static bool has_control_byte(const struct http_head *head, const struct head_facts *facts)
-{
-    (void)head;
-    return facts->has_control_byte;
-}
 
 static bool has_lookalike(const struct http_head *head, const struct head_facts *facts)
 {
@@ -227,10 +170,6 @@ static bool has_other_expectation(const struct http_head *head, const struct hea
 }
 
 static const struct strict_check request_checks[] = {
-    /* RFC 9110 5.1; llhttp takes an empty name and lets SP through in loose mode only */
-    {has_bad_name, 400, PLACE_NAME, "field name is not a token (RFC 9110 5.1)"},
-    /* RFC 9110 5.5; CVE-2024-27982's family: other parsers stop at NUL or take CTL for blank */
-    {has_control_byte, 400, PLACE_CONTROL, "control byte in a field value (RFC 9110 5.5)"},
     /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there, and
      * X_Forwarded_For stand beside the field that tells the client's address */
     {has_lookalike, 400, PLACE_LOOKALIKE,
@@ -258,34 +197,12 @@ static const struct strict_check request_checks[] = {
 
 static const struct strict_check response_checks[] = {
     /* The same sentences of RFC 9110 and RFC 9112; http_refuse makes all of it 502. */
-    {has_bad_name, 400, PLACE_NAME, "field name is not a token (RFC 9110 5.1)"},
-    {has_control_byte, 400, PLACE_CONTROL, "control byte in a field value (RFC 9110 5.5)"},
     {has_transfer_in_10, 400, PLACE_TRANSFER, "Transfer-Encoding in HTTP/1.0 (RFC 9112 6.1)"},
     {has_both_framings, 400, PLACE_LENGTH, "Transfer-Encoding and Content-Length (RFC 9112 6.1)"},
     {has_many_framings, 400, PLACE_FRAMING, "more than one framing field (RFC 9112 6.3)"},
     {has_other_coding, 400, PLACE_TRANSFER, "transfer coding other than chunked (RFC 9112 6.1)"},
     {has_bad_length, 400, PLACE_LENGTH, "Content-Length is not a number below 2^63 (RFC 9110 8.6)"},
 };
-
-bool strict_is_lookalike(struct slice name)
-{
-    static const struct slice ours[] = {
-        SLICE_INIT("content-length"), SLICE_INIT("transfer-encoding"),
-        SLICE_INIT("x-forwarded-for"), SLICE_INIT("x-forwarded-proto"),
-        SLICE_INIT("x-forwarded-host")};
-    if (name.len < 14 || name.len > 17 || slice_find(name, '_') == SIZE_MAX)
-        return false;
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-        bool is_alike = name.len == ours[i].len;
-        for (size_t j = 0; is_alike && j < name.len; j++) {
-            char c = name.ptr[j] == '_' ? '-' : ascii_lower(name.ptr[j]);
-            is_alike = c == ours[i].ptr[j];
-        }
-        if (is_alike)
-            return true;
-    }
-    return false;
-}
 
 static void note_connection(struct http_head *head, struct slice list)
 {
@@ -329,11 +246,12 @@ static void gather_field(struct http_head *head, size_t i, struct head_facts *fa
     case KNOWN_CONNECTION:
         note_connection(head, value);
         break;
+    case KNOWN_LOOKALIKE:
+        facts->has_lookalike = true;
+        break;
     default:
         break;
     }
-    facts->has_lookalike |= strict_is_lookalike(head->fields[i].name);
-    facts->has_odd_name |= !bytes_are_token(head->fields[i].name, head->raw.ptr + head->raw.len);
 }
 
 static void set_framing(struct http_parser *parser, const struct head_facts *facts)
@@ -355,11 +273,8 @@ bool strict_check_head(struct http_parser *parser)
     struct http_head *head = &parser->head;
     struct head_facts facts = {0};
     for (size_t i = 0; i < head->n_fields; i++)
-        gather_field(head, i, &facts);
-    /* The layout is checked, so CR and LF of every line are there; each other control is in a
-     * value. */
-    size_t n_line_ends = head->n_fields + 2;
-    facts.has_control_byte = bytes_count_control(head->raw) != 2 * n_line_ends;
+        if (head->known[i] != KNOWN_OTHER)
+            gather_field(head, i, &facts);
     facts.length_is_number = slice_to_u64(facts.length, &facts.length_value);
     head->has_upgrade &=
         facts.n_upgrade == 1 && slice_equal_nocase(facts.upgrade, SLICE("websocket"));

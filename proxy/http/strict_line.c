@@ -59,7 +59,7 @@ static enum parse_result request_line(struct http_parser *parser, struct slice l
     head->method = slice_head(line, first);
     struct slice rest = slice_from(line, first + 1);
     size_t second = slice_find(rest, ' ');
-    if (!bytes_are_token(head->method, line.ptr + line.len) || second == SIZE_MAX)
+    if (!bytes_are_token(head->method) || second == SIZE_MAX)
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line (RFC 9112 3)");
     head->target = slice_head(rest, second);
     struct slice version = slice_from(rest, second + 1);
@@ -100,7 +100,7 @@ static enum parse_result status_line(struct http_parser *parser, struct slice li
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed status line");
     head->status = (unsigned)status;
     head->reason = slice_from(line, 13);
-    if (bytes_count_control(head->reason) != 0)
+    if (!bytes_are_text(head->reason))
         return http_refuse(parser, 400, END_BAD_REQUEST, "control byte in the reason phrase");
     return PARSE_HEAD;
 }
@@ -128,8 +128,7 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
     struct slice method = slice_head(line, blank);
     /* The CR of a tolerated empty line may stand here alone. */
     bool is_empty_line = line.len == 1 && line.ptr[0] == '\r';
-    if (method.len > LIMIT_METHOD_BYTES ||
-        !(bytes_are_token(method, line.ptr + line.len) || is_empty_line))
+    if (method.len > LIMIT_METHOD_BYTES || !(bytes_are_token(method) || is_empty_line))
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line (RFC 9112 3)");
     if (blank == SIZE_MAX)
         return PARSE_MORE;

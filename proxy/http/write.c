@@ -43,13 +43,6 @@ static void put_field(struct out *out, struct slice name, struct slice value)
     put(out, SLICE("\r\n"));
 }
 
-/* The line of field i as it was received, CRLF included. */
-static struct slice raw_line(const struct http_head *head, size_t i)
-{
-    const char *from = head->line_starts[i];
-    return slice_make(from, (size_t)(head->line_starts[i + 1] - from));
-}
-
 /* RFC 9110 7.6.1 lets Connection name any field; these belong to both ends or are ours, and a
  * client must not be able to take them away. */
 static bool is_protected(struct slice name)
@@ -179,7 +172,7 @@ static void put_upgrade(struct out *out, const struct http_head *head)
 {
     for (size_t i = 0; i < head->n_fields; i++)
         if (head->known[i] == KNOWN_UPGRADE)
-            put(out, raw_line(head, i));
+            put(out, http_field_line(head, i));
     put(out, SLICE("Connection: Upgrade\r\n"));
 }
 
@@ -201,7 +194,7 @@ size_t http_write_request(const struct http_head *head, const struct request_rew
     for (size_t i = 0; i < head->n_fields; i++) {
         has_host |= head->known[i] == KNOWN_HOST;
         if (!request_field_is_dropped(head, i, rewrite))
-            run_add(&out, &run, raw_line(head, i));
+            run_add(&out, &run, http_field_line(head, i));
     }
     run_flush(&out, &run);
     if (!has_host)
@@ -322,7 +315,7 @@ size_t http_write_response(const struct http_head *head, const struct response_r
         if (rewrite->n_edits != 0 && edit_field(&out, &run, head, i, rewrite))
             continue;
         if (!is_hop_by_hop(head, i) || keeps_length(head, i, rewrite))
-            run_add(&out, &run, raw_line(head, i));
+            run_add(&out, &run, http_field_line(head, i));
     }
     run_flush(&out, &run);
     put_edits(&out, head, rewrite);

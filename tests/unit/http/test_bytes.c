@@ -37,11 +37,10 @@ static void test_each_byte_is_in_its_class_at_each_place_of_a_text(void **state)
             for (unsigned c = 0; c < 256; c++) {
                 memset(text, 'a', sizeof(text));
                 text[at] = (char)c;
-                struct slice slice = slice_make(text, len);
-                assert_int_equal(bytes_count_control(slice), is_ctl_but_tab(c) ? 1 : 0);
-                assert_int_equal(bytes_are_token(slice, text + len), is_tchar(c));
-                assert_int_equal(bytes_are_token(slice, text + LONGEST), is_tchar(c));
-                assert_int_equal(bytes_are_target(slice), may_stand_in_target(c));
+                const char *end = text + len;
+                assert_int_equal(bytes_text_run(text, end), is_ctl_but_tab(c) ? at : len);
+                assert_int_equal(bytes_token_run(text, end), is_tchar(c) ? len : at);
+                assert_int_equal(bytes_target_run(text, end), may_stand_in_target(c) ? len : at);
             }
         }
     }
@@ -51,30 +50,33 @@ static void test_bytes_behind_the_text_do_not_count(void **state)
 {
     (void)state;
     char text[LONGEST];
-    for (size_t len = 1; len < LONGEST; len++) {
-        memset(text, '\n', sizeof(text));
-        memset(text, 'a', len);
-        struct slice slice = slice_make(text, len);
-        assert_int_equal(bytes_count_control(slice), 0);
-        assert_true(bytes_are_token(slice, text + LONGEST));
-        assert_true(bytes_are_target(slice));
+    memset(text, 'a', sizeof(text));
+    for (size_t len = 0; len < LONGEST; len++) {
+        assert_int_equal(bytes_text_run(text, text + len), len);
+        assert_int_equal(bytes_token_run(text, text + len), len);
+        assert_int_equal(bytes_target_run(text, text + len), len);
     }
 }
 
-static void test_every_control_byte_is_counted(void **state)
+static void test_the_first_other_byte_counts(void **state)
 {
     (void)state;
     char text[LONGEST];
-    memset(text, '\r', sizeof(text));
-    for (size_t len = 0; len <= LONGEST; len++)
-        assert_int_equal(bytes_count_control(slice_make(text, len)), len);
+    for (size_t len = 0; len < LONGEST; len++) {
+        memset(text, '\r', sizeof(text));
+        memset(text, 'a', len);
+        assert_int_equal(bytes_text_run(text, text + LONGEST), len);
+        assert_int_equal(bytes_token_run(text, text + LONGEST), len);
+        assert_int_equal(bytes_target_run(text, text + LONGEST), len);
+    }
 }
 
 static void test_an_empty_text_is_neither_token_nor_target(void **state)
 {
     (void)state;
-    assert_false(bytes_are_token(slice_make("a", 0), "a" + 1));
+    assert_false(bytes_are_token(slice_make("a", 0)));
     assert_false(bytes_are_target(slice_make("a", 0)));
+    assert_true(bytes_are_text(slice_make(NULL, 0)));
 }
 
 int main(void)
@@ -82,7 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_byte_is_in_its_class_at_each_place_of_a_text),
         cmocka_unit_test(test_bytes_behind_the_text_do_not_count),
-        cmocka_unit_test(test_every_control_byte_is_counted),
+        cmocka_unit_test(test_the_first_other_byte_counts),
         cmocka_unit_test(test_an_empty_text_is_neither_token_nor_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
