@@ -317,8 +317,10 @@ static void on_server_end(struct stream *stream)
 {
     struct pass_through *pass = stream->owner;
     pass->has_ended = true;
-    if (pass->conn != NULL)
-        conn_run(pass->conn);
+    if (pass->conn == NULL)
+        return;
+    conn_touch(pass->conn); /* the client's end has its time from here */
+    conn_run(pass->conn);
 }
 
 static void on_server_sent(struct stream *stream)

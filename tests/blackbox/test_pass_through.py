@@ -1,7 +1,9 @@
 """Names whose TLS goes through to a server as it is."""
 
 import signal
+import socket
 import ssl
+import threading
 
 import pytest
 
@@ -9,7 +11,7 @@ from harness.certs import EC_KEY, openssl
 from harness.client import tls_context
 from harness.exchange import answer_all, serve
 from harness.http import request, response
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 from test_block_mode import ATTACKS
 from test_parity import showing
 
@@ -193,6 +195,155 @@ def test_the_end_of_either_side_reaches_the_other(proxy, exchange, client, autho
     assert connection.is_closed() and got == [b"x"]
     connection.close()
     assert one.wait_access(decision="pass_through")["end"] == "ok"
+
+
+def raw_server(exchange, script):
+    """A server that looks at no TLS at all, and its URL for pass_through."""
+    behind = exchange(script)
+    return behind, behind.url.replace("http", "https")
+
+
+def test_a_server_that_ends_after_a_long_silence_still_hears_the_client(proxy, exchange, client, authority):
+    """The client's last bytes cross the server's end; they have as much time as after a busy minute."""
+    heard, may_end = [], threading.Event()
+
+    def script(conn):
+        conn.reader.more()
+        assert may_end.wait(PATIENCE_SECONDS)
+        conn.sock.shutdown(socket.SHUT_WR)
+        heard.append(conn.reader.rest())
+
+    one = start(proxy, exchange(), authority, raw_server(exchange, script)[1])
+    connection = client(one)
+    hello = hello_of(tls_context())[0]
+    connection.send(hello)
+    threading.Event().wait(2.5)  # longer than the time in which a client has to end after its server
+    may_end.set()
+    assert connection.is_closed()
+    threading.Event().wait(0.6)
+    connection.send(b"last words")
+    connection.finish()
+    wait_for(lambda: heard, "the end at the server")
+    assert heard == [hello + b"last words"]
+    assert one.wait_access(decision="pass_through")["end"] == "ok"
+
+
+def test_a_client_that_ends_first_still_hears_the_server(proxy, exchange, client, authority):
+    def script(conn):
+        heard = conn.reader.rest()  # until the client's end
+        conn.send(b"%d bytes came" % len(heard))
+
+    one = start(proxy, exchange(), authority, raw_server(exchange, script)[1])
+    connection = client(one)
+    hello = hello_of(tls_context())[0]
+    connection.send(hello)
+    connection.finish()
+    assert connection.reader.rest() == b"%d bytes came" % len(hello)
+    record = one.wait_access(decision="pass_through")
+    assert record["end"] == "ok" and record["bytes_in"] == len(hello)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_reset_of_either_side_reaches_the_other(proxy, exchange, client, authority, side):
+    went = []
+
+    def script(conn):
+        conn.reader.more()
+        if side == "server":
+            conn.reset()
+            return
+        conn.send(b"x")
+        try:
+            went.append(conn.reader.rest())
+        except ConnectionResetError:
+            went.append("reset")
+
+    one = start(proxy, exchange(), authority, raw_server(exchange, script)[1])
+    connection = client(one)
+    connection.send(hello_of(tls_context())[0])
+    if side == "server":
+        with pytest.raises(ConnectionResetError):
+            connection.sock.recv(100)
+    else:
+        assert connection.reader.exactly(1) == b"x"
+        connection.reset()
+        wait_for(lambda: went, "the end at the server")
+        assert went == ["reset"]
+    assert one.wait_access(decision="pass_through")["end"] == {"client": "client_reset", "server": "upstream_reset"}[side]
+
+
+def with_padding(hello, size):
+    """The same ClientHello with an extension that nobody knows (RFC 8701), so that its message has `size` bytes."""
+    message = hello[5:]
+    more = size - len(message) - 4
+    at = 4 + 2 + 32
+    at += 1 + message[at]
+    at += 2 + int.from_bytes(message[at:at + 2], "big")
+    at += 1 + message[at]
+    extensions = message[at + 2:] + b"\x3a\x3a" + more.to_bytes(2, "big") + bytes(more)
+    body = message[4:at] + len(extensions).to_bytes(2, "big") + extensions
+    return b"\x16\x03\x01\0\0" + b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+@pytest.mark.parametrize("size, is_passed", [(16 * 1024 - 5, True), (16 * 1024 - 4, False), (40000, False)])
+def test_a_hello_may_have_16_kib_with_its_header_and_a_longer_one_is_answered_here(proxy, exchange, client, authority, size, is_passed):
+    behind, url = raw_server(exchange, lambda conn: (conn.reader.more(), conn.reader.rest()))
+    one = start(proxy, exchange(), authority, url)
+    connection = client(one)
+    sent = records(with_padding(hello_of(tls_context())[0], size), 16384)
+    connection.send(sent)
+    if is_passed:
+        connection.finish()
+        wait_for(lambda: behind.connections and behind.connections[0].is_over, "the end at the server")
+        assert behind.raw == sent
+    else:
+        assert connection.reader.exactly(1) == b"\x16"  # our ServerHello
+        assert not behind.connections
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("pieces", [1, 30, 10000])
+def test_a_hello_behind_a_proxy_header_in_pieces(proxy, exchange, client, authority, version, pieces):
+    """Whatever the cuts are, the server gets our header and then the client's bytes from the first one."""
+    behind, url = raw_server(exchange, lambda conn: conn.reader.rest())
+    one = start(proxy, exchange(), authority, url, "--proxy-protocol", "--trusted-proxy", "127.0.0.0/8",
+                "--upstream-proxy-protocol", version)
+    v1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 4444 443\r\n"
+    v2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x11" + bytes([192, 0, 2, 7, 198, 51, 100, 1]) + b"\x11\x5c\x01\xbb" +
+          b"\x04\0\x02xy")  # with one TLV, a NOOP
+    hello = hello_of(tls_context())[0]
+    connection = client(one)
+    connection.send_pieces((v1 if version == "v1" else v2) + hello, pieces)
+    connection.finish()
+    wait_for(lambda: behind.connections and behind.connections[0].is_over, "the end at the server")
+    ours = behind.raw[:-len(hello)]
+    assert behind.raw.endswith(hello)
+    if version == "v1":
+        assert ours == b"PROXY TCP4 192.0.2.7 127.0.0.1 4444 %d\r\n" % one.port
+    else:
+        assert ours[:16] == b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" and ours[16:20] == bytes([192, 0, 2, 7])
+    assert one.wait_access(decision="pass_through")["client"] == "192.0.2.7"
+
+
+def test_it_goes_on_in_the_program_before_an_upgrade(proxy, exchange, client, authority, successor):
+    behind, url = raw_server(exchange, lambda conn: [conn.send(conn.reader.exactly(1)) for _ in iter(int, 1)])
+    one = start(proxy, exchange(), authority, url)
+    hello = hello_of(tls_context())[0]
+    connection = client(one)
+    connection.send(hello)
+    assert connection.reader.exactly(len(hello)) == hello
+    one.was_stopped = True
+    new = successor(one)
+    one.wait_event("event=draining")
+    new.wait_event("event=listening")
+    connection.send(b"still there")
+    assert connection.reader.exactly(11) == b"still there"
+    other = client(one)
+    other.send(hello)
+    assert other.reader.exactly(len(hello)) == hello
+    assert len(behind.connections) == 2
+    connection.close()
+    one.wait_end()
 
 
 def test_silence_ends_it(proxy, exchange, client, authority, site):
