@@ -114,6 +114,17 @@ static void conn_set_reading(struct conn *conn)
                                           stream_queued(conn->client) < LIMIT_QUEUE_HIGH_BYTES);
 }
 
+/* What is read and not used waits: for an answer, a connection, or the other side. Without memory
+ * it waits where it is. */
+static void conn_settle(struct conn *conn)
+{
+    struct chunk_pool *pool = &conn->worker->hub.pool;
+    if (!piece_queue_is_empty(&conn->in))
+        (void)piece_queue_settle(&conn->in, pool);
+    if (conn->upstream != NULL && !piece_queue_is_empty(&conn->upstream->in))
+        (void)piece_queue_settle(&conn->upstream->in, pool);
+}
+
 static void conn_check_idle_upstream(struct conn *conn)
 {
     if (conn->txn == NULL && conn->upstream != NULL && upstream_is_stale(conn->upstream))
@@ -139,6 +150,7 @@ void conn_run(struct conn *conn)
     conn->is_running = false;
     if (conn->state == CONN_CLOSING)
         return;
+    conn_settle(conn);
     conn_set_reading(conn);
     conn_set_deadline(conn);
 }
@@ -178,6 +190,7 @@ static void conn_read_proxy_header(struct conn *conn)
     switch (proxy_protocol_parse(conn_gather(conn, head, sizeof(head)), &conn->address, &conn->port,
                                  &used)) {
     case PROXY_PROTOCOL_MORE:
+        conn_settle(conn);
         return;
     case PROXY_PROTOCOL_BAD:
         conn_close(conn, END_PROXY_PROTOCOL, true);
@@ -199,8 +212,10 @@ static void conn_read_hello(struct conn *conn)
     char name[CLIENT_HELLO_NAME_BYTES];
     struct slice seen = conn_gather(conn, bytes, sizeof(bytes));
     enum client_hello hello = client_hello_read(seen, name);
-    if (hello == CLIENT_HELLO_MORE && seen.len < sizeof(bytes))
+    if (hello == CLIENT_HELLO_MORE && seen.len < sizeof(bytes)) {
+        conn_settle(conn);
         return;
+    }
     int index = hello == CLIENT_HELLO_NAME
                     ? config_pass_through(conn->worker->config, slice_str(name))
                     : -1;

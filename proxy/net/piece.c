@@ -5,7 +5,10 @@
 
 #include "stopgap/banned.h"
 
-enum { QUEUE_FIRST_CAPACITY = 8 };
+enum {
+    QUEUE_FIRST_CAPACITY = 8,
+    SETTLE_MAX_BYTES = 16 * 1024, /* a longer piece is worth its chunk */
+};
 
 void chunk_pool_init(struct chunk_pool *pool)
 {
@@ -131,6 +134,57 @@ bool piece_queue_push(struct piece_queue *queue, struct piece piece)
     return true;
 }
 
+/* Bytes behind the last piece that nobody else can see. */
+static size_t settle_room(const struct piece *last)
+{
+    const struct chunk *chunk = last->chunk;
+    if (chunk == NULL || chunk->size == CHUNK_BYTES || chunk->n_refs != 1)
+        return 0;
+    return (size_t)(chunk->data + chunk->size - (last->bytes.ptr + last->bytes.len));
+}
+
+/* Copy the piece behind last, or into a chunk of its own with room for as much as waits already,
+ * so that bytes which come one by one do not need a chunk each. False: no memory. */
+static bool settle_one(struct piece_queue *queue, struct piece *last, struct piece *piece,
+                       struct chunk_pool *pool)
+{
+    struct slice bytes = piece->bytes;
+    if (last != NULL && settle_room(last) >= bytes.len) {
+        memcpy(last->chunk->data + (last->bytes.ptr + last->bytes.len - last->chunk->data),
+               bytes.ptr, bytes.len);
+        last->bytes.len += bytes.len;
+        chunk_unref(piece->chunk);
+        *piece = (struct piece){0}; /* it has gone into the last one */
+        return true;
+    }
+    size_t waits = queue->n_bytes < SETTLE_MAX_BYTES ? queue->n_bytes : SETTLE_MAX_BYTES;
+    struct chunk *chunk = chunk_new_exact(pool, bytes.len > waits ? bytes.len : waits);
+    if (chunk == NULL)
+        return false;
+    memcpy(chunk->data, bytes.ptr, bytes.len);
+    chunk_unref(piece->chunk);
+    *piece = (struct piece){.chunk = chunk, .bytes = slice_make(chunk->data, bytes.len)};
+    return true;
+}
+
+bool piece_queue_settle(struct piece_queue *queue, struct chunk_pool *pool)
+{
+    bool ok = true;
+    unsigned to = queue->n_settled;
+    for (unsigned from = to; from < queue->n; from++) {
+        struct piece piece = *piece_queue_at(queue, from);
+        bool is_short = piece.chunk != NULL && piece.chunk->size == CHUNK_BYTES &&
+                        piece.bytes.len <= SETTLE_MAX_BYTES;
+        struct piece *last = to != 0 ? piece_queue_at(queue, to - 1) : NULL;
+        if (is_short)
+            ok &= settle_one(queue, last, &piece, pool);
+        if (piece.bytes.ptr != NULL)
+            *piece_queue_at(queue, to++) = piece;
+    }
+    queue->n = queue->n_settled = to;
+    return ok;
+}
+
 void piece_queue_consume(struct piece_queue *queue, size_t len)
 {
     queue->n_bytes -= len;
@@ -144,6 +198,7 @@ void piece_queue_consume(struct piece_queue *queue, size_t len)
         chunk_unref(front->chunk);
         queue->head++;
         queue->n--;
+        queue->n_settled -= queue->n_settled != 0;
     }
     free(queue->array);
     queue->array = NULL;

@@ -75,13 +75,18 @@ struct piece_queue {
     struct piece *array; /* NULL: few[] is used */
     unsigned head;       /* index of the first */
     unsigned n;
-    unsigned capacity; /* of array */
+    unsigned n_settled; /* of the first ones */
+    unsigned capacity;  /* of array */
     struct piece few[2];
     size_t n_bytes;
 };
 
 /* Adds the piece and takes a reference. False: no memory. */
 MUST_USE bool piece_queue_push(struct piece_queue *queue, struct piece piece);
+/* What is queued will wait: short pieces in pooled chunks move to memory of their own size, or one
+ * byte would keep a whole chunk alive for as long. Looks at each piece once. False: no memory for
+ * some, which stay as they are. */
+bool piece_queue_settle(struct piece_queue *queue, struct chunk_pool *pool);
 /* The first piece; the queue must not be empty. */
 static inline struct piece *piece_queue_front(struct piece_queue *queue)
 {

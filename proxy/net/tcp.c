@@ -15,7 +15,6 @@
 enum {
     WRITE_MAX_PIECES = 32,         /* in one writev */
     COALESCE_MAX_BYTES = 2 * 1024, /* copying is cheaper than another iovec, up to here */
-    DETACH_MAX_BYTES = 16 * 1024,  /* a short rest does not keep a whole chunk alive */
 };
 
 static void tcp_send(struct stream *stream, struct piece piece);
@@ -307,24 +306,6 @@ static void tcp_sent(struct tcp_stream *tcp)
     }
 }
 
-/* Short rests in pooled chunks move to memory of their own size: a slow peer would otherwise
- * keep 256 KiB alive for each hundred bytes. */
-static bool tcp_detach(struct tcp_stream *tcp)
-{
-    for (unsigned i = 0; i < tcp->queue.n; i++) {
-        struct piece *piece = piece_queue_at(&tcp->queue, i);
-        if (piece->chunk == NULL || piece->chunk->size != CHUNK_BYTES ||
-            piece->bytes.len > DETACH_MAX_BYTES)
-            continue;
-        struct piece copy = piece_copy(&tcp->stream.hub->pool, piece->bytes);
-        if (copy.chunk == NULL)
-            return false;
-        chunk_unref(piece->chunk);
-        *piece = copy;
-    }
-    return true;
-}
-
 static unsigned tcp_gather(struct tcp_stream *tcp, uv_buf_t *ret_bufs, size_t *ret_bytes)
 {
     unsigned n = tcp->queue.n < WRITE_MAX_PIECES ? tcp->queue.n : WRITE_MAX_PIECES;
@@ -345,7 +326,7 @@ static unsigned tcp_gather(struct tcp_stream *tcp, uv_buf_t *ret_bufs, size_t *r
 static void tcp_write_rest(struct tcp_stream *tcp)
 {
     uv_buf_t bufs[WRITE_MAX_PIECES];
-    if (!tcp_detach(tcp)) {
+    if (!piece_queue_settle(&tcp->queue, &tcp->stream.hub->pool)) {
         tcp_fail(tcp, STREAM_MEMORY, UV_ENOMEM);
         return;
     }

@@ -108,6 +108,8 @@ static void act(struct model *model, uint64_t draw)
         if ((draw & 31) == 0) {
             piece_queue_clear(&model->queue);
             model->from = model->to;
+        } else {
+            assert_true(piece_queue_settle(&model->queue, &model->pool));
         }
         break;
     default: {
@@ -181,12 +183,60 @@ static void test_a_fill_starts_anew_once_nobody_holds_any_of_it(void **state)
     chunk_pool_done(&pool);
 }
 
+/* Read n bytes into the fill and queue them. */
+static void queue_read(struct chunk_pool *pool, struct piece_queue *queue, size_t n)
+{
+    assert_non_null(fill_space(pool, &pool->read, n).ptr);
+    assert_true(piece_queue_push(queue, fill_take(&pool->read, n)));
+}
+
+static void test_a_byte_that_waits_keeps_no_chunk_alive(void **state)
+{
+    struct chunk_pool pool;
+    struct piece_queue queue = {0};
+    (void)state;
+    chunk_pool_init(&pool);
+    queue_read(&pool, &queue, 1);
+    assert_int_equal(pool.read.chunk->n_refs, 2);
+    assert_true(piece_queue_settle(&queue, &pool));
+    assert_int_equal(pool.read.chunk->n_refs, 1);
+    assert_in_range(piece_queue_front(&queue)->chunk->size, 1, 16);
+    queue_read(&pool, &queue, 100 * 1000); /* worth a chunk */
+    assert_true(piece_queue_settle(&queue, &pool));
+    assert_int_equal(pool.read.chunk->n_refs, 2);
+    assert_int_equal(queue.n_bytes, 100 * 1000 + 1);
+    piece_queue_clear(&queue);
+    chunk_pool_done(&pool);
+}
+
+static void test_bytes_that_come_one_by_one_do_not_need_a_chunk_each(void **state)
+{
+    enum { N = 65536 };
+    struct chunk_pool pool;
+    struct piece_queue queue = {0};
+    size_t room = 0;
+    (void)state;
+    chunk_pool_init(&pool);
+    for (size_t i = 0; i < N; i++) {
+        queue_read(&pool, &queue, 1);
+        assert_true(piece_queue_settle(&queue, &pool));
+    }
+    assert_in_range(queue.n, 1, 32);
+    for (unsigned i = 0; i < queue.n; i++)
+        room += piece_queue_at(&queue, i)->chunk->size;
+    assert_in_range(room, N, 2 * N);
+    piece_queue_clear(&queue);
+    chunk_pool_done(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_queue_is_a_string_of_bytes),
         cmocka_unit_test(test_a_chunk_comes_back_to_its_pool_and_not_too_many_do),
         cmocka_unit_test(test_a_fill_starts_anew_once_nobody_holds_any_of_it),
+        cmocka_unit_test(test_a_byte_that_waits_keeps_no_chunk_alive),
+        cmocka_unit_test(test_bytes_that_come_one_by_one_do_not_need_a_chunk_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
