@@ -29,6 +29,7 @@ static void control_close_handles(struct control *control)
         (uv_handle_t *)&control->watchdog_timer,
     };
     control_eocs_stop(control);
+    control_feed_stop(control);
     control_leave_admin(control);
     if (control->admin != NULL)
         admin_stop(control->admin);
@@ -107,6 +108,7 @@ static bool control_start_admin(struct control *control, struct err *err)
     struct admin_backend backend = {.ctx = control,
                                     .collect = control_collect,
                                     .reload = admin_reload,
+                                    .fetch = control_feed_fetch,
                                     .drain = admin_drain,
                                     .upgrade = control_upgrade,
                                     .lend = control_lend,
@@ -175,7 +177,8 @@ static bool control_start(struct control *control, struct err *err)
     if (control->log == NULL)
         return false;
     /* A state directory alone is for mitigations; a root is needed where bundles come in. */
-    bool has_signed = config->rules.n != 0 || config->rules_watch != NULL;
+    bool has_signed =
+        config->rules.n != 0 || config->rules_watch != NULL || config->feed.urls.n != 0;
     if (config->trust_path != NULL || (config->state_dir != NULL && has_signed)) {
         control->trust = trust_open(&trust, err);
         if (control->trust == NULL)
@@ -195,7 +198,8 @@ static bool control_start(struct control *control, struct err *err)
     for (size_t i = 0; i < config->n_listen; i++)
         if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
             return false;
-    if (!control_eocs_init(control, err) || !control_rules_start(control, err))
+    if (!control_eocs_init(control, err) || !control_feed_init(control, err) ||
+        !control_rules_start(control, err))
         return false;
     bool ok = control_inherit(control, err) && control_make_workers(control, err) &&
               control_start_admin(control, err) && control_limit_clients(control, err) &&
@@ -208,6 +212,7 @@ static bool control_start(struct control *control, struct err *err)
         return ok;
     control_watch_start(control);
     control_eocs_start(control);
+    control_feed_start(control);
     return true;
 }
 
@@ -226,6 +231,7 @@ static void control_done(struct control *control)
     control_tls_done(control);
     log_writer_stop(control->log);
     control_eocs_done(control);
+    control_feed_done(control);
     events_free(control->events);
     health_free(control->health);
     free(control->policy);

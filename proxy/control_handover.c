@@ -45,6 +45,7 @@ const char *control_replaced(void *ctx, int pid)
     (void)uv_timer_stop(&control->watch_timer);
     (void)uv_timer_stop(&control->mitigation_timer);
     control_eocs_stop(control);
+    control_feed_stop(control);
     control_drain_replaced(control); /* which may have begun, on a signal */
     return NULL;
 }

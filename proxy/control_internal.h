@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "control.h"
 #include "control_eocs.h"
+#include "control_feed.h"
 #include "control_mitigations.h"
 #include "events.h"
 #include "health.h"
@@ -100,6 +101,7 @@ struct control {
     struct events *events;
     struct mitigations mitigations;
     struct control_eocs *eocs; /* NULL: not configured */
+    struct control_feed *feed; /* NULL: not configured */
     struct policy *policy;
     bool is_end_told[POLICY_EXCLUSIONS]; /* of its exclusions */
     struct {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stopgap/trust.h"
+
 #include "stopgap/banned.h"
 
 enum {
@@ -93,6 +95,19 @@ void control_rule_files_done(struct rule_files *files)
     files->eocs_directory = NULL;
 }
 
+/* What came by feed or import, from the state folder. */
+static bool kept_bundles(const struct control *control, struct string_list *list, struct err *err)
+{
+    struct trust_paths paths = {0};
+    if (control->trust == NULL)
+        return true;
+    bool ok = trust_find_paths(control->trust, TRUST_NEWEST, &paths, err);
+    for (size_t i = 0; ok && i < paths.n; i++)
+        ok = config_add_string(list, paths.items[i], err);
+    trust_paths_done(&paths);
+    return ok;
+}
+
 bool control_find_rule_files(const struct control *control, struct rule_files *ret_files,
                              struct err *err)
 {
@@ -104,6 +119,7 @@ bool control_find_rule_files(const struct control *control, struct rule_files *r
         ok = config_add_string(&ret_files->bundles, config->rules.items[i], err);
     if (ok && config->rules_watch != NULL)
         ok = watched_bundles(config->rules_watch, &ret_files->bundles, err);
+    ok = ok && kept_bundles(control, &ret_files->bundles, err);
     if (ok && eocs != NULL) {
         ret_files->eocs_directory = strdup(eocs);
         ok = ret_files->eocs_directory != NULL ||

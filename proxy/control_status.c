@@ -137,5 +137,6 @@ void control_collect(void *ctx, struct status *ret_status)
     control_collect_policy(control, ret_status);
     collect_tls(control, ret_status);
     collect_feed(control, ret_status);
+    control_collect_feed(control, ret_status);
     collect_webhook(control, ret_status);
 }

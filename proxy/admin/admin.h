@@ -104,6 +104,39 @@ struct webhook_status { /* who gets the events by POST */
     uint64_t error_unix;
 };
 
+struct feed_mirror_status {
+    const char *url;
+    int64_t asked_unix; /* 0: not yet */
+    int64_t pulse_unix; /* when its pulse was made; 0: it had no good one */
+    bool is_frozen;
+    const char *error_code, *error; /* "": none */
+};
+
+struct feed_bundle_status {
+    const char *name;
+    const char *state; /* of own_feed_state_word */
+    uint64_t epoch, serial;
+    const char *lane;
+    int64_t due_unix;
+    const char *error_code, *error;
+};
+
+struct own_feed_status { /* the feed of signed bundles */
+    bool is_configured;
+    const char *ring;
+    bool is_degraded;     /* no mirror with TLS can be used */
+    int64_t contact_unix; /* the last good pulse; 0: none since the start */
+    int64_t pulse_unix;   /* when the pulse of the last visit was made */
+    uint64_t root_version;
+    uint64_t n_good, n_failed;
+    const char *error_code, *error; /* of the last visit; "" after a good one */
+    int64_t error_unix;
+    struct feed_mirror_status mirrors[LIMIT_FEED_MIRRORS];
+    size_t n_mirrors;
+    struct feed_bundle_status bundles[LIMIT_FEED_NAMES];
+    size_t n_bundles;
+};
+
 /* Everything that status and metrics show; filled by the backend at each request. */
 struct status {
     const char *version;
@@ -135,6 +168,7 @@ struct status {
     char tls_error_code[32];
     uint64_t tls_error_unix;
     struct feed_status feed;
+    struct own_feed_status own_feed;
     struct certificate_status *certificates; /* malloc'd array, freed by status_done */
     size_t n_certificates;
     struct rule_status *rules; /* malloc'd array, freed by status_done */
@@ -172,6 +206,8 @@ struct admin_backend {
     void (*collect)(void *ctx, struct status *ret_status);
     /* Start a reload; done is called later. */
     void (*reload)(void *ctx, admin_reload_cb done, void *done_ctx);
+    /* Visit the feed of signed bundles now; done is called later, or at once with a refusal. */
+    void (*fetch)(void *ctx, admin_reload_cb done, void *done_ctx);
     void (*drain)(void *ctx);
     /* Start a program that replaces this one; done is called later, or at once with a refusal. */
     void (*upgrade)(void *ctx, admin_reload_cb done, void *done_ctx);

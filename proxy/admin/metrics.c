@@ -158,6 +158,43 @@ static bool render_feed(const struct status *status, struct buf *out)
             render_number(out, feed->n_failed));
 }
 
+static bool render_mirrors(const struct own_feed_status *feed, struct buf *out)
+{
+    bool ok = feed->n_mirrors == 0 ||
+              render_family(out, "gauge", "feed_mirror_usable",
+                            "0 when a mirror failed or is frozen, by its last answer");
+    for (size_t i = 0; ok && i < feed->n_mirrors; i++)
+        ok = render_label(out, PREFIX "feed_mirror_usable{", "mirror", feed->mirrors[i].url) &&
+             render_number(out,
+                           feed->mirrors[i].error_code[0] == '\0' && !feed->mirrors[i].is_frozen);
+    return ok;
+}
+
+static bool render_own_feed(const struct status *status, struct buf *out)
+{
+    const struct own_feed_status *feed = &status->own_feed;
+    size_t n_waiting = 0;
+    for (size_t i = 0; i < feed->n_bundles; i++)
+        n_waiting += strcmp(feed->bundles[i].state, "waiting") == 0;
+    return !feed->is_configured ||
+           (render_gauge(out, "feed_last_contact_timestamp_seconds",
+                         "When the feed of bundles was last reached and verified, since 1970",
+                         (uint64_t)feed->contact_unix) &&
+            render_gauge(out, "feed_pulse_timestamp_seconds",
+                         "When the pulse of the last visit was made, since 1970",
+                         (uint64_t)feed->pulse_unix) &&
+            render_gauge(out, "feed_tls_degraded", "1 when no mirror with TLS can be used",
+                         feed->is_degraded) &&
+            render_gauge(out, "feed_bundles_waiting", "Newer bundles that wait for their turn",
+                         n_waiting) &&
+            render_mirrors(feed, out) &&
+            render_family(out, "counter", "feed_visits_total", "Visits to the feed by result") &&
+            render_label(out, PREFIX "feed_visits_total{", "result", "good") &&
+            render_number(out, feed->n_good) &&
+            render_label(out, PREFIX "feed_visits_total{", "result", "failed") &&
+            render_number(out, feed->n_failed));
+}
+
 static bool render_mitigations(const struct status *status, struct buf *out)
 {
     bool ok =
@@ -365,5 +402,5 @@ bool metrics_render(const struct status *status, struct buf *out)
            render_certificates(status, out) && render_parity(status, out) &&
            render_rules(status, out) && render_mitigations(status, out) &&
            render_webhook(status, out) && render_stale(status, out) && render_feed(status, out) &&
-           render_exclusions(status, out);
+           render_own_feed(status, out) && render_exclusions(status, out);
 }

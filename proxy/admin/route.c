@@ -87,6 +87,13 @@ static void post_reload(struct admin_conn *conn)
         conn->admin->backend.reload(conn->admin->backend.ctx, admin_conn_done, wait);
 }
 
+static void post_feed(struct admin_conn *conn)
+{
+    struct admin_wait *wait = admin_conn_wait(conn);
+    if (wait != NULL)
+        conn->admin->backend.fetch(conn->admin->backend.ctx, admin_conn_done, wait);
+}
+
 static void post_drain(struct admin_conn *conn)
 {
     conn->admin->backend.drain(conn->admin->backend.ctx);
@@ -104,6 +111,7 @@ static const struct route {
     {"/readyz", ADMIN_GET, false, get_ready},
     {"/status.json", ADMIN_GET, false, get_status},
     {"/reload", ADMIN_POST, true, post_reload},
+    {"/feed", ADMIN_POST, true, post_feed},
     {"/drain", ADMIN_POST, true, post_drain},
     {"/mitigations", ADMIN_POST, true, admin_post_mitigations},
     {"/upgrade", ADMIN_POST, true, admin_post_upgrade},
@@ -135,7 +143,7 @@ void admin_route(struct admin_conn *conn)
     if (route == NULL)
         admin_conn_answer_text(conn, 404,
                                "no such page; see /metrics, /healthz, /readyz, /status.json, and "
-                               "POST /reload, /drain, /upgrade, /mitigations");
+                               "POST /reload, /feed, /drain, /upgrade, /mitigations");
     else if (method != route->method)
         answer_not_allowed(conn, route);
     else if (route->unix_only && !conn->is_unix)

@@ -238,6 +238,64 @@ static bool add_feed(json_t *root, const struct status *all)
            set_number(error, "time_unix", status->error_unix);
 }
 
+static bool add_error(json_t *object, const char *code, const char *text, int64_t when)
+{
+    json_t *error = json_object();
+    return code[0] == '\0' ? (json_decref(error), true)
+                           : json_object_set_new(object, "error", error) == 0 &&
+                                 set_text(error, "code", code) && set_text(error, "text", text) &&
+                                 (when == 0 || set_number(error, "time_unix", (uint64_t)when));
+}
+
+static bool add_mirrors(json_t *feed, const struct own_feed_status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(feed, "mirrors", list) == 0;
+    for (size_t i = 0; ok && i < status->n_mirrors; i++) {
+        const struct feed_mirror_status *one = &status->mirrors[i];
+        json_t *object = json_object();
+        ok = json_array_append_new(list, object) == 0 && set_text(object, "url", one->url) &&
+             set_number(object, "asked_unix", (uint64_t)one->asked_unix) &&
+             set_number(object, "pulse_unix", (uint64_t)one->pulse_unix) &&
+             set_bool(object, "frozen", one->is_frozen) &&
+             add_error(object, one->error_code, one->error, 0);
+    }
+    return ok;
+}
+
+static bool add_bundles(json_t *feed, const struct own_feed_status *status)
+{
+    json_t *list = json_array();
+    bool ok = json_object_set_new(feed, "bundles", list) == 0;
+    for (size_t i = 0; ok && i < status->n_bundles; i++) {
+        const struct feed_bundle_status *one = &status->bundles[i];
+        json_t *object = json_object();
+        ok = json_array_append_new(list, object) == 0 && set_text(object, "name", one->name) &&
+             set_text(object, "state", one->state) && set_number(object, "epoch", one->epoch) &&
+             set_number(object, "serial", one->serial) && set_text(object, "lane", one->lane) &&
+             set_number(object, "due_unix", (uint64_t)one->due_unix) &&
+             add_error(object, one->error_code, one->error, 0);
+    }
+    return ok;
+}
+
+static bool add_own_feed(json_t *root, const struct status *all)
+{
+    const struct own_feed_status *status = &all->own_feed;
+    if (!status->is_configured)
+        return true;
+    json_t *feed = json_object();
+    return json_object_set_new(root, "feed", feed) == 0 && set_text(feed, "ring", status->ring) &&
+           set_bool(feed, "tls_degraded", status->is_degraded) &&
+           set_number(feed, "contact_unix", (uint64_t)status->contact_unix) &&
+           set_number(feed, "pulse_unix", (uint64_t)status->pulse_unix) &&
+           set_number(feed, "root", status->root_version) &&
+           set_number(feed, "good", status->n_good) &&
+           set_number(feed, "failed", status->n_failed) && add_mirrors(feed, status) &&
+           add_bundles(feed, status) &&
+           add_error(feed, status->error_code, status->error, status->error_unix);
+}
+
 static bool add_rule(json_t *list, const struct rule_status *status)
 {
     const struct rule_info *info = &status->info;
@@ -370,9 +428,9 @@ bool status_render_json(const struct status *status, struct buf *out)
     bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
               add_pass_through(root, status) && add_ruleset(root, status) &&
               add_reload(root, status) && add_tls(root, status) && add_feed(root, status) &&
-              add_certificates(root, status) && add_rules(root, status) &&
-              add_mitigations(root, status) && add_webhook(root, status) &&
-              add_stale(root, status) && add_policy(root, status) &&
+              add_own_feed(root, status) && add_certificates(root, status) &&
+              add_rules(root, status) && add_mitigations(root, status) &&
+              add_webhook(root, status) && add_stale(root, status) && add_policy(root, status) &&
               add_counters(root, &status->totals) &&
               json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
               buf_append(out, SLICE("\n"));

@@ -311,6 +311,63 @@ static void print_feed(const json_t *root, FILE *out)
     put_row(out, "  cause", get_text(error, "text"));
 }
 
+static void print_bundles(const json_t *feed, FILE *out)
+{
+    const json_t *list = json_object_get(feed, "bundles");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        (void)fprintf(out, "%-14s", "  bundle");
+        put_text(out, get_text(one, "name"));
+        (void)fprintf(out, " %lld.%lld ", get_number(one, "epoch"), get_number(one, "serial"));
+        put_text(out, get_text(one, "state"));
+        if (strcmp(get_text(one, "state"), "waiting") == 0) {
+            (void)fputs(" until ", out);
+            put_time(out, get_number(one, "due_unix"));
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void print_mirrors(const json_t *feed, FILE *out)
+{
+    const json_t *list = json_object_get(feed, "mirrors");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const json_t *error = json_object_get(one, "error");
+        (void)fprintf(out, "%-14s", "  mirror");
+        put_text(out, get_text(one, "url"));
+        if (json_is_true(json_object_get(one, "frozen")))
+            (void)fputs(" FROZEN: its pulse is a day older than that of another", out);
+        if (json_is_object(error)) {
+            (void)fputs(" FAILED: ", out);
+            put_text(out, get_text(error, "code"));
+            (void)fputs(": ", out);
+            put_text(out, get_text(error, "text"));
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+static void print_own_feed(const json_t *root, FILE *out)
+{
+    const json_t *feed = json_object_get(root, "feed");
+    const json_t *error = json_object_get(feed, "error");
+    if (!json_is_object(feed))
+        return;
+    (void)fprintf(out, "%-14s%s%s\n", "feed",
+                  strcmp(get_text(feed, "ring"), "early") == 0 ? "ring early" : "ring stable",
+                  json_is_true(json_object_get(feed, "tls_degraded"))
+                      ? ", FEED_TLS_DEGRADED: no mirror with TLS can be used"
+                      : "");
+    put_time_row(out, "  last contact", get_number(feed, "contact_unix"));
+    print_bundles(feed, out);
+    print_mirrors(feed, out);
+    if (!json_is_object(error))
+        return;
+    put_time_row(out, "  FAILED", get_number(error, "time_unix"));
+    put_row(out, "  cause", get_text(error, "text"));
+}
+
 static void print_rule(const json_t *rule, FILE *out)
 {
     bool is_enforced = json_is_true(json_object_get(rule, "enforced"));
@@ -418,6 +475,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_reload(root, out);
     print_tls(root, out);
     print_feed(root, out);
+    print_own_feed(root, out);
     print_webhook(root, out);
     print_stale(root, out);
     print_certificates(root, out);
