@@ -145,7 +145,10 @@ def parse_options():
     parser.add_argument("--build", default=str(ROOT / "build" / "release"), help="build folder (%(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write every single measurement there, too")
     parser.add_argument("--html", metavar="FILE", help="write a page with plots there, too")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds wants a number from 1 on")
+    return options
 
 
 def chosen(options):

@@ -9,8 +9,9 @@
 enum {
     ARENA_FIRST_BYTES = 16 * 1024, /* as the proxy gives a transaction */
     ENOUGH_NS = 400 * 1000 * 1000, /* of passes: their best is steady then */
-    MIN_PASSES = 3,                /* unless one takes long: */
+    MIN_PASSES = 3,                /* unless they take long: */
     LONG_NS = 1500 * 1000 * 1000,
+    LEAST_PASSES = 2, /* in a single one an interruption would look like a slow rule */
     CLOCK_READINGS = 1000,
     PROGRESS_EVERY = 256, /* requests */
 };
@@ -70,18 +71,18 @@ static uint64_t pass(struct measuring *measuring)
         judge(measuring, &measuring->requests[i]);
         if (measuring->progress != NULL && i % PROGRESS_EVERY == 0)
             measuring->progress(measuring->ctx,
-                                measuring->progress_from +
-                                    measuring->progress_share * (double)i / (double)measuring->n);
+                                measuring->progress_from + measuring->progress_share / 2 *
+                                                               (double)i / (double)measuring->n);
     }
     return now_ns() - begun;
 }
 
 static bool is_enough(size_t n, uint64_t spent)
 {
-    return n != 0 && spent >= ENOUGH_NS && (n >= MIN_PASSES || spent >= LONG_NS);
+    return (n >= MIN_PASSES && spent >= ENOUGH_NS) || (n >= LEAST_PASSES && spent >= LONG_NS);
 }
 
-/* The next pass has half of what is left of the bar. */
+/* Each pass has half of what is left of the bar. */
 static void advance(struct measuring *measuring)
 {
     measuring->progress_from += measuring->progress_share / 2;

@@ -9,6 +9,8 @@
 
 #include "stopgap/banned.h"
 
+enum { DOUBTFUL_NS = 50 * 1000 }; /* longer than rules take, shorter than the scheduler */
+
 /* ---- which rules */
 
 /* Add the rules that the set bits lead to. */
@@ -34,6 +36,23 @@ static bool is_idle(const struct inspection *inspection, const struct compiled_r
            (effect == RULES_OFF || (effect != RULES_BLOCK && rule->when_response != NULL));
 }
 
+/* What took long was perhaps only interrupted; the same again tells. Nothing of it is counted. */
+static uint64_t evaluate_again(struct lease_trace *trace, const struct evaluation *evaluation,
+                               const struct compiled_rule *rule)
+{
+    struct evaluation again = {
+        .lease = evaluation->lease, .fields = evaluation->fields, .bits = evaluation->bits};
+    struct lease_trace kept = *trace;
+    struct witness witness;
+    trace->active = NULL;
+    lease_forget(again.lease);
+    uint64_t begun = trace_clock_ns();
+    (void)evaluate_request(&again, rule->when, &witness);
+    uint64_t spent = trace_clock_ns() - begun;
+    *trace = kept;
+    return spent;
+}
+
 static enum truth evaluate_traced(struct lease_trace *trace, uint32_t index,
                                   struct evaluation *evaluation, struct witness *ret_witness)
 {
@@ -50,6 +69,10 @@ static enum truth evaluate_traced(struct lease_trace *trace, uint32_t index,
     trace->active = NULL;
     trace->evaluate_ns += own;
     cost->evaluate_ns += own;
+    if (own > DOUBTFUL_NS && own > cost->worst_ns) {
+        uint64_t second = evaluate_again(trace, evaluation, rule);
+        own = second < own ? second : own;
+    }
     cost->worst_ns = own > cost->worst_ns ? own : cost->worst_ns;
     cost->n_woken++;
     cost->n_matched += truth == TRUTH_YES;

@@ -62,6 +62,22 @@ static void test_each_rule_gets_what_it_did(void **state)
     test_set_done(&set);
 }
 
+static void test_what_is_slow_again_counts_as_slow(void **state)
+{
+    (void)state;
+    static const struct test_rule slow = {.id = "SLOW",
+                                          .when = "{field: query, not_regex: '^(x+x+)+$'}"};
+    const struct cost_request requests[] = {
+        request("/owa/?xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx!", NULL), request("/owa/", NULL)};
+    struct test_set set = test_set_new(&slow, 1);
+    struct cost_report report;
+    struct err err = {0};
+    assert_true(cost_measure(set.set, &(struct cost_run){requests, 2, NULL, NULL}, &report, &err));
+    assert_true(report.rules[0].worst_ns > 250 * 1000);
+    cost_report_done(&report);
+    test_set_done(&set);
+}
+
 static bool has_advice(const struct cost_advice *advice, size_t n, size_t rule,
                        enum cost_reason reason)
 {
@@ -100,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_rule_gets_what_it_did),
+        cmocka_unit_test(test_what_is_slow_again_counts_as_slow),
         cmocka_unit_test(test_rules_are_pointed_out_for_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
