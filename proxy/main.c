@@ -30,7 +30,8 @@ static const struct verb verbs[] = {
     {"bench", cmd_bench, "rules: what a rule set costs on given traffic, without a network"},
     {"explain", cmd_explain, "why a request is blocked, or not: every rule and condition"},
     {"doctor", cmd_doctor, "look at servers, certificates, rules: what is wrong, what to do"},
-    {"feed", cmd_feed, "test the feed of a configuration as the proxy would use it"},
+    {"feed", cmd_feed, "test, fetch, import: where signed rules come from"},
+    {"publish", cmd_publish, "write the folder that a web server shows as a feed"},
     {"eocs", cmd_eocs, "verify, show, import Microsoft's signed mitigation feed"},
 };
 

@@ -44,6 +44,7 @@ void bundle_close(struct bundle *bundle); /* NULL is allowed */
 /* What a bundle says of itself. */
 struct bundle_facts {
     char name[64];
+    char min_engine[20]; /* "1.0.0" */
     bool is_lab;
     uint64_t epoch, serial;
     int64_t created, stable_after;

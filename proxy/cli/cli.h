@@ -36,7 +36,8 @@ int cmd_explain(int argc, char **argv); /* why the rules say what they say of a 
 int cmd_bench(int argc, char **argv);   /* rules: the same as rules cost */
 int cmd_eocs(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
-int cmd_feed(int argc, char **argv);        /* verify, show, import */
+int cmd_feed(int argc, char **argv);        /* test, fetch, import, export */
+int cmd_publish(int argc, char **argv);     /* write the folder of a feed */
 int cmd_mitigations(int argc, char **argv); /* list, block, unblock, enable, disable, export */
 
 /* "stopgap: file:line: CODE: text" to standard error; returns EXIT_FAILED. */

@@ -20,6 +20,7 @@ static const struct {
     {"test", feed_test, "visit both feeds once, by the code of the proxy, and keep nothing"},
     {"fetch", feed_fetch, "make the running proxy visit its feed now, or do it without one"},
     {"import", feed_import, "take a bundle that came by another way, such as a USB stick"},
+    {"export", feed_export, "write a bundle that is in force, with its roots, for such a way"},
 };
 
 static void print_help(FILE *out)
@@ -27,6 +28,7 @@ static void print_help(FILE *out)
     (void)fputs("stopgap feed VERB: where signed rules come from\n\n"
                 "  stopgap feed test -c /etc/stopgap/stopgap.yaml\n"
                 "  stopgap feed fetch\n"
+                "  stopgap feed export exchange-core.sgb -c /etc/stopgap/stopgap.yaml\n"
                 "  stopgap feed import exchange-core.sgb -c /etc/stopgap/stopgap.yaml\n\n"
                 "Verbs:\n",
                 out);

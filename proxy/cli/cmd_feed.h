@@ -7,6 +7,7 @@
 int feed_test(int argc, char **argv);
 int feed_fetch(int argc, char **argv);
 int feed_import(int argc, char **argv);
+int feed_export(int argc, char **argv);
 
 /* A feed_step_cb: one line to standard output at once. */
 void feed_print_step(void *ctx, const char *step, const char *text);

@@ -74,6 +74,7 @@ bool bundle_read_facts(struct slice bytes, struct bundle_facts *ret_facts, struc
                                            .stable_after = manifest.stable_after,
                                            .is_critical = manifest.is_critical};
         memcpy(ret_facts->name, manifest.name.ptr, manifest.name.len);
+        memcpy(ret_facts->min_engine, manifest.min_engine.ptr, manifest.min_engine.len);
         manifest_done(&manifest);
     }
     ustar_done(&archive);
