@@ -30,6 +30,7 @@ static void control_close_handles(struct control *control)
     };
     control_eocs_stop(control);
     control_feed_stop(control);
+    control_builds_stop(control);
     control_leave_admin(control);
     if (control->admin != NULL)
         admin_stop(control->admin);

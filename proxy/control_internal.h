@@ -8,6 +8,7 @@
 #include "control_feed.h"
 #include "control_mitigations.h"
 #include "events.h"
+#include "feed/fetch.h"
 #include "health.h"
 #include "log/log.h"
 #include "net/inherit.h"
@@ -182,6 +183,16 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
 void control_tell_mitigations(struct control *control, const struct ruleset *old,
                               const struct ruleset *set);
 void control_collect_mitigations(struct control *control, struct status *status);
+
+/* control_builds.c */
+/* Look at what servers showed, and ask those that show nothing, when it is time. */
+void control_builds_tick(struct control *control);
+/* The builds that a load may rely on; 0: not enough is known. */
+size_t control_builds(const struct control *control,
+                      struct build_span ret_builds[LIMIT_POLICY_BUILDS]);
+void control_collect_builds(const struct control *control, struct status *status);
+/* Give up asking; the loop must run the callback. */
+void control_builds_stop(struct control *control);
 
 /* control_policy.c */
 /* Tell of exclusions that ended. */

@@ -1,4 +1,4 @@
-/* Blocks, switches and learned builds: kept here, applied by loading the rules again. */
+/* Blocks and switches: kept here, applied by loading the rules again. */
 #include "audit.h"
 #include "control_internal.h"
 
@@ -26,6 +26,7 @@ void control_mitigations_start(struct control *control)
                     directory);
         mitigations->store = (struct mitigation_store){0};
     }
+    mitigations->ask_at_ms = uv_now(&control->loop) + control->config->mitigations.settle_ms;
     (void)uv_timer_start(&control->mitigation_timer, on_tick, MITIGATIONS_TICK_MS,
                          MITIGATIONS_TICK_MS);
 }
@@ -43,30 +44,6 @@ void control_mitigations_again(struct control *control)
 }
 
 /* ---- the policy */
-
-/* The builds that a load may rely on; 0: not enough is known. */
-static size_t policy_builds(const struct control *control, struct build *ret_builds)
-{
-    const struct mitigations *mitigations = &control->mitigations;
-    const struct config *config = control->config;
-    size_t n = 0;
-    bool needs_learned = false; /* a server's build was not set by hand */
-    for (size_t i = 0; i < config_n_servers(config); i++) {
-        const char *text = config_server_build(config, i);
-        if (text != NULL && build_parse(slice_str(text), &ret_builds[n])) /* it was checked */
-            n++;
-        else
-            needs_learned = true;
-    }
-    bool is_settled = uv_now(&control->loop) / 1000 >=
-                      mitigations->known_since_s + config->mitigations.settle_ms / 1000;
-    if (needs_learned &&
-        (mitigations->n_known == 0 || !is_settled || !mitigations->has_all_servers))
-        return 0;
-    for (size_t i = 0; i < mitigations->n_known; i++)
-        ret_builds[n++] = mitigations->known[i].build;
-    return n;
-}
 
 struct policy_copy *control_policy(struct control *control)
 {
@@ -91,7 +68,7 @@ struct policy_copy *control_policy(struct control *control)
         .n_blocked = n,
         .uses_builds = config->applicability == APPLICABILITY_ON,
         .builds = copy->builds,
-        .n_builds = policy_builds(control, copy->builds),
+        .n_builds = control_builds(control, copy->builds),
     };
     return copy;
 }
@@ -107,82 +84,16 @@ void control_policy_done(struct control *control, const struct policy_copy *poli
     mitigations->n_loaded = policy->policy.n_builds;
 }
 
-/* ---- builds from the traffic */
-
-static void learn(struct control *control, const struct build *build, uint64_t seen_s)
-{
-    struct mitigations *mitigations = &control->mitigations;
-    for (size_t i = 0; i < mitigations->n_known; i++) {
-        struct known_build *known = &mitigations->known[i];
-        if (build_compare(&known->build, build) != 0)
-            continue;
-        if (seen_s > known->seen_s)
-            known->seen_s = seen_s;
-        return;
-    }
-    if (mitigations->n_known == LIMIT_KNOWN_BUILDS) {
-        /* Too many to know them all: from here on nothing is known, and everything stays on. */
-        mitigations->known[LIMIT_KNOWN_BUILDS - 1] = (struct known_build){.seen_s = seen_s};
-        return;
-    }
-    if (mitigations->n_known == 0)
-        mitigations->known_since_s = uv_now(&control->loop) / 1000;
-    mitigations->known[mitigations->n_known++] =
-        (struct known_build){.build = *build, .seen_s = seen_s};
-    char text[256];
-    build_describe(build, text, sizeof(text));
-    events_emit(control->events, EVENT_BUILD_LEARNED, "", "a server behind runs %s",
-                build_is_known(build) ? text : "a build that cannot be read");
-}
-
-static void forget(struct control *control)
-{
-    struct mitigations *mitigations = &control->mitigations;
-    uint64_t now_s = uv_now(&control->loop) / 1000;
-    uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
-    for (size_t i = mitigations->n_known; i-- > 0;)
-        if (now_s > mitigations->known[i].seen_s + longest_s)
-            mitigations->known[i] = mitigations->known[--mitigations->n_known];
-}
-
-/* Has each server that is configured shown its build lately? One that is fixed says nothing about
- * the others. */
-static bool have_all_shown(const struct control *control)
-{
-    uint64_t now_s = uv_now(&control->loop) / 1000;
-    uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
-    for (size_t server = 0; server < config_n_servers(control->config); server++) {
-        bool is_shown = config_server_build(control->config, server) != NULL;
-        for (unsigned i = 0; i < control->n_workers && !is_shown; i++) {
-            uint64_t seen_s = build_watch_server(&control->workers[i].builds, server);
-            is_shown = seen_s != 0 && now_s <= seen_s + longest_s;
-        }
-        if (!is_shown)
-            return false;
-    }
-    return true;
-}
-
 static void on_tick(uv_timer_t *timer)
 {
     struct control *control =
         (struct control *)((char *)timer - offsetof(struct control, mitigation_timer));
     struct mitigations *mitigations = &control->mitigations;
-    struct build builds[LIMIT_POLICY_BUILDS] = {0};
-    uint64_t seen_s;
+    struct build_span builds[LIMIT_POLICY_BUILDS] = {0};
     control_policy_tick(control);
     control_stale_tick(control);
-    mitigations->has_all_servers = have_all_shown(control); /* before their builds are read */
-    for (unsigned i = 0; i < control->n_workers; i++)
-        for (size_t k = 0; k < LIMIT_SEEN_BUILDS; k++) {
-            struct build build;
-            uint64_t longest_s = control->config->mitigations.forget_ms / 1000;
-            if (build_watch_read(&control->workers[i].builds, k, &build, &seen_s) &&
-                uv_now(timer->loop) / 1000 <= seen_s + longest_s)
-                learn(control, &build, seen_s);
-        }
-    forget(control);
-    size_t n = policy_builds(control, builds);
+    control_builds_tick(control);
+    size_t n = control_builds(control, builds);
     bool is_same = n == mitigations->n_loaded &&
                    memcmp(builds, mitigations->loaded, n * sizeof(builds[0])) == 0;
     if (!is_same && control->config->mitigations.applicability == APPLICABILITY_ON &&
@@ -377,13 +288,6 @@ void control_collect_mitigations(struct control *control, struct status *status)
             control->reload_err.kind != ERR_NONE)
             one->info.state = MITIGATION_FAILED;
     }
-    status->n_builds = mitigations->n_known;
-    for (size_t i = 0; i < mitigations->n_known; i++) {
-        if (build_is_known(&mitigations->known[i].build))
-            build_describe(&mitigations->known[i].build, status->builds[i],
-                           sizeof(status->builds[i]));
-        else
-            (void)snprintf(status->builds[i], sizeof(status->builds[i]), "unreadable");
-    }
+    control_collect_builds(control, status);
     status->events_lost = events_lost(control->events);
 }

@@ -90,6 +90,8 @@ enum {
     MITIGATIONS_TICK_MS = 1000,             /* how soon a new build is acted upon */
     MITIGATIONS_RETRY_MS = 10 * 1000,       /* rules are missing until the load succeeds */
     MITIGATIONS_SETTLE_MS = 10 * 60 * 1000, /* a farm behind one address shows all its servers */
+    MITIGATIONS_ASK_MS = 24 * 60 * 60 * 1000, /* an update takes a night */
+    TIMEOUT_BUILD_ASK_MS = 15 * 1000, /* of one page: the first one after a restart is slow */
     MITIGATIONS_FORGET_MS = 7 * 24 * 60 * 60 * 1000, /* a server in maintenance comes back */
     STALE_AFTER_MS = 14 * 24 * 60 * 60 * 1000, /* rules come weekly, and somebody is on leave */
     STALE_RETRY_MS = 10 * 60 * 1000,           /* whether rules are stale changes in days */

@@ -15,7 +15,8 @@ struct build {
     uint16_t part[BUILD_PARTS];
 };
 
-/* Builds from `from` on and before `before`; all zero stands for no border. */
+/* Builds from `from` on and before `before`; all zero stands for no border. Of a server: one of
+ * these it is, and with both all zero nothing is known. */
 struct build_span {
     struct build from;
     struct build before;
@@ -47,6 +48,22 @@ int build_compare(const struct build *a, const struct build *b);
 bool build_is_known(const struct build *build);
 bool build_is_in(const struct build *build, const struct build_span *span);
 
+/* This build and no other; one that is not known may be any. */
+struct build_span build_span_exact(const struct build *build);
+/* This one or one behind it in the same cumulative update: as much as a part of an update tells. */
+struct build_span build_span_from(const struct build *build);
+bool build_span_is_exact(const struct build_span *span);
+/* Is there a build in both? */
+bool build_spans_meet(const struct build_span *a, const struct build_span *b);
+
+/* The cumulative update whose folder a page of Exchange names, as in /owa/auth/15.1.2507/x.css, the
+ * last part 0. False: it names none, or several. Whose words the page repeats is the caller's care.
+ */
+MUST_USE bool build_find_update(struct slice page, struct build *ret_update);
+/* The version in the deployment manifest of the export tool, which comes with an update. False:
+ * this is none. Bytes of a stranger. */
+MUST_USE bool build_from_manifest(struct slice xml, struct build *ret_build);
+
 /* The row of exactly this build, or NULL. */
 const struct build_info *build_find(const struct build *build);
 /* The newest row of the same product and update that is not newer than build, or NULL. So a
@@ -54,3 +71,5 @@ const struct build_info *build_find(const struct build *build);
 const struct build_info *build_nearest(const struct build *build);
 /* One line for people: "Exchange 2016 CU23 Jun26SU (2026-06-09), support: ..., ...". */
 void build_describe(const struct build *build, char *out, size_t size);
+/* The same for what is known of a server; "not known" for a build that is not. */
+void build_span_describe(const struct build_span *span, char *out, size_t size);

@@ -48,9 +48,9 @@ struct mitigation_policy {
     bool is_server_on;
     const char *const *blocked; /* ids */
     size_t n_blocked;
-    bool uses_builds;           /* leave out what no server needs */
-    const struct build *builds; /* one or more a server; one that is not known stands for itself */
-    size_t n_builds;            /* 0: nothing is known */
+    bool uses_builds;                /* leave out what no server needs */
+    const struct build_span *builds; /* one or more a server: it has one of these builds */
+    size_t n_builds;                 /* 0: nothing is known */
 };
 
 /* One mitigation of a set. */

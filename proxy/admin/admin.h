@@ -177,7 +177,7 @@ struct status {
     char mitigations_lost[1200]; /* why what was blocked at run time is not any more; "": it is */
     struct mitigation_status *mitigations; /* malloc'd array, freed by status_done */
     size_t n_mitigations;
-    char builds[LIMIT_KNOWN_BUILDS][256]; /* of the servers behind, for people */
+    char builds[LIMIT_POLICY_BUILDS][256]; /* of the servers behind, for people */
     size_t n_builds;
     uint64_t events_lost;
     struct webhook_status webhook;

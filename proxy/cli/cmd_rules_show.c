@@ -252,8 +252,11 @@ static void judge_loaded(struct shown *shown, const struct rule_info *info,
     for (size_t i = 0; i < config_n_servers(config); i++) {
         struct build build;
         const char *text = config_server_build(config, i);
-        if (text != NULL && build_parse(slice_str(text), &build) &&
-            !rule_applies_to(shown->rule, &build))
+        struct build_span span;
+        if (text == NULL || !build_parse(slice_str(text), &build))
+            continue;
+        span = build_span_exact(&build);
+        if (!rule_applies_to(shown->rule, &span))
             shown->because = "until every server is known to have the fix, as a configured one has";
     }
 }

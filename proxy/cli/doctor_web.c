@@ -1,5 +1,6 @@
 /* What one web server tells of itself. */
 #include "cli/doctor.h"
+#include "feed/build_ask.h"
 #include "feed/fetch.h"
 
 #include <curl/curl.h>
@@ -49,22 +50,46 @@ static bool get(const struct doctor *doctor, const struct doctor_target *target,
 }
 
 /* Which build, is it supported, does Microsoft's mitigation service still serve it? */
-static void judge_build(struct doctor *doctor, const struct doctor_target *target, const char *text)
+static void judge_build(struct doctor *doctor, const struct doctor_target *target)
 {
     struct build build;
     const char *where = target->url;
-    if (text[0] == '\0' || !build_parse(slice_str(text), &build)) {
+    const struct build_question question = {.url = target->url,
+                                            .connect_to = target->connect_to,
+                                            .ca_path = target->ca_path,
+                                            .skips_verify = target->skips_verify,
+                                            .timeout_ms = doctor->timeout_ms};
+    struct build_answer answer;
+    build_ask(&question, &answer);
+    if (answer.source == BUILD_NOT_TOLD) {
         doctor_add(doctor, DOCTOR_NOTE, "build", where,
                    "look on the server: Get-ExchangeServer | fl AdminDisplayVersion",
-                   "the server does not tell its build (no X-OWA-Version); every rule stays on");
+                   "the server does not tell its build (no X-OWA-Version, no export tool below "
+                   "/ecp, no folder "
+                   "in the logon page); every rule stays on");
         return;
     }
+    build = answer.span.from;
+    if (answer.source != BUILD_BY_FIELD) {
+        char about[300];
+        build_span_describe(&answer.span, about, sizeof(about));
+        doctor_add(
+            doctor, DOCTOR_NOTE, "build", where,
+            "look on the server: Get-ExchangeServer | fl AdminDisplayVersion; with upstream.build "
+            "set, rules that its security update makes needless are left out",
+            "%s, by %s", about, build_source_word(answer.source));
+        if (answer.source == BUILD_BY_PAGE)
+            return; /* support and feed depend on the rest */
+    }
     const struct build_info *info = build_nearest(&build);
+    const char *text = answer.source == BUILD_BY_FIELD ? "" : "at least ";
+    char number[BUILD_TEXT_BYTES];
     char line[400];
+    build_format(&build, number);
     build_describe(&build, line, sizeof(line));
     if (info == NULL) {
         doctor_add(doctor, DOCTOR_NOTE, "build", where, "look whether a newer stopgap knows it",
-                   "build %s: not in the table of this version", text);
+                   "build %s%s: not in the table of this version", text, number);
         return;
     }
     bool is_supported = strcmp(info->support, "no") != 0;
@@ -72,8 +97,8 @@ static void judge_build(struct doctor *doctor, const struct doctor_target *targe
                is_supported ? NULL
                             : "plan the move to a supported version; until then nothing but "
                               "filters such as this one stands between it and the Internet",
-               "%s", line);
-    if (info->feed_2026 != FEED_WORKS)
+               "%s%s", text, line);
+    if (answer.source == BUILD_BY_FIELD && info->feed_2026 != FEED_WORKS)
         doctor_add(
             doctor, DOCTOR_WARN, "feed", where,
             "install an update of June 2026 or newer where there is one, and let stopgap apply "
@@ -184,7 +209,7 @@ void doctor_ask(struct doctor *doctor, const struct doctor_target *target)
                response.status >= 500 ? "look at the event log of the server" : NULL,
                "the logon page of OWA answers with status %ld in %u ms", response.status,
                response.total_ms);
-    judge_build(doctor, target, response.exchange_build);
+    judge_build(doctor, target);
     judge_clock(doctor, target->url, response.date);
     judge_certificate(doctor, target->url, response.certificate_until);
     judge_vdirs(doctor, target);

@@ -128,6 +128,8 @@ struct mitigations_config {
     enum applicability applicability;
     uint64_t settle_ms; /* so long builds must have been watched before a rule is left out */
     uint64_t forget_ms; /* a build that did not show so long is gone */
+    bool asks;          /* servers that do not show their build in their answers */
+    uint64_t ask_every_ms;
 };
 
 enum feed_ring {

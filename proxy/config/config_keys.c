@@ -205,6 +205,8 @@ const struct config_key config_keys[] = {
     DURATION("mitigations.settle", mitigations.settle_ms, 24 * HOUR, MITIGATIONS_SETTLE_MS),
     NUMBER(KEY_DURATION, "mitigations.forget", mitigations.forget_ms, MINUTE, 720 * HOUR,
            MITIGATIONS_FORGET_MS),
+    {.path = "mitigations.ask", .kind = KEY_BOOL, .offset = AT(mitigations.asks), .standard = 1},
+    DURATION("mitigations.ask_every", mitigations.ask_every_ms, 720 * HOUR, MITIGATIONS_ASK_MS),
     {.path = "eocs.url", .kind = KEY_TEXT, .offset = AT(eocs.url)},
     DURATION("eocs.every", eocs.every_ms, 24 * HOUR, HOUR),
     DURATION("eocs.timeout", eocs.timeout_ms, 10 * MINUTE, 2 * MINUTE),

@@ -110,6 +110,8 @@ static void set_options(struct transfer *transfer, const struct fetch_request *r
         (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
         (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }
+    if (request->speaks_proxy)
+        (void)curl_easy_setopt(curl, CURLOPT_HAPROXYPROTOCOL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
 }
 

@@ -23,6 +23,7 @@ struct fetch_request {
     const char *connect_to; /* HOST:PORT to connect to in place of the URL's; NULL: the URL's */
     bool skips_verify;      /* of the server's certificate: for what only looks */
     bool takes_any_status;  /* 404 is an answer, too */
+    bool speaks_proxy;      /* PROXY protocol v1 goes before all else */
     unsigned total_ms;
     const atomic_bool *cancel; /* set by any thread to give up soon; NULL: never */
 };

@@ -57,6 +57,44 @@ bool build_is_in(const struct build *build, const struct build_span *span)
            (!build_is_known(&span->before) || build_compare(build, &span->before) < 0);
 }
 
+/* The next one in the order; all zero stays. */
+static struct build next_build(const struct build *build)
+{
+    struct build next = *build;
+    for (int i = BUILD_PARTS - 1; i >= 0 && build_is_known(build); i--)
+        if (++next.part[i] != 0)
+            break;
+    return next;
+}
+
+struct build_span build_span_exact(const struct build *build)
+{
+    return (struct build_span){.from = *build, .before = next_build(build)};
+}
+
+struct build_span build_span_from(const struct build *build)
+{
+    struct build last = *build;
+    last.part[BUILD_PARTS - 1] = UINT16_MAX;
+    return (struct build_span){.from = *build, .before = next_build(&last)};
+}
+
+bool build_span_is_exact(const struct build_span *span)
+{
+    struct build next = next_build(&span->from);
+    return build_is_known(&span->from) && build_compare(&next, &span->before) == 0;
+}
+
+static bool is_behind(const struct build_span *a, const struct build_span *b)
+{
+    return build_is_known(&b->before) && build_compare(&a->from, &b->before) >= 0;
+}
+
+bool build_spans_meet(const struct build_span *a, const struct build_span *b)
+{
+    return !is_behind(a, b) && !is_behind(b, a);
+}
+
 /* The last row that is not above build, or NULL. */
 static const struct build_info *last_not_above(const struct build *build)
 {
@@ -108,4 +146,31 @@ void build_describe(const struct build *build, char *out, size_t size)
         (void)snprintf(out, size, "%s, %s%s of %s, vendor support: %s; %s", text, info->label,
                        build_compare(&info->build, build) == 0 ? "" : " or newer", info->date,
                        info->support, feed_text(info));
+}
+
+/* The first row of the update that build belongs to, or NULL. */
+static const struct build_info *find_update(const struct build *build)
+{
+    for (size_t i = 0; i < n_build_table; i++)
+        if (memcmp(build_table[i].build.part, build->part, 3 * sizeof(build->part[0])) == 0)
+            return &build_table[i];
+    return NULL;
+}
+
+void build_span_describe(const struct build_span *span, char *out, size_t size)
+{
+    char text[BUILD_TEXT_BYTES];
+    const struct build_info *info = find_update(&span->from);
+    if (!build_is_known(&span->from)) {
+        (void)snprintf(out, size, "not known");
+        return;
+    }
+    if (build_span_is_exact(span)) {
+        build_describe(&span->from, out, size);
+        return;
+    }
+    build_format(&span->from, text);
+    (void)snprintf(out, size, "%s or a newer build of the same update, %s%s", text,
+                   info != NULL ? info->label : "which is not in the table of builds",
+                   info != NULL ? " with or without its security updates" : "");
 }

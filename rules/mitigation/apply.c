@@ -27,12 +27,12 @@ struct build_span rule_build_span(const struct rule *rule, size_t index)
                                .before = border(rule->applies_to[index].before)};
 }
 
-bool rule_applies_to(const struct rule *rule, const struct build *build)
+bool rule_applies_to(const struct rule *rule, const struct build_span *builds)
 {
-    bool applies = rule->n_applies_to == 0 || !build_is_known(build);
+    bool applies = rule->n_applies_to == 0;
     for (size_t i = 0; i < rule->n_applies_to && !applies; i++) {
         struct build_span span = rule_build_span(rule, i);
-        applies = build_is_in(build, &span);
+        applies = build_spans_meet(builds, &span);
     }
     return applies;
 }

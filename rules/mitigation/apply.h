@@ -18,5 +18,5 @@ MUST_USE bool mitigations_apply(struct rule_list *rules, struct rule_list *dropp
 
 /* Range `index` of the rule's builds; a border that is not given is not known. */
 struct build_span rule_build_span(const struct rule *rule, size_t index);
-/* May a server of this build need the rule? One whose build is not known may. */
-bool rule_applies_to(const struct rule *rule, const struct build *build);
+/* May a server that has one of these builds need the rule? */
+bool rule_applies_to(const struct rule *rule, const struct build_span *builds);

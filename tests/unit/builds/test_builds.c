@@ -67,6 +67,64 @@ static void test_a_span_has_its_first_build_and_not_its_last(void **state)
     assert_true(build_is_in(&fixed, &open));
 }
 
+static void test_what_is_known_of_a_server_is_a_span(void **state)
+{
+    (void)state;
+    struct build old = parsed("15.1.2507.6");
+    struct build last = parsed("15.1.2507.65535");
+    struct build highest = parsed("65535.65535.65535.65535");
+    struct build unknown = {{0}};
+    struct build_span exact = build_span_exact(&old);
+    struct build_span update = build_span_from(&old);
+    struct build_span anything = build_span_exact(&unknown);
+    struct build_span carried = build_span_exact(&last);
+    struct build_span fixed = {.from = parsed("15.1.2376.0"), .before = parsed("15.1.2507.16")};
+    struct build_span later = {.from = parsed("15.1.2507.7"), .before = parsed("15.1.2507.16")};
+    struct build_span other = {.from = parsed("15.1.2508.0")};
+    assert_true(build_span_is_exact(&exact) && !build_span_is_exact(&update));
+    assert_false(build_span_is_exact(&anything));
+    assert_true(build_spans_meet(&exact, &fixed) && !build_spans_meet(&exact, &later));
+    assert_true(build_spans_meet(&update, &later) && !build_spans_meet(&update, &other));
+    assert_true(build_spans_meet(&anything, &fixed) && build_spans_meet(&anything, &anything));
+    assert_true(build_is_in(&last, &update));
+    assert_int_equal(build_compare(&carried.before, &other.from), 0);
+    struct build_span end = build_span_exact(&highest);
+    assert_true(build_spans_meet(&end, &other) && !build_is_known(&end.before));
+}
+
+static void test_a_page_names_one_update(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *page, *update; /* NULL: none */
+    } rows[] = {
+        {"<link href=\"/owa/auth/15.1.2507/themes/x.css\">", "15.1.2507.0"},
+        {"url(/owa/15.2.1544/x)", "15.2.1544.0"},
+        {"/owa/prem/15.1.2507.69/scripts/boot.js", "15.1.2507.0"},
+        {"/owa/auth/15.1.2507/a /owa/auth/15.1.2507/b /owa/15.1.2507.6/c", "15.1.2507.0"},
+        {"/owa/auth/15.1.2507/a /owa/auth/15.2.1544/b", NULL},
+        {"/owa/auth/15.1.2507", NULL},
+        {"/owa/auth/15.1.2507x/", NULL},
+        {"/owa/auth/15.1/", NULL},
+        {"/owa/auth/15.1.2507.1.1/", NULL},
+        {"/owa/auth/15.1.99999/", NULL},
+        {"/owa/auth/0.1.2507/", NULL},
+        {"/owa/auth/15..2507/", NULL},
+        {"/owa/auth/", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct build update;
+        char text[BUILD_TEXT_BYTES] = "";
+        print_message("  %s\n", rows[i].page);
+        bool is_found = build_find_update(slice_str(rows[i].page), &update);
+        assert_int_equal(is_found, rows[i].update != NULL);
+        if (is_found)
+            build_format(&update, text);
+        assert_string_equal(text, is_found ? rows[i].update : "");
+    }
+}
+
 static void test_the_table_is_sorted_and_found_row_by_row(void **state)
 {
     (void)state;
@@ -121,6 +179,8 @@ int main(void)
         cmocka_unit_test(test_four_decimal_parts_are_a_build),
         cmocka_unit_test(test_builds_are_ordered_by_number_not_by_text),
         cmocka_unit_test(test_a_span_has_its_first_build_and_not_its_last),
+        cmocka_unit_test(test_what_is_known_of_a_server_is_a_span),
+        cmocka_unit_test(test_a_page_names_one_update),
         cmocka_unit_test(test_the_table_is_sorted_and_found_row_by_row),
         cmocka_unit_test(test_both_cut_offs_of_the_feed_are_known),
         cmocka_unit_test(test_an_update_younger_than_the_table_is_known_by_its_cumulative_update),
