@@ -55,6 +55,7 @@ enum {
     LIMIT_LOG_LINE_BYTES = 16 * 1024,        /* one record, escaped */
     LIMIT_LOG_QUEUE_BYTES = 4 * 1024 * 1024, /* per worker while the disk is slow; then dropped */
     LIMIT_ADMIN_CONNECTIONS = 32,            /* scrapers and a person */
+    LIMIT_ADMIN_TCP_CONNECTIONS = 16,        /* of these: every local user may make them */
     LIMIT_ADMIN_HEAD_BYTES = 8 * 1024,       /* of an admin request */
     LIMIT_ADMIN_BODY_BYTES = 64 * 1024,      /* of an admin request */
     LIMIT_ADMIN_KEPT_BYTES = 2048,           /* of a body that is looked at: an id and a reason */

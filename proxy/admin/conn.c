@@ -34,6 +34,7 @@ void admin_conn_close(struct admin_conn *conn)
         conn->wait->conn = NULL;
     LIST_REMOVE(conn, link);
     admin->n_conns--; /* the timer stops by itself */
+    admin->n_tcp_conns -= !conn->is_unix;
     uv_close(&conn->uv.handle, on_closed);
 }
 
@@ -140,8 +141,11 @@ enum acceptor_result admin_conn_accept(struct admin_listener *listener)
     conn->uv.handle.data = conn;
     admin->n_handles++;
     admin->n_conns++;
+    admin->n_tcp_conns += !conn->is_unix;
     LIST_INSERT_HEAD(&admin->conns, conn, link);
-    if (!stream_open(conn, fd) || admin->n_conns > LIMIT_ADMIN_CONNECTIONS ||
+    bool is_over = admin->n_conns > LIMIT_ADMIN_CONNECTIONS ||
+                   (!conn->is_unix && admin->n_tcp_conns > LIMIT_ADMIN_TCP_CONNECTIONS);
+    if (!stream_open(conn, fd) || is_over ||
         uv_read_start(&conn->uv.stream, on_buffer, on_read) != 0)
         admin_conn_close(conn);
     else

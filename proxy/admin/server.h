@@ -68,6 +68,7 @@ struct admin {
     size_t n_listeners;
     LIST_HEAD(, admin_conn) conns;
     size_t n_conns;
+    size_t n_tcp_conns; /* of these, over loopback */
     uv_timer_t timer; /* runs while there are connections, for their deadlines, and while a listener
                        * rests */
     size_t n_handles; /* open ones; the last close callback frees */

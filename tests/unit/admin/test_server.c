@@ -207,6 +207,35 @@ static void test_too_many_connections_are_closed_at_once(void **state)
     server_stop(server);
 }
 
+static int connect_tcp(const struct server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address.sin_port = htons(server->addresses[1].port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Every user of the machine may connect over loopback; who may manage must still come in. */
+static void test_connections_over_loopback_leave_room_on_the_unix_socket(void **state)
+{
+    (void)state;
+    struct server *server = server_start();
+    int fds[LIMIT_ADMIN_CONNECTIONS];
+    struct buf body;
+    for (size_t i = 0; i < LIMIT_ADMIN_CONNECTIONS; i++)
+        fds[i] = connect_tcp(server);
+    char *nothing = read_all(fds[LIMIT_ADMIN_CONNECTIONS - 1]);
+    assert_string_equal(nothing, "");
+    free(nothing);
+    assert_int_equal(request_status(server, "POST", "/reload", &body), 200);
+    buf_done(&body);
+    for (size_t i = 0; i < LIMIT_ADMIN_CONNECTIONS; i++)
+        (void)close(fds[i]);
+    wait_for_room(server);
+    server_stop(server);
+}
+
 static void wait_for_reloads(struct server *server, int n)
 {
     uint64_t deadline = uv_hrtime() + DEADLINE_MS * UINT64_C(1000000);
@@ -257,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_head_has_the_length_and_no_body),
         cmocka_unit_test(test_a_request_may_come_byte_by_byte),
         cmocka_unit_test(test_too_many_connections_are_closed_at_once),
+        cmocka_unit_test(test_connections_over_loopback_leave_room_on_the_unix_socket),
         cmocka_unit_test(test_a_client_may_leave_while_the_rules_load),
         cmocka_unit_test(test_the_server_may_stop_while_the_rules_load),
     };
