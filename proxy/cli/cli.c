@@ -1,12 +1,15 @@
 /* Error output shared by the verbs. */
 #include "cli/cli.h"
 
-#include "admin/admin.h"
-
-#include "trust/text.h"
-#include "trust/utc.h"
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "trust/text.h"
+#include "trust/utc.h"
 
 #include "stopgap/banned.h"
 
@@ -64,6 +67,18 @@ int cli_option_end(int option, const char *verb, const char *help)
     /* getopt has printed what is wrong. */
     (void)fprintf(stderr, "Try 'stopgap %s --help'.\n", verb);
     return EXIT_USAGE;
+}
+
+bool cli_become_owner(const char *state_dir, struct err *err)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(state_dir, &st) != 0 || st.st_uid == 0)
+        return true;
+    if (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+        return true;
+    (void)err_set(err, ERR_IO, "E_STATE_OPEN", "cannot become the owner of this folder: %s",
+                  strerror(errno));
+    return err_at(err, state_dir, 0, 0);
 }
 
 void cli_put_bytes(FILE *to, struct slice text)

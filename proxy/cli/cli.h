@@ -56,6 +56,9 @@ MUST_USE bool cli_option_number(const char *verb, const char *option, const char
                                 uint64_t max, uint64_t *ret_number);
 /* The end of a getopt loop that has printed what is wrong: --help ('h'), or the usage error. */
 int cli_option_end(int option, const char *verb, const char *help);
+/* Files in the state folder must be those of the user that runs the proxy: root becomes its owner.
+ * False with err. */
+MUST_USE bool cli_become_owner(const char *state_dir, struct err *err);
 /* Text of a stranger to a terminal: control characters become question marks. */
 void cli_put_clean(FILE *to, const char *text);
 void cli_put_bytes(FILE *to, struct slice text);

@@ -1,10 +1,7 @@
 /* `stopgap feed`: finds the verb; what its verbs share. */
 #include "cli/cmd_feed.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "admin/admin.h"
 
@@ -86,18 +83,6 @@ bool feed_visit_init(struct own_feed_visit *visit, const struct config *config, 
         return false;
     }
     return true;
-}
-
-bool feed_become_owner(const char *state_dir, struct err *err)
-{
-    struct stat st;
-    if (geteuid() != 0 || stat(state_dir, &st) != 0 || st.st_uid == 0)
-        return true;
-    if (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
-        return true;
-    (void)err_set(err, ERR_IO, "E_STATE_OPEN", "cannot become the owner of this folder: %s",
-                  strerror(errno));
-    return err_at(err, state_dir, 0, 0);
 }
 
 static const char *find_socket(const struct config *config)

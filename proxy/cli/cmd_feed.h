@@ -17,9 +17,6 @@ int feed_exit_code(const struct err *err);
 /* The visit that the configuration asks for. False: a usage error was printed. */
 MUST_USE bool feed_visit_init(struct own_feed_visit *visit, const struct config *config,
                               const char *verb);
-/* Files in the state folder must be those of the user that runs the proxy: root becomes its owner.
- * False with err. */
-MUST_USE bool feed_become_owner(const char *state_dir, struct err *err);
 /* Ask a running proxy to load its rules again, or say who will. url NULL: where the configuration
  * has its admin socket. */
 int feed_ask_reload(const char *url, const struct config *config);

@@ -87,7 +87,7 @@ static int fetch_alone(const struct config *config)
         (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "out of memory");
     else if (!feed_visit_init(visit, config, fetch_verb))
         goto out;
-    else if (fetch_init(&err) && feed_become_owner(config->state_dir, &err)) {
+    else if (fetch_init(&err) && cli_become_owner(config->state_dir, &err)) {
         visit->writes = true;
         own_feed_run(visit);
         err = visit->err;
@@ -179,7 +179,7 @@ static int import(struct call *call, int argc, char **argv)
                                             "is kept");
     buf_init(&bytes, LIMIT_BUNDLE_BYTES);
     bool done = file_read(AT_FDCWD, argv[optind], &codes, &bytes, &err) &&
-                feed_become_owner(call->config.state_dir, &err) &&
+                cli_become_owner(call->config.state_dir, &err) &&
                 take(&call->config, argv[optind], &bytes, &err);
     buf_done(&bytes);
     return done ? feed_ask_reload(call->admin, &call->config) : cli_error(&err);
