@@ -97,6 +97,7 @@ MEASURES = {"load": measure_load, "idle": idle.measure, "reload": reloading.meas
 
 def measure_case(tools, case, scheme, plan, progress):
     rounds, commands = MEASURES[case.kind](tools, case, scheme, plan, progress)
+    last = next(iter(rounds[-1].values()))
     return {
         "case": case.name,
         "kind": case.kind,
@@ -104,7 +105,7 @@ def measure_case(tools, case, scheme, plan, progress):
         "scheme": scheme.name,
         "base": case.members[0].name,
         "rounds": rounds,
-        "commands": commands,
+        "commands": {**commands, "load": last["command"]},
     }
 
 

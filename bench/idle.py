@@ -30,9 +30,8 @@ def hold(peers, name, case):
     load.measure(peers, name, short, (0, WARM_MS), 1)  # buffers and pools that every first load makes
     before = peer.rss_kib()
     many = load.Load(case.load.form, connections=n, tls=case.load.tls)
-    child = subprocess.Popen(
-        load.command(peers, name, many, (0, 1), 2) + ["--hold"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    argv = load.command(peers, name, many, (0, 1), 2) + ["--hold"]
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         if child.stdout.readline() != "held\n":
             raise Failed("%s does not hold %d connections: %s" % (name, n, child.stdout.read()))
@@ -40,7 +39,8 @@ def hold(peers, name, case):
     finally:
         child.stdin.close()
         child.wait()
-    return {"connections": n, "before_kib": before, "after_kib": after, "kib": (after - before) / n}
+    return {"connections": n, "before_kib": before, "after_kib": after, "kib": (after - before) / n,
+            "command": " ".join(argv)}  # fmt: skip
 
 
 def measure(tools, case, scheme, plan, progress):

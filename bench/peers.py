@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import rulesets
+from rulesets import Failed
 
 START_SECONDS = 120  # thousands of rules are compiled and proved at start, on a busy machine
 MODULE = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"
@@ -75,10 +76,6 @@ http {{
     }}
 }}
 """
-
-
-class Failed(Exception):
-    """A program did not start, went away, or answered with errors."""
 
 
 class Member:

@@ -1,11 +1,10 @@
 """Latencies while a set of a thousand other rules is loaded again and again, beside those without."""
 
 import shutil
-import subprocess
 
 import load
 from peers import Set
-from rulesets import Rules
+from rulesets import Rules, run, trust
 
 N_RULES = 1000
 BUNDLES = 40  # of one start: more reloads than it has time for
@@ -37,14 +36,13 @@ class Reloader:
         return True
 
     def options(self):
-        rules = ["--rules", str(self.bundle), "--trust", str(self.folder / "root.txt")]
-        return ["--no-builtin-rules", *rules, "--admin", self.admin]
+        return ["--no-builtin-rules", "--rules", str(self.bundle), *trust(self.folder), "--admin", self.admin]
 
     def reload_while(self, child):
         """As often as it goes while the load runs; returns how often."""
         n = 0
         while child.poll() is None and self.put_next():
-            subprocess.run([self.tools.stopgap, "reload", "--admin", self.admin], check=True, capture_output=True)
+            run(self.tools.stopgap, "reload", "--admin", self.admin)
             n += child.poll() is None
         return n
 

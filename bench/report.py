@@ -19,6 +19,7 @@ import sys
 
 MARKS = ("<!-- bench: begin -->", "<!-- bench: end -->")
 BARE = "stopgap, no rules"
+QUIET = 0.2  # of a core that other programs may take
 LOAD_COLUMNS = [
     "", "CPU ratio, median (min..max)", "CPU us/request", "core use", "RSS MiB", "requests/s", "p50 us", "p99 us", "p99.9 us"
 ]  # fmt: skip
@@ -90,7 +91,8 @@ def load_notes(table):
         n = sum(found["during"] or 0 for one in rounds for found in one.values())
         notes.append("p99 during %d reloads over p99 without: %s" % (n, spread(reload_ratios(table), "%.2f")))
     foreign = max(one["foreign"] for figures in rounds for one in figures.values())
-    notes.append("CPU that other programs took meanwhile: at most %.0f %% of a core" % (100 * foreign))
+    quiet = "" if foreign < QUIET else "; measure again on a quieter machine"
+    notes.append("CPU that other programs took meanwhile: at most %.0f %% of a core%s" % (100 * foreign, quiet))
     return notes
 
 

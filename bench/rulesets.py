@@ -112,6 +112,21 @@ def status_of(port, target, agent, cookies):
     return status
 
 
+def run(program, *words):
+    done = subprocess.run([str(program), *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed("%s %s: %s" % (program, " ".join(words), done.stderr[-400:]))
+
+
+def trust(folder):
+    """Options for the roots that make_bundle made."""
+    return ["--trust", str(folder / "roots" / "0000000001")]
+
+
+class Failed(Exception):
+    """A program did not start, went away, or answered with errors."""
+
+
 class Rules:
     """n rules. Wide: each looks at target, User-Agent, cookies and Referer, not at one of them."""
 
@@ -172,17 +187,18 @@ class Rules:
             (folder / ("bench-%05d.yaml" % number)).write_text(text)
 
     def make_bundle(self, program, folder, serial=1):
-        """A signed set: bench-SERIAL.sgb in a folder, with the root file and the key that it makes first."""
-        bundle, root, key = (str(folder / name) for name in ("bench-%d.sgb" % serial, "root.txt", "bench.key"))
+        """A signed set: bench-SERIAL.sgb in a folder, with the roots and the key that it makes first."""
+        bundle, roots, key = (str(folder / name) for name in ("bench-%d.sgb" % serial, "roots", "bench.key"))
         rules = folder / ("rules-%d" % self.numbers.start)
-        steps = []
         if not rules.exists():
             self.write_files(rules)
         if not pathlib.Path(key).exists():
-            steps = [["keygen", "--alg", "ed25519", "--out", key], ["root", "--key", key, "--out", root]]
-        build = ["build", str(rules), "--name", "bench", "--serial", str(serial), "--root", root, "--out", bundle]
-        for step in [*steps, build, ["sign", bundle, "--key", key]]:
-            subprocess.run([str(program), "bundle", *step], check=True, capture_output=True)
+            run(program, "bundle", "keygen", "--alg", "ed25519", "--out", key)
+            run(program, "root", "init", roots, "--key", key, "--yes")
+            run(program, "root", "sign", roots, "--key", key)
+        build = ("--name", "bench", "--serial", str(serial), "--root", roots, "--out", bundle)
+        run(program, "bundle", "build", str(rules), *build)
+        run(program, "bundle", "sign", bundle, "--key", key)
 
     def stopgap(self, program, folder):
         """Options of `stopgap run`: a set that is signed for the occasion instead of the shipped one."""
@@ -191,7 +207,7 @@ class Rules:
         folder = pathlib.Path(folder) / ("rules-%d%s" % (self.n, "-wide" if self.is_wide else ""))
         if not folder.exists():
             self.make_bundle(program, folder)
-        return ["--no-builtin-rules", "--rules", str(folder / "bench-1.sgb"), "--trust", str(folder / "root.txt")]
+        return ["--no-builtin-rules", "--rules", str(folder / "bench-1.sgb"), *trust(folder)]
 
 
 CRS = "/usr/share/modsecurity-crs"

@@ -1,14 +1,17 @@
-"""The programs of the benchmark that need no other proxy: the report, and how compare.py refuses."""
+"""The programs of the benchmark that need no other proxy: the report, the rules, how compare.py refuses."""
 
 import json
+import os
 import pathlib
 import re
 import subprocess
+import sys
 import xml.dom.minidom
 
 import pytest
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+STOPGAP = os.environ.get("STOPGAP_BIN", "build/dev/stopgap")
 SHARES = ("50", "75", "90", "95", "99", "99.5", "99.9", "99.99")
 
 
@@ -114,3 +117,13 @@ def test_compare_says_what_is_missing_and_what_to_do():
     done = compare("--build", "/none")
     assert done.returncode == 3
     assert "/none/stopgap" in done.stderr and "./dev bench" in done.stderr
+
+
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_the_rules_of_the_benchmark_load_as_a_signed_set(is_wide, tmp_path):
+    make = "import rulesets, pathlib; rulesets.Rules(20, %s).make_bundle(%r, pathlib.Path(%r))"
+    subprocess.run([sys.executable, "-c", make % (is_wide, os.path.abspath(STOPGAP), str(tmp_path))], cwd=BENCH, check=True)
+    bundle, root = tmp_path / "bench-1.sgb", tmp_path / "roots" / "0000000001"
+    done = subprocess.run([STOPGAP, "rules", "test", bundle, "--trust", root], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 rules" in done.stdout
