@@ -67,7 +67,7 @@ static int on_message_complete(llhttp_t *parser)
 {
     struct client *client =
         (struct client *)(void *)((char *)parser - offsetof(struct client, parser));
-    client->is_answered = true;
+    client->is_answered = parser->status_code >= 200; /* an interim response is no answer */
     return 0;
 }
 
