@@ -31,6 +31,7 @@ static void control_close_handles(struct control *control)
     control_eocs_stop(control);
     control_feed_stop(control);
     control_builds_stop(control);
+    control_trust_stop(control);
     control_leave_admin(control);
     if (control->admin != NULL)
         admin_stop(control->admin);
@@ -184,11 +185,6 @@ static bool control_start(struct control *control, struct err *err)
         control->trust = trust_open(&trust, err);
         if (control->trust == NULL)
             return false;
-        if (trust_state_was_lost(control->trust))
-            log_event("error", "state_lost",
-                      "code=E_STATE_LOST the state in %s was damaged; "
-                      "protection against older rule sets began anew",
-                      config->state_dir);
     }
     if (config->mode == RULES_OFF)
         log_event("warn", "mode_off", "no request is inspected");
@@ -200,7 +196,7 @@ static bool control_start(struct control *control, struct err *err)
         if (!config_add_string(&control->listener_urls, config->listen[i].url, err))
             return false;
     if (!control_eocs_init(control, err) || !control_feed_init(control, err) ||
-        !control_rules_start(control, err))
+        !control_trust_init(control, err) || !control_rules_start(control, err))
         return false;
     bool ok = control_inherit(control, err) && control_make_workers(control, err) &&
               control_start_admin(control, err) && control_limit_clients(control, err) &&
@@ -214,6 +210,7 @@ static bool control_start(struct control *control, struct err *err)
     control_watch_start(control);
     control_eocs_start(control);
     control_feed_start(control);
+    control_trust_start(control);
     return true;
 }
 
@@ -233,6 +230,7 @@ static void control_done(struct control *control)
     log_writer_stop(control->log);
     control_eocs_done(control);
     control_feed_done(control);
+    control_trust_done(control);
     events_free(control->events);
     health_free(control->health);
     free(control->policy);

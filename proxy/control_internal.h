@@ -7,6 +7,7 @@
 #include "control_eocs.h"
 #include "control_feed.h"
 #include "control_mitigations.h"
+#include "control_trust.h"
 #include "events.h"
 #include "feed/fetch.h"
 #include "health.h"
@@ -84,7 +85,8 @@ struct control {
     struct successor successor;   /* the process that got our sockets */
     bool is_too_late;             /* another one has replaced the program that this one should */
     struct log_writer *log;
-    struct trust_store *trust;
+    struct trust_store *trust;         /* for loads; NULL: nothing is signed */
+    struct control_trust *trust_watch; /* NULL: before the start */
     struct admin *admin;
 
     uv_signal_t signals[CONTROL_SIGNALS];
@@ -234,6 +236,9 @@ void control_parity_done(struct control *control);
 void control_parity_server(const struct control *control, size_t server,
                            struct server_status *status);
 void control_collect_certificates(const struct control *control, struct status *status);
+
+/* control_trust.c */
+void control_collect_trust(const struct control *control, struct status *status);
 
 /* control_upstream.c */
 /* Goes on without a server whose name does not resolve: it may come back. */

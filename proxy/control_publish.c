@@ -24,6 +24,7 @@ static void publish(struct control *control, struct load_job *job)
     control->set = job->set;
     control->set_since = control_unix_now();
     control_tell_mitigations(control, old, control->set);
+    control_trust_published(control);
     ruleset_unref(old);
 }
 
@@ -117,6 +118,9 @@ static void on_load(uv_work_t *work)
         job->leases[i] = lease_new(job->set, &job->err);
         job->had_error = job->leases[i] == NULL;
     }
+    /* A set that kills the program must be known as its cause before it is used. */
+    if (!job->had_error)
+        job->had_error = !control_trust_begin(control, job->set, &job->err);
 }
 
 static void on_loaded(uv_work_t *work, int status)

@@ -35,33 +35,65 @@ void control_note_refusal(struct control *control, const struct err *err)
                 control->set != NULL ? ruleset_name(control->set) : "none", line);
 }
 
-/* What is left when all together was refused: what the files have that are not to blame. */
+/* Try this; false: there is a set already, or it is refused, too. */
+static bool load_instead(struct control *control, bool is_less, const struct rule_files *files,
+                         const struct policy_copy *policy, struct err *err)
+{
+    if (control->set != NULL || !is_less)
+        return false;
+    control->set = control_load(control, files, policy, err);
+    if (control->set != NULL && files->eocs_directory == NULL)
+        control_eocs_drop(control);
+    return control->set != NULL;
+}
+
+/* What is left when all together was refused: what the files have that are not to blame, then what
+ * was in force before, then the last known good sets, then what is in the program. */
 static void load_less(struct control *control, const struct rule_files *files,
                       const struct policy_copy *policy, struct err *err)
 {
+    char *eocs = files->eocs_directory;
     bool has_builtin = control->config->use_builtin;
     bool has_bundles = files->bundles.n != 0;
-    bool has_eocs = files->eocs_directory != NULL;
+    struct rule_files kept[2] = {{.eocs_directory = eocs}, {.eocs_directory = eocs}};
+    struct err refused = *err;
+    control_trust_kept(control, TRUST_IN_FORCE, &kept[0].bundles);
+    control_trust_kept(control, TRUST_LAST_GOOD, &kept[1].bundles);
     const struct {
         bool is_less;
         struct rule_files files;
     } attempts[] = {
-        {has_eocs && (has_bundles || has_builtin), {.bundles = files->bundles}},
-        {has_eocs && has_bundles && has_builtin, {.eocs_directory = files->eocs_directory}},
-        {has_builtin, {.eocs_directory = NULL}},
+        {eocs != NULL && (has_bundles || has_builtin), {.bundles = files->bundles}},
+        {kept[0].bundles.n != 0, kept[0]},
+        {kept[1].bundles.n != 0, kept[1]},
+        {eocs != NULL && kept[1].bundles.n != 0, {.bundles = kept[1].bundles}},
+        {eocs != NULL && has_bundles && has_builtin, {.eocs_directory = eocs}},
     };
-    struct err refused = *err;
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]) && control->set == NULL; i++) {
-        if (!attempts[i].is_less)
-            continue;
-        control->set = control_load(control, &attempts[i].files, policy, err);
-        if (control->set != NULL && attempts[i].files.eocs_directory == NULL)
-            control_eocs_drop(control);
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
+        (void)load_instead(control, attempts[i].is_less, &attempts[i].files, policy, err);
+    /* Without any rule requests are still checked for their form: better than no mail. */
+    if (load_instead(control, true, &(struct rule_files){.eocs_directory = NULL}, policy, err) &&
+        !has_builtin)
+        control->trust_watch->has_no_rules = true;
+    for (size_t i = 0; i < 2; i++) {
+        kept[i].eocs_directory = NULL; /* borrowed */
+        control_rule_files_done(&kept[i]);
     }
     if (control->set != NULL) {
         control->reloads_failed++;
         control_note_refusal(control, &refused);
     }
+}
+
+/* What was loaded is what a restart comes back to; less than was asked for must not overwrite it.
+ */
+static void note_first(struct control *control, bool is_whole)
+{
+    struct trust_set first;
+    struct err err = {0};
+    if ((is_whole || ruleset_bundles(control->set, &first, 1) != 0) &&
+        !control_trust_begin(control, control->set, &err))
+        control_trust_note_error(control, &err);
 }
 
 /* The first set. What is refused is left out step by step, first what Microsoft's feed gave: it
@@ -72,10 +104,13 @@ static void load_first(struct control *control, const struct policy_copy *policy
     struct rule_files files;
     if (control_find_rule_files(control, &files, err))
         control->set = control_load(control, &files, policy, err);
+    bool is_whole = control->set != NULL;
     /* The program that we would replace has its rules: better those than less protection. */
     if (control->set == NULL && control->take_over_url == NULL)
         load_less(control, &files, policy, err);
     control_rule_files_done(&files);
+    if (control->set != NULL)
+        note_first(control, is_whole);
 }
 
 bool control_rules_start(struct control *control, struct err *err)

@@ -138,5 +138,6 @@ void control_collect(void *ctx, struct status *ret_status)
     collect_tls(control, ret_status);
     collect_feed(control, ret_status);
     control_collect_feed(control, ret_status);
+    control_collect_trust(control, ret_status);
     collect_webhook(control, ret_status);
 }

@@ -68,6 +68,22 @@ static const struct {
     [EVENT_STAPLE_EXPIRES] = {1043, "warn", "staple_expires"},
     [EVENT_SERVER_DOWN] = {1060, "warn", "server_down"},
     [EVENT_SERVER_UP] = {1061, "info", "server_up"},
+    [EVENT_TRUST_FRESH] = {1070, "info", "trust_fresh"},
+    [EVENT_TRUST_AGING] = {1071, "warn", "trust_aging"},
+    [EVENT_TRUST_STALE] = {1072, "error", "trust_stale"},
+    [EVENT_TRUST_ABANDONED] = {1073, "error", "trust_abandoned"},
+    [EVENT_NO_RULES] = {1074, "error", "no_rules"},
+    [EVENT_STATE_LOST] = {1075, "error", "state_lost"},
+    [EVENT_TRUST_ENDED] = {1076, "error", "trust_ended"},
+    [EVENT_STRANDED_SOON] = {1077, "error", "stranded_soon"},
+    [EVENT_ROOT_EXPIRED] = {1078, "error", "root_expired"},
+    [EVENT_CLOCK_SUSPECT] = {1079, "warn", "clock_suspect"},
+    [EVENT_RULES_BEHIND] = {1080, "warn", "rules_behind"},
+    [EVENT_RULES_PINNED] = {1081, "warn", "rules_pinned"},
+    [EVENT_TRUST_CLEARED] = {1082, "info", "trust_cleared"},
+    [EVENT_STATE_WRITE] = {1083, "error", "state_write"},
+    [EVENT_CRASH_LOOP] = {1084, "error", "crash_loop"},
+    [EVENT_FLOOR_RESET] = {1085, "warn", "floor_reset"},
 };
 
 static void next_command(struct events *events);

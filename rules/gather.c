@@ -6,9 +6,11 @@
 #include <time.h>
 
 #include "language/rule.h"
-#include "stopgap/bundle.h"
+#include "stopgap/trust.h"
 
 #include "stopgap/banned.h"
+
+enum { MAX_PATH_BYTES = 4096 }; /* PATH_MAX of Linux */
 
 static bool no_memory(struct err *err)
 {
@@ -25,6 +27,36 @@ static int64_t expiry_of(const struct bundle *bundle)
                : 0;
 }
 
+/* Open what is at a path, or the set that the operator pinned its name to.
+ *
+ * pinned  room for the path of the latter, to which *path then points */
+static struct bundle *open_bundle(struct trust_store *trust, const char **path,
+                                  char pinned[MAX_PATH_BYTES], struct err *err)
+{
+    struct bundle *bundle = bundle_open(trust, *path, err);
+    if (bundle == NULL || !trust_find_pinned(trust, bundle, pinned, MAX_PATH_BYTES))
+        return bundle;
+    bundle_close(bundle);
+    *path = pinned;
+    return bundle_open(trust, pinned, err);
+}
+
+/* The files that the operator named stand first: what came by a feed yields to them. */
+static bool is_overtaken(struct trust_store *trust, const struct origins *origins,
+                         const struct bundle *bundle, const char *path)
+{
+    return trust_is_kept(trust, path) &&
+           origins_find(origins, ORIGIN_BUNDLE, bundle_name(bundle)) != NULL;
+}
+
+/* A full disk must not take rules away: trust_begin says what is not kept. */
+static void keep_bundle(struct trust_store *trust, const struct bundle *bundle)
+{
+    struct err ignored;
+    if (!trust_keep_bundle(trust, bundle, TRUST_FROM_FILE, &ignored))
+        return;
+}
+
 /* path  of the bundle, so that a message names the file an operator can look at */
 static bool add_bundle(struct origins *origins, const struct bundle *bundle, const char *path,
                        struct err *err)
@@ -37,16 +69,17 @@ static bool add_bundle(struct origins *origins, const struct bundle *bundle, con
     char hash[128];
     (void)snprintf(source, sizeof(source), "%s", bundle_name(bundle));
     (void)snprintf(hash, sizeof(hash), "%s", bundle_hash(bundle));
-    struct origin *origin =
-        origins_add(origins, &(struct origin){.kind = ORIGIN_BUNDLE,
-                                              .source = source,
-                                              .label = text,
-                                              .hash = hash,
-                                              .is_critical = bundle_is_critical(bundle),
-                                              .is_marked = bundle_is_marked(bundle),
-                                              .expires_unix = expiry_of(bundle),
-                                              .created_unix = bundle_created(bundle),
-                                              .max_cost = bundle_max_cost(bundle)});
+    struct origin like = {.kind = ORIGIN_BUNDLE,
+                          .source = source,
+                          .label = text,
+                          .hash = hash,
+                          .is_critical = bundle_is_critical(bundle),
+                          .is_marked = bundle_is_marked(bundle),
+                          .expires_unix = expiry_of(bundle),
+                          .created_unix = bundle_created(bundle),
+                          .max_cost = bundle_max_cost(bundle)};
+    trust_set_of(bundle, &like.bundle);
+    struct origin *origin = origins_add(origins, &like);
     bool is_added = origin != NULL;
     for (size_t i = 0; i < bundle_n_rules(bundle) && is_added; i++) {
         const char *file = NULL;
@@ -66,8 +99,13 @@ static bool gather_bundles(const struct rules_source *source, struct origins *or
                        "a bundle needs a root of trust: give the root file");
     for (size_t i = 0; i < source->n_bundles; i++) {
         const char *path = source->bundle_paths[i];
-        struct bundle *bundle = bundle_open(source->trust, path, err);
-        bool is_added = bundle != NULL && add_bundle(origins, bundle, path, err);
+        char pinned[MAX_PATH_BYTES];
+        struct bundle *bundle = open_bundle(source->trust, &path, pinned, err);
+        bool is_added = bundle != NULL;
+        if (is_added && !is_overtaken(source->trust, origins, bundle, path)) {
+            keep_bundle(source->trust, bundle);
+            is_added = add_bundle(origins, bundle, path, err);
+        }
         bundle_close(bundle);
         if (!is_added)
             return false;

@@ -16,6 +16,7 @@ struct ruleset;
 struct lease;
 struct inspection;  /* one request under inspection; lives in the transaction's arena */
 struct trust_store; /* stopgap/bundle.h */
+struct trust_set;   /* stopgap/trust.h */
 
 /* Where a rule set comes from and what the operator changed about it. Borrowed for the call. */
 struct rules_source {
@@ -48,6 +49,9 @@ const char *ruleset_name(const struct ruleset *set);
 
 /* Hex SHA-256 over the rules, their order and the operator's changes. */
 const char *ruleset_hash(const struct ruleset *set);
+
+/* The signed bundles that it was made of, at most max; returns how many. */
+size_t ruleset_bundles(const struct ruleset *set, struct trust_set *ret_sets, size_t max);
 
 struct ruleset_stats {
     size_t n_rules;

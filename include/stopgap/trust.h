@@ -74,6 +74,9 @@ void trust_paths_done(struct trust_paths *paths);
 MUST_USE bool trust_find_pinned(struct trust_store *store, const struct bundle *bundle, char *out,
                                 size_t size);
 
+/* Is this the path of a kept bundle, as trust_find_paths gives it? */
+bool trust_is_kept(const struct trust_store *store, const char *path);
+
 /* Remove kept bundles that the state does not name, when they are an hour old. */
 void trust_prune(struct trust_store *store);
 
@@ -193,8 +196,9 @@ struct trust_standing {
     int64_t days_left;   /* to facts.stranded; 0 on the last day and after it */
 };
 
-/* What the store knows of them, after reading what another process wrote. has_feed, has_no_rules
- * and expires are for the caller to set; run_s grows by what is not noted yet. */
+/* What the store knows of them, after reading what another process wrote. has_feed says whether the
+ * root has keys for pulses. The caller knows whether anybody asks for them, expires, has_no_rules,
+ * and by how much run_s has grown. */
 MUST_USE bool trust_collect(struct trust_store *store, struct trust_facts *ret_facts,
                             struct err *err);
 

@@ -13,6 +13,7 @@
 #include "stopgap/eocs.h"
 #include "stopgap/err.h"
 #include "stopgap/ruleset.h"
+#include "stopgap/trust.h"
 
 #include <uv.h>
 
@@ -71,6 +72,16 @@ struct certificate_status { /* one certificate of a listener */
     bool has_staple;
     int64_t staple_until_unix; /* INT64_MAX: no end */
     const char *staple_problem;
+};
+
+struct trust_status { /* how far the trust in rule sets reaches */
+    struct trust_facts facts;
+    struct trust_standing standing;
+    const struct trust_name *names;
+    size_t n_names;
+    char error[1024]; /* of the last write of the state; empty after a good one */
+    char error_code[32];
+    uint64_t error_unix;
 };
 
 struct feed_status {       /* Microsoft's feed of mitigations */
@@ -169,6 +180,7 @@ struct status {
     uint64_t tls_error_unix;
     struct feed_status feed;
     struct own_feed_status own_feed;
+    struct trust_status trust;
     struct certificate_status *certificates; /* malloc'd array, freed by status_done */
     size_t n_certificates;
     struct rule_status *rules; /* malloc'd array, freed by status_done */

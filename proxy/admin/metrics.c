@@ -395,6 +395,48 @@ static bool render_servers(const struct status *status, struct buf *out)
            render_vdirs(status, out, PREFIX "server_checks_failed_total{", vdir_failed);
 }
 
+static bool render_states(const struct trust_standing *standing, struct buf *out)
+{
+    bool ok = render_family(out, "gauge", "trust_state",
+                            "1 for the states that the trust in rule sets is in");
+    for (unsigned i = 0; ok && i < TRUST_FRESHNESS_COUNT; i++)
+        ok = render_label(out, PREFIX "trust_state{", "state",
+                          trust_freshness_word((enum trust_freshness)i)) &&
+             render_number(out, i == standing->freshness);
+    for (unsigned i = 0; ok && i < TRUST_MARK_COUNT; i++)
+        ok = render_label(out, PREFIX "trust_state{", "state",
+                          trust_mark_word((enum trust_mark)i)) &&
+             render_number(out, standing->marks >> i & 1);
+    return ok;
+}
+
+/* What is not known is left out. */
+static bool render_trust(const struct status *status, struct buf *out)
+{
+    const struct trust_facts *facts = &status->trust.facts;
+    const struct {
+        const char *name, *help;
+        int64_t value;
+    } rows[] = {
+        {"release_timestamp_seconds", "When this program was made, since 1970", facts->released},
+        {"trust_contact_timestamp_seconds", "Last verified contact with the publisher",
+         facts->contact},
+        {"trust_pulse_timestamp_seconds", "When the newest pulse was made", facts->pulse},
+        {"trust_root_expiry_timestamp_seconds", "When the newest root is to be replaced",
+         facts->root_expires},
+        {"trust_stranded_timestamp_seconds", "From when on nothing new can be verified",
+         facts->stranded},
+    };
+    bool ok =
+        render_states(&status->trust.standing, out) &&
+        render_gauge(out, "trust_state_writable", "0 when the state folder could not be written",
+                     status->trust.error[0] == '\0');
+    for (size_t i = 0; ok && i < sizeof(rows) / sizeof(rows[0]); i++)
+        ok = rows[i].value == 0 ||
+             render_gauge(out, rows[i].name, rows[i].help, (uint64_t)rows[i].value);
+    return ok;
+}
+
 bool metrics_render(const struct status *status, struct buf *out)
 {
     return render_program(status, out) && render_traffic(&status->totals, out) &&
@@ -402,5 +444,6 @@ bool metrics_render(const struct status *status, struct buf *out)
            render_certificates(status, out) && render_parity(status, out) &&
            render_rules(status, out) && render_mitigations(status, out) &&
            render_webhook(status, out) && render_stale(status, out) && render_feed(status, out) &&
-           render_own_feed(status, out) && render_exclusions(status, out);
+           render_own_feed(status, out) && render_trust(status, out) &&
+           render_exclusions(status, out);
 }

@@ -1,6 +1,7 @@
 /* struct status as JSON, schema version 1: what /status.json answers. */
 #include "admin/admin.h"
 #include "admin/remedy.h"
+#include "admin/trust.h"
 
 #include <jansson.h>
 
@@ -425,15 +426,16 @@ static int append_json(const char *bytes, size_t len, void *ctx)
 bool status_render_json(const struct status *status, struct buf *out)
 {
     json_t *root = json_object();
-    bool ok = root != NULL && add_program(root, status) && add_servers(root, status) &&
-              add_pass_through(root, status) && add_ruleset(root, status) &&
-              add_reload(root, status) && add_tls(root, status) && add_feed(root, status) &&
-              add_own_feed(root, status) && add_certificates(root, status) &&
-              add_rules(root, status) && add_mitigations(root, status) &&
-              add_webhook(root, status) && add_stale(root, status) && add_policy(root, status) &&
-              add_counters(root, &status->totals) &&
-              json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
-              buf_append(out, SLICE("\n"));
+    bool ok =
+        root != NULL && add_program(root, status) && add_servers(root, status) &&
+        add_pass_through(root, status) && add_ruleset(root, status) && add_reload(root, status) &&
+        add_tls(root, status) && add_feed(root, status) && add_own_feed(root, status) &&
+        json_object_set_new(root, "trust", trust_render_json(&status->trust)) == 0 &&
+        add_certificates(root, status) && add_rules(root, status) &&
+        add_mitigations(root, status) && add_webhook(root, status) && add_stale(root, status) &&
+        add_policy(root, status) && add_counters(root, &status->totals) &&
+        json_dump_callback(root, append_json, out, JSON_COMPACT) == 0 &&
+        buf_append(out, SLICE("\n"));
     json_decref(root);
     return ok;
 }

@@ -1,7 +1,7 @@
 /* The JSON of a running program as a page for a terminal. */
-#include "admin/admin.h"
+#include "admin/page.h"
+#include "admin/trust.h"
 
-#include <jansson.h>
 #include <time.h>
 
 #include "stopgap/banned.h"
@@ -11,19 +11,6 @@ enum {
     ACTION_COLUMN = 15, /* "remove_header" */
 };
 
-/* Text of another process on somebody's terminal: no control byte gets through. */
-static void put_text(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        /* C2 80 to C2 9F are the C1 controls, which some terminals obey. */
-        bool is_c1 = c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
-        if (is_c1)
-            text++;
-        (void)fputc(c < 0x20 || c == 0x7f || is_c1 ? '?' : c, out);
-    }
-}
-
 /* Longer text moves its line to the right; better than cutting an id. */
 static void put_column(FILE *out, const char *text, size_t width)
 {
@@ -31,41 +18,6 @@ static void put_column(FILE *out, const char *text, size_t width)
     for (size_t i = strlen(text); i + 1 < width; i++)
         (void)fputc(' ', out);
     (void)fputc(' ', out);
-}
-
-static const char *get_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static long long get_number(const json_t *object, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(object, key));
-}
-
-static void put_time(FILE *out, long long unix_s)
-{
-    char text[32] = "?";
-    struct tm tm;
-    time_t when = (time_t)unix_s;
-    if (gmtime_r(&when, &tm) != NULL)
-        (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
-    (void)fputs(text, out);
-}
-
-static void put_row(FILE *out, const char *label, const char *text)
-{
-    (void)fprintf(out, "%-14s", label);
-    put_text(out, text);
-    (void)fputc('\n', out);
-}
-
-static void put_time_row(FILE *out, const char *label, long long unix_s)
-{
-    (void)fprintf(out, "%-14s", label);
-    put_time(out, unix_s);
-    (void)fputc('\n', out);
 }
 
 static const char *mode_text(const char *mode)
@@ -476,6 +428,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_tls(root, out);
     print_feed(root, out);
     print_own_feed(root, out);
+    trust_render_text(root, out);
     print_webhook(root, out);
     print_stale(root, out);
     print_certificates(root, out);

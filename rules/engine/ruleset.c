@@ -99,6 +99,16 @@ void ruleset_set_origins(struct ruleset *set, struct origins *origins)
     set->origins = origins;
 }
 
+size_t ruleset_bundles(const struct ruleset *set, struct trust_set *ret_sets, size_t max)
+{
+    const struct origins *origins = set->origins;
+    size_t n = 0;
+    for (size_t i = 0; origins != NULL && i < origins->n && n < max; i++)
+        if (origins->items[i].kind == ORIGIN_BUNDLE)
+            ret_sets[n++] = origins->items[i].bundle;
+    return n;
+}
+
 struct origins *ruleset_origins(const struct ruleset *set)
 {
     return set->origins;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stopgap/buf.h"
+#include "stopgap/trust.h"
 
 enum origin_kind {
     ORIGIN_BUNDLE = 0, /* signed */
@@ -20,15 +21,16 @@ struct origin_file {
 /* One bundle, feed or folder. */
 struct origin {
     enum origin_kind kind;
-    char *source;         /* what its rules are marked with: the bundle's name */
-    char *label;          /* in the set's name: "core@1.5" */
-    char *hash;           /* SHA-256 in hex of what was read; "" for a folder */
-    bool is_tried;        /* it came by itself: its new rules only detect at first */
-    bool is_critical;     /* the publisher says that it is urgent */
-    bool is_marked;       /* see bundle_is_marked */
-    int64_t expires_unix; /* 0: never */
-    int64_t created_unix; /* 0: not known */
-    uint64_t max_cost;    /* what its publisher says that it costs; 0: nothing is said */
+    char *source;            /* what its rules are marked with: the bundle's name */
+    char *label;             /* in the set's name: "core@1.5" */
+    char *hash;              /* SHA-256 in hex of what was read; "" for a folder */
+    bool is_tried;           /* it came by itself: its new rules only detect at first */
+    bool is_critical;        /* the publisher says that it is urgent */
+    bool is_marked;          /* see bundle_is_marked */
+    int64_t expires_unix;    /* 0: never */
+    int64_t created_unix;    /* 0: not known */
+    uint64_t max_cost;       /* what its publisher says that it costs; 0: nothing is said */
+    struct trust_set bundle; /* which one; stays in this process */
     struct origin_file *files;
     size_t n_files;
 };

@@ -306,7 +306,7 @@ static struct bundle *open_bundle(struct trust_store *store, const char *path, s
         bundle->bytes = *bytes;
         buf_init(bytes, bytes->max);
     } else {
-        bundle->is_kept = store_is_kept(store, path);
+        bundle->is_kept = trust_is_kept(store, path);
         done = read_file(bundle, path, err);
     }
     if (done && read_container(bundle, path, err) && check_bundle(store, bundle, err))

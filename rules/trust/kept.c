@@ -38,7 +38,7 @@ static struct slice hash_of_name(struct slice name)
     return is_kept ? hash : SLICE("");
 }
 
-bool store_is_kept(const struct trust_store *store, const char *path)
+bool trust_is_kept(const struct trust_store *store, const char *path)
 {
     size_t len = store->path != NULL ? strlen(store->path) : 0;
     return len != 0 && strncmp(path, store->path, len) == 0 &&
@@ -48,11 +48,16 @@ bool store_is_kept(const struct trust_store *store, const char *path)
 
 /* ---- keeping */
 
-static bool is_there(const struct trust_store *store, const char *path, size_t size)
+/* A copy that the disk damaged is none. */
+static bool is_there(const struct trust_store *store, const char *path, struct slice bytes)
 {
-    struct stat st;
-    return fstatat(store->folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           (uint64_t)st.st_size == size;
+    static const struct file_codes codes = {.read = "E_BUNDLE_READ", .size = "E_BUNDLE_SIZE"};
+    struct buf kept;
+    buf_init(&kept, bytes.len);
+    bool is_same =
+        file_read(store->folder, path, &codes, &kept, NULL) && slice_equal(buf_slice(&kept), bytes);
+    buf_done(&kept);
+    return is_same;
 }
 
 bool store_keep(struct trust_store *store, const char *file_hash, struct slice bytes,
@@ -62,7 +67,7 @@ bool store_keep(struct trust_store *store, const char *file_hash, struct slice b
     store_format_kept(path, file_hash);
     if (store->folder < 0)
         return true;
-    if (is_there(store, path, bytes.len)) {
+    if (is_there(store, path, bytes)) {
         /* Young again, so that nobody prunes it before it is named. */
         (void)utimensat(store->folder, path, NULL, 0);
         return true;
@@ -283,7 +288,7 @@ void store_rebuild(struct trust_store *store)
     for (int i = 0; i < REBUILD_MAX && (entry = readdir(dir)) != NULL; i++) {
         char path[4096];
         int len = snprintf(path, sizeof(path), "%s/" FOLDER "/%s", store->path, entry->d_name);
-        if (len < 0 || (size_t)len >= sizeof(path) || !store_is_kept(store, path))
+        if (len < 0 || (size_t)len >= sizeof(path) || !trust_is_kept(store, path))
             continue;
         struct bundle *bundle = bundle_open(store, path, NULL);
         if (bundle != NULL)

@@ -13,9 +13,10 @@ static bool is_same_name(const struct trust_set *a, const struct trust_set *b)
     return strcmp(a->name, b->name) == 0 && a->is_lab == b->is_lab;
 }
 
+/* Another file of one manifest has more or other signatures: it is the same set. */
 static bool is_same_set(const struct trust_set *a, const struct trust_set *b)
 {
-    return is_same_name(a, b) && strcmp(a->file, b->file) == 0;
+    return is_same_name(a, b) && strcmp(a->manifest, b->manifest) == 0;
 }
 
 static struct state_set *find_set(struct state *state, const struct trust_set *set)
@@ -194,7 +195,8 @@ static bool is_unchanged(struct state *state, const struct trust_set *sets, size
         n_active += state->sets[i].is_active;
     for (size_t i = 0; i < n; i++) {
         const struct state_set *known = find_set(state, &sets[i]);
-        if (known == NULL || !known->is_active || known->is_candidate)
+        if (known == NULL || !known->is_active || known->is_candidate ||
+            strcmp(known->set.file, sets[i].file) != 0)
             return false;
     }
     return n_active == n;
@@ -215,6 +217,7 @@ static bool take_force(struct trust_store *store, struct state *next, const stru
         return false;
     if (!known->is_active && !known->is_proved)
         known->tries = 1;
+    known->set = *set;
     known->is_active = true;
     known->is_candidate = false;
     return true;

@@ -123,6 +123,18 @@ static bool open_root(struct trust_store *store, const char *root_path, struct e
     return choose_root(store, anchor, stored, err) || err_at(err, root_path, 0, 0);
 }
 
+/* The loss is written down, or it would be forgotten with the next start. */
+static void begin_anew(struct trust_store *store)
+{
+    store->state.lost = store_now(store);
+    store_rebuild(store);
+    if (store_change(store, NULL) == NULL)
+        return;
+    if (!store_commit(store, NULL)) /* what cannot be written now is written later */
+        store->keep_previous = false;
+    store_unlock(store);
+}
+
 struct trust_store *trust_open(const struct trust_options *options, struct err *err)
 {
     struct trust_store *store = calloc(1, sizeof(*store));
@@ -145,10 +157,8 @@ struct trust_store *trust_open(const struct trust_options *options, struct err *
             done = err_set(err, ERR_MEMORY, "E_STATE_OPEN", "no memory for the trust store");
     }
     if (done && open_root(store, options->root_path, err)) {
-        if (store->was_lost) {
-            store->state.lost = store_now(store);
-            store_rebuild(store);
-        }
+        if (store->was_lost)
+            begin_anew(store);
         return store;
     }
     trust_close(store);

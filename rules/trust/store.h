@@ -53,8 +53,6 @@ MUST_USE bool store_commit_root(struct trust_store *store, struct err *err);
 /* Path of a kept bundle within the state folder: store/SHA256.sgb. */
 enum { STORE_KEPT_SIZE = 80 };
 void store_format_kept(char out[STORE_KEPT_SIZE], const char *file_hash);
-/* Is this the path of a kept bundle as trust_find_paths gives it? */
-bool store_is_kept(const struct trust_store *store, const char *path);
 
 /* Keep the bytes of a bundle, fsynced; nothing to do when they are there. E_STATE_WRITE. */
 MUST_USE bool store_keep(struct trust_store *store, const char *file_hash, struct slice bytes,

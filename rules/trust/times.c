@@ -59,6 +59,7 @@ static void collect_root(const struct trust_store *store, struct trust_facts *fa
     facts->root_expires = store->root->expires;
     facts->ended = fact_time(calendar.ended_on);
     facts->stranded = fact_time(calendar.stranded_on);
+    facts->has_feed = store->root->thresholds[ROLE_PULSE] != 0;
 }
 
 static bool is_newer(const uint64_t a[2], const uint64_t b[2])

@@ -1,4 +1,5 @@
-"""A signed set that is refused at the start: the program runs with its built-in rules and says so.
+"""A signed set that is refused at the start: the program runs with the set of before, or with its
+built-in rules, and says so.
 
 An outage because of a bad rule file would be worse than the built-in protection alone; what
 must never happen is that the refusal is silent."""
@@ -56,16 +57,27 @@ CASES = [(unsigned, "E_SIG_THRESHOLD"), (wrongly_signed, "E_SIG_THRESHOLD"), (of
          (uncompilable, "E_COMPILE"), (without_samples, "E_LINT"), (failing_its_sample, "E_SELFTEST")]
 
 
-def check_refused(one, client, code, path):
-    """Loud in all places, and the built-in rules work."""
+def check_loud(one, client, code, path):
+    """In log, status and exit code; the built-in rules work in any case."""
     assert one.reload_error().startswith(code)
     line = one.wait_event("level=error.*" + code)
     assert path in line, "the line does not name the file: " + line
-    assert one.ruleset_name().startswith("builtin@") and "+" not in one.ruleset_name()
     shown = one.command("status")
     assert shown.returncode == 1 and code in shown.stdout
     assert client(one).ask("/ecp/y.js", fields=ATTACK_FIELDS).status == 403
+
+
+def check_refused(one, client, code, path):
+    check_loud(one, client, code, path)
+    assert one.ruleset_name().startswith("builtin@") and "+" not in one.ruleset_name()
     assert client(one).ask("/owa/blocked").status == 200
+
+
+def check_kept(one, client, code, path):
+    """The file is refused; the set that was in force before the restart comes from the state folder."""
+    check_loud(one, client, code, path)
+    assert "test-rules@1.7" in one.ruleset_name()
+    assert client(one).ask("/owa/blocked").status == 403
 
 
 @pytest.mark.parametrize("make, code", CASES, ids=[f.__name__ for f, _ in CASES])
@@ -89,7 +101,7 @@ def test_a_set_older_than_the_last_seen_one_is_refused(proxy, exchange, client, 
     run_once(proxy, exchange, publisher, path, tmp_path / "state")
     publisher.bundle(path, [block_rule()], serial=6)
     one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--state", tmp_path / "state")
-    check_refused(one, client, "E_ROLLBACK", path)
+    check_kept(one, client, "E_ROLLBACK", path)
 
 
 def test_the_same_serial_with_other_rules_is_refused(proxy, exchange, client, publisher, tmp_path):
@@ -97,7 +109,7 @@ def test_the_same_serial_with_other_rules_is_refused(proxy, exchange, client, pu
     run_once(proxy, exchange, publisher, path, tmp_path / "state")
     publisher.bundle(path, [block_rule(path="/owa/other")], serial=7)
     one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path, "--state", tmp_path / "state")
-    check_refused(one, client, "E_SERIAL_REUSED", path)
+    check_kept(one, client, "E_SERIAL_REUSED", path)
 
 
 def test_the_same_set_again_is_accepted(proxy, exchange, client, publisher, tmp_path):

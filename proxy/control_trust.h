@@ -1,0 +1,73 @@
+/* How far our trust reaches: watched on the pool, told when it changes, shown in status. */
+#pragma once
+
+#include "config/config.h"
+
+#include "stopgap/ruleset.h"
+#include "stopgap/trust.h"
+
+#include <uv.h>
+
+struct control;
+
+/* What one look at the store found. */
+struct trust_look {
+    bool is_good; /* facts and names are */
+    struct trust_facts facts;
+    struct trust_name names[TRUST_MAX_NAMES];
+    size_t n_names;
+    size_t n_ended_pins;
+    struct err err; /* of a write */
+};
+
+struct control_trust {
+    struct control *control;
+    struct trust_store *store; /* of the same folder as control->trust; for the pool, and alone */
+    uv_timer_t timer;
+    uv_work_t work;
+    bool is_busy;
+    bool wants_another; /* asked for while it was busy */
+
+    /* What the next work is asked. */
+    uint64_t noted_boot_s; /* up to when the run time was noted */
+    uint64_t run_s;        /* to be noted now */
+    uint64_t prove_boot_s; /* the sets in force are good then; 0: nothing is to be proved */
+    bool proves;
+
+    struct trust_look found; /* the pool's while it is busy */
+
+    struct trust_look look; /* the last good one */
+
+    /* What was told. */
+    bool is_told;
+    enum trust_freshness freshness;
+    unsigned marks;
+    int64_t days_left;
+    uint64_t told_boot_s; /* the last repetition */
+    struct err write_err; /* kind ERR_NONE: the last write went well */
+    uint64_t write_err_unix;
+    bool has_no_rules; /* nothing could be loaded at the start */
+};
+
+/* Look after the trust store: count this start, and give up a set that killed us. control->trust
+ * is open, or NULL when no rule set is signed. False with err: no memory. */
+bool control_trust_init(struct control *control, struct err *err);
+/* Begin to watch; the loop runs soon. */
+void control_trust_start(struct control *control);
+/* Close the timer. control_trust_done when the loop has ended; it notes the run time. */
+void control_trust_stop(struct control *control);
+void control_trust_done(struct control *control);
+
+/* Paths of kept bundles; an empty list when there is none, or no memory. Where the trust store of
+ * the loads is nobody else's. */
+void control_trust_kept(struct control *control, enum trust_choice choice,
+                        struct string_list *ret_paths);
+/* These sets are about to be in force: E_STATE_WRITE when that cannot be kept. Not on the loop. */
+MUST_USE bool control_trust_begin(struct control *control, const struct ruleset *set,
+                                  struct err *err);
+/* They are in force now. */
+void control_trust_published(struct control *control);
+/* Writing the state failed at the start, where the rules are not refused for it. */
+void control_trust_note_error(struct control *control, const struct err *err);
+/* Something in the state was changed: look now. */
+void control_trust_poke(struct control *control);
