@@ -3,27 +3,7 @@
 import pytest
 
 from harness.feed_server import FeedServer
-from harness.own_feed import stopgap, write_config
-
-RULE = """\
-id: %(id)s
-title: test rule that blocks %(path)s
-cve: []
-references: [https://example.com/%(id)s]
-severity: low
-side_effects: none known
-action: {type: block, status: 403}
-when:
-  all:
-    - {field: path, equals: %(path)s}
-samples:
-  must_block:
-    - target: %(path)s
-  must_pass:
-    - target: /owa/
-    - target: /owa/other
-"""
-
+from harness.own_feed import RULE, stopgap, write_config
 
 class Publisher:
     """Everything in one folder; keys a and b sign roots and rules, p pulses."""

@@ -9,6 +9,8 @@ import subprocess
 import pytest
 
 from harness.bundles import block_rule
+from harness.feed_server import FeedServer
+from harness.own_feed import RULE
 
 REPOSITORY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
@@ -59,6 +61,43 @@ def test_the_readme_leads_from_the_first_key_to_a_rotated_root(folder, stopgap_b
                                                            "0000000002.sig"]
     verify(folder, stopgap_bin, "my-root/0000000001", "--state", "s")
     assert "root 2, epoch 1" in call(folder, stopgap_bin, "trust", "show", "--state", "s").stdout
+
+
+def test_the_readme_leads_to_a_feed_and_an_install_that_takes_it(folder, stopgap_bin, tmp_path):
+    (folder / "myrules" / "a.yaml").write_text(RULE % {"id": "A-1", "path": "/owa/a"})
+    for text in blocks("README.md", "### Your own signed set")[:2]:
+        run_lines(folder, stopgap_bin, text)
+    publishing, = blocks("README.md", "### A feed of signed bundles")
+    run_lines(folder, stopgap_bin, publishing)
+    with open(os.path.join(REPOSITORY, "README.md")) as text:
+        config = re.search(r"```yaml\n(rules:\n  trust.*?)```", text.read(), re.S).group(1)
+    server = FeedServer()
+    server.folder = folder / "www"
+    for old, new in (("/etc/stopgap/root.txt", str(folder / "my-root/0000000001")), ("/var/lib/stopgap", str(folder / "s")),
+                     ("https://rules.example.com/stopgap/", server.base), (", https://mirror.example.org/stopgap/", "")):
+        assert old in config
+        config = config.replace(old, new)
+    (folder / "c.yaml").write_text(config)
+    done = call(folder, stopgap_bin, "feed", "test", "-c", "c.yaml")
+    server.close()
+    assert done.returncode == 0 and "root      version 3" in done.stdout and "my-rules 1.2027010101 verified" in done.stdout, done.stdout
+
+
+def test_a_pulse_made_with_openssl_and_tar_is_a_pulse(folder, stopgap_bin):
+    for text in blocks("README.md", "### Your own signed set")[:2]:
+        run_lines(folder, stopgap_bin, text)
+    run_lines(folder, stopgap_bin, blocks("README.md", "### A feed of signed bundles")[0].replace(" --check", ""))
+    (folder / "p.old").mkdir()
+    done = call(folder, "tar", "xf", "www/pulse", "-C", "p.old")
+    assert done.returncode == 0, done.stdout
+    later = (datetime.datetime.utcnow() + datetime.timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:00Z")
+    old = (folder / "p.old/pulse").read_text()
+    (folder / "pulse.txt").write_text(re.sub(r"created .*", "created " + later, old))
+    script, = [block for block in blocks("proxy/feed/README.md", "## The folder on a web server") if "pkeyutl" in block]
+    done = call(folder, "sh", "-euc", script)
+    assert done.returncode == 0, done.stdout
+    done = call(folder, stopgap_bin, "publish", "www", "--pulse-key", "pulse.key")
+    assert done.returncode == 0 and later[:-4] in done.stdout, done.stdout
 
 
 def test_the_whole_rotation_with_openssl_and_tar_is_followed(folder, stopgap_bin):

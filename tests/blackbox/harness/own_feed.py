@@ -14,6 +14,27 @@ from .openssl_publisher import Key
 STOPGAP = os.environ.get("STOPGAP_BIN", str(pathlib.Path(__file__).resolve().parents[3] / "build/dev/stopgap"))
 
 
+# What `publish --check` has nothing against.
+RULE = """\
+id: %(id)s
+title: test rule that blocks %(path)s
+cve: []
+references: [https://example.com/%(id)s]
+severity: low
+side_effects: none known
+action: {type: block, status: 403}
+when:
+  all:
+    - {field: path, equals: %(path)s}
+samples:
+  must_block:
+    - target: %(path)s
+  must_pass:
+    - target: /owa/
+    - target: /owa/other
+"""
+
+
 def utc(seconds=0):
     """So many seconds from now, as signed texts have it."""
     return (datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
