@@ -204,13 +204,10 @@ static bool fail_bundles(struct control_feed *feed)
     const struct err *why = &feed->control->reload_err;
     for (size_t i = 0; i < feed->report.n_names; i++) {
         const struct pulse_entry *entry = &feed->report.names[i].entry;
-        struct trust_set set = {.epoch = entry->epoch, .serial = entry->serial};
         struct err err = {0};
         if (entry->sha256[0] == '\0' || strstr(why->file, entry->sha256) == NULL)
             continue;
-        memcpy(set.name, entry->name, sizeof(set.name));
-        memcpy(set.file, entry->sha256, sizeof(set.file));
-        if (!trust_fail(feed->control->trust, &set, why->code, &err))
+        if (!own_feed_refuse(&feed->visit, entry, why->code, &err))
             log_event("error", "state_write", "code=%s %s", err.code, err.text);
         is_ours = true;
     }

@@ -267,6 +267,26 @@ def test_a_bundle_that_does_not_come_ends_in_its_code_and_the_old_one_stays(fed,
     fed.wait_rule(2)
 
 
+def test_a_server_that_asks_for_a_pause_gets_it(fed, feed, servers):
+    server = servers()
+    one = fed.start(server)
+    fed.wait_rule(1)
+    server.behave = lambda handler: handler.answer(503, Retry_After="7200")
+    line = one.wait_event("feed_failed")
+    pause = int(line.split("again_in_s=")[1].split()[0])
+    assert 5700 <= pause <= 8700  # 20 % less or more
+
+
+def test_a_feed_is_reached_through_a_proxy(fed, feed, servers):
+    gate = servers()
+    gate.behave = lambda handler: (setattr(handler, "path", handler.path.replace("http://rules.example.test", "")),
+                                   handler.answer_file())
+    far = type("Far", (), {"base": "http://rules.example.test/feed/"})
+    fed.start(far, proxy=gate.base)
+    fed.wait_rule(1)
+    assert "http://rules.example.test/feed/pulse" in gate.paths
+
+
 def test_a_bad_mirror_is_skipped_and_the_other_one_serves(fed, feed, servers, tmp_path):
     bad, good = servers(), servers()
     bad.behave = lambda handler: handler.answer(200, b"junk")
