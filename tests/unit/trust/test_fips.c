@@ -10,7 +10,9 @@
 #include "stopgap/banned.h"
 
 /* The library's own provider with some algorithms taken out of its lists. */
+static OSSL_LIB_CTX *own;
 static OSSL_PROVIDER *whole;
+static OSSL_PROVIDER *lacking;
 static const char *missing = "nothing"; /* what an algorithm's names must not contain */
 static OSSL_ALGORITHM left[512];
 
@@ -43,12 +45,22 @@ static int init_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 /* It must be there before the library loads its own by itself. */
 static int setup(void **state)
 {
-    OSSL_LIB_CTX *own = OSSL_LIB_CTX_new();
+    own = OSSL_LIB_CTX_new();
     whole = OSSL_PROVIDER_load(own, "default");
     assert_non_null(whole);
     assert_int_equal(OSSL_PROVIDER_add_builtin(NULL, "lacking", init_provider), 1);
-    assert_non_null(OSSL_PROVIDER_load(NULL, "lacking"));
+    lacking = OSSL_PROVIDER_load(NULL, "lacking");
+    assert_non_null(lacking);
     return publisher_setup(state);
+}
+
+static int teardown(void **state)
+{
+    publisher_teardown(state);
+    OSSL_PROVIDER_unload(lacking);
+    OSSL_PROVIDER_unload(whole);
+    OSSL_LIB_CTX_free(own);
+    return 0;
 }
 
 /* From here on this process lacks the algorithm; setting properties flushes what was looked up. */
@@ -104,5 +116,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whichever_family_is_missing_the_other_meets_the_threshold),
     };
-    return cmocka_run_group_tests(tests, setup, publisher_teardown);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
