@@ -53,18 +53,5 @@ struct root_draft_key {
     int64_t from, sunset, end;
 };
 
-struct root_draft {
-    uint64_t version, epoch;
-    bool is_test;
-    int64_t created, expires;
-    const char *previous; /* NULL in version 1 */
-    unsigned thresholds[ROLE_COUNT];
-    const struct root_draft_key *keys;
-    size_t n_keys;
-};
-
 /* Append the line of a key, with its line feed. False with err: E_ROOT_KEYSHAPE, E_ROOT_SIZE. */
 MUST_USE bool root_write_key(const struct root_draft_key *key, struct buf *out, struct err *err);
-
-/* Append the text of a root to out and parse it again. */
-MUST_USE bool root_write(const struct root_draft *draft, struct buf *out, struct err *err);

@@ -360,15 +360,3 @@ bool root_is_withdrawn(const struct root *root, struct slice name, uint64_t epoc
             return true;
     return false;
 }
-
-unsigned root_count_keys(const struct root *root, enum role role, enum key_algorithm left_out)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < root->n_keys; i++) {
-        const struct root_key *key = &root->keys[i];
-        bool counts = (key->roles & (1u << role)) != 0 && !key->is_revoked && key->pkey != NULL;
-        if (counts && (left_out == KEY_UNKNOWN || key->algorithm != left_out))
-            n++;
-    }
-    return n;
-}

@@ -56,10 +56,6 @@ const struct root_key *root_find_key(const struct root *root, const char *id);
 
 bool root_is_withdrawn(const struct root *root, struct slice name, uint64_t epoch, uint64_t serial);
 
-/* Keys of role that are neither revoked nor of the family left_out (KEY_UNKNOWN: none left out)
- * and that this process can use. */
-unsigned root_count_keys(const struct root *root, enum role role, enum key_algorithm left_out);
-
 /* The place of a field in the grammar's order; SIZE_MAX: there is no such field. */
 size_t root_find_field(struct slice word);
 size_t root_n_fields(void);

@@ -1,29 +1,9 @@
-/* Writer of root files. */
+/* The line of a key in a root. */
 #include "bundle_write.h"
 
 #include "utc.h"
 
 #include "stopgap/banned.h"
-
-static bool write_head(struct buf *out, const struct root_draft *draft)
-{
-    char created[UTC_TIME_CHARS + 1];
-    char expires[UTC_TIME_CHARS + 1];
-    utc_format_time(draft->created, created);
-    utc_format_time(draft->expires, expires);
-    bool done = buf_printf(out,
-                           "stopgap-root 1\nversion %llu\nepoch %llu\nusage %s\ncreated %s\n"
-                           "expires %s\n",
-                           (unsigned long long)draft->version, (unsigned long long)draft->epoch,
-                           draft->is_test ? "test" : "production", created, expires);
-    if (done && draft->previous != NULL)
-        done = buf_printf(out, "previous %s\n", draft->previous);
-    for (int role = 0; done && role < ROLE_COUNT; role++)
-        if (draft->thresholds[role] != 0)
-            done = buf_printf(out, "threshold %s %u\n", role_word((enum role)role),
-                              draft->thresholds[role]);
-    return done;
-}
 
 static bool write_roles(struct buf *out, unsigned roles)
 {
@@ -59,17 +39,4 @@ bool root_write_key(const struct root_draft_key *key, struct buf *out, struct er
                     out->max);
     buf_done(&der);
     return done;
-}
-
-bool root_write(const struct root_draft *draft, struct buf *out, struct err *err)
-{
-    if (!write_head(out, draft))
-        return err_set(err, ERR_LIMIT, "E_ROOT_SIZE", "the root would have more than %zu bytes",
-                       out->max);
-    for (size_t i = 0; i < draft->n_keys; i++)
-        if (!root_write_key(&draft->keys[i], out, err))
-            return false;
-    struct root *again = root_parse(buf_slice(out), err);
-    root_free(again);
-    return again != NULL;
 }

@@ -39,6 +39,52 @@ struct publisher {
 
 static struct publisher pub;
 
+/* ---- roots as data */
+
+struct root_draft {
+    uint64_t version, epoch;
+    bool is_test;
+    int64_t created, expires;
+    const char *previous; /* NULL in version 1 */
+    unsigned thresholds[ROLE_COUNT];
+    const struct root_draft_key *keys;
+    size_t n_keys;
+};
+
+static inline bool write_root_head(struct buf *out, const struct root_draft *draft)
+{
+    char created[UTC_TIME_CHARS + 1];
+    char expires[UTC_TIME_CHARS + 1];
+    utc_format_time(draft->created, created);
+    utc_format_time(draft->expires, expires);
+    bool done = buf_printf(out,
+                           "stopgap-root 1\nversion %llu\nepoch %llu\nusage %s\ncreated %s\n"
+                           "expires %s\n",
+                           (unsigned long long)draft->version, (unsigned long long)draft->epoch,
+                           draft->is_test ? "test" : "production", created, expires);
+    if (done && draft->previous != NULL)
+        done = buf_printf(out, "previous %s\n", draft->previous);
+    for (int role = 0; done && role < ROLE_COUNT; role++)
+        if (draft->thresholds[role] != 0)
+            done = buf_printf(out, "threshold %s %u\n", role_word((enum role)role),
+                              draft->thresholds[role]);
+    return done;
+}
+
+/* Append the text of a root to out and parse it again. */
+static inline bool root_write(const struct root_draft *draft, struct buf *out, struct err *err)
+{
+    if (!write_root_head(out, draft))
+        return err_set(err, ERR_LIMIT, "E_ROOT_SIZE", "the root would have more than %zu bytes",
+                       out->max);
+    for (size_t i = 0; i < draft->n_keys; i++)
+        if (!root_write_key(&draft->keys[i], out, err))
+            return false;
+    struct root *again = root_parse(buf_slice(out), err);
+    root_free(again);
+    return again != NULL;
+}
+
 static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *place)
 {
     (void)st, (void)kind, (void)place;
