@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import secrets
 from harness.http import request, response
 from harness.exchange import serve
 
@@ -148,3 +149,54 @@ def test_options_star_is_answered_or_forwarded_as_a_star(detect_pair, client):
 def test_a_known_method_arrives(detect_pair, client, method):
     assert client(detect_pair.proxy).ask("/exchange/", method, host="a").status == 200
     assert detect_pair.exchange.last().method == method.encode()
+
+
+SAML = (b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/'
+        b'oasis-200401-wss-wssecurity-secext-1.0.xsd"><s:Header><wsse:Security s:mustUnderstand="1"><EncryptedData Id="Token">'
+        b'<CipherValue>' + secrets.COOKIE.encode() + b'</CipherValue></EncryptedData></wsse:Security></s:Header><s:Body>'
+        b'<GetFederationInformationRequestMessage/></s:Body></s:Envelope>')
+
+
+@pytest.mark.parametrize("target, kind, body", [
+    ("/ews/exchange.asmx", "text/xml; charset=utf-8", b"<a/>"),
+    ("/ews/exchange.asmx/wssecurity", "application/soap+xml", SAML),
+    ("/autodiscover/autodiscover.svc/wssecurity", "text/xml; charset=utf-8", SAML),
+    ("/ews/mrsproxy.svc", "application/soap+msbin1", b"\x00\x01\x00\x01\x02" * 100),
+    ("/mapi/emsmdb/?MailboxId=1", "application/mapi-http", b"\x00\xff" * 100),
+    ("/Microsoft-Server-ActiveSync?Cmd=Sync", "application/vnd.ms-sync.wbxml", b"\x03\x01\x6a\x00" * 10),
+], ids=["ews", "ews-federated", "autodiscover-federated", "mrs", "mapi", "eas"])
+@pytest.mark.parametrize("scheme", [
+    "Basic " + secrets.BASIC,
+    "Bearer eyJ0eXAiOiJKV1QifQ." + secrets.TOKEN,
+    "NTLM " + secrets.TOKEN,
+    "Negotiate YII" + secrets.TOKEN * 400,  # a user in many groups
+    "WSSecurity",
+], ids=lambda value: value.split()[0])
+def test_who_somebody_is_and_where_they_belong_is_between_client_and_exchange(pair, client, target, kind, body, scheme):
+    """Federation, hybrid moves and affinity work by bytes that only Exchange understands."""
+    sent = ["Authorization: " + scheme, "X-AnchorMailbox: anna@example.test", "X-PreferServerAffinity: true",
+            "Cookie: X-BackEndCookie=a@b=u56Lnp2ejJqBzJvJ; exchangecookie=0123", "cookie: X-BackEndOverrideCookie=ex02~1941962754",
+            "Content-Type: " + kind, "SOAPAction: \"http://schemas.example.test/x\""]
+    answered = ["WWW-Authenticate: Negotiate oYIBCA==", "WWW-Authenticate: NTLM", "WWW-Authenticate: Basic realm=\"mail\"",
+                "Set-Cookie: X-BackEndCookie=c; expires=Thu, 24-Dec-2026 10:00:00 GMT; path=/ews; HttpOnly",
+                "set-cookie: exchangecookie=4567; path=/", "X-BackEndHttpStatus: 401,401"]
+    pair.exchange.script = serve(response("401 Unauthorized", answered, b"no"))
+    answer = client(pair.proxy).ask(target, "POST", sent, body)
+    seen = pair.exchange.last()
+    assert [b"%s: %s" % f for f in without_added(seen) if f[0] not in (b"Host", b"Content-Length")] == [f.encode() for f in sent]
+    assert seen.body == body and seen.target == target.encode()
+    assert [b"%s: %s" % f for f in answer.fields if f[0] != b"Content-Length"] == [f.encode() for f in answered]
+
+
+@pytest.mark.parametrize("ask, status", [
+    (lambda one: one.ask("/autodiscover/autodiscover.json?@evil.test/owa/&Email=autodiscover/autodiscover.json%3f@evil.test"), 403),
+    (lambda one: one.ask("/no-such-path"), 404),
+    (lambda one: one.ask("/owa/", fields=["Upgrade: websocket", "Connection: Upgrade"]), 501),
+    (lambda one: one.ask("/owa/", fields=["Content-Length: 1", "Content-Length: 2"]), 400),
+], ids=["blocked", "not published", "no upgrade", "ambiguous"])
+def test_an_answer_of_ours_asks_for_no_password_and_sets_no_cookie(pair, client, ask, status):
+    """Either would break federation, and hide who really answered."""
+    answer = ask(client(pair.proxy))
+    assert answer.status == status and not pair.exchange.requests
+    assert {name.lower() for name, _ in answer.fields} <= {b"content-type", b"content-length", b"cache-control", b"connection",
+                                                           b"x-content-type-options"}
