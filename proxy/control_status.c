@@ -28,15 +28,23 @@ static void collect_rules(struct control *control, struct status *status)
     }
 }
 
+enum { ERROR_BYTES = 1024, ERROR_CODE_BYTES = 32 };
+
+/* Why the last try failed; both stay empty when it did not. */
+static void collect_error(const struct err *err, char text[static ERROR_BYTES],
+                          char code[static ERROR_CODE_BYTES])
+{
+    if (err->kind == ERR_NONE)
+        return;
+    err_format(err, text, ERROR_BYTES);
+    (void)snprintf(code, ERROR_CODE_BYTES, "%s", err->code);
+}
+
 static void collect_reloads(const struct control *control, struct status *status)
 {
     status->reloads_ok = control->reloads_ok;
     status->reloads_failed = control->reloads_failed;
-    if (control->reload_err.kind == ERR_NONE)
-        return;
-    err_format(&control->reload_err, status->reload_error, sizeof(status->reload_error));
-    (void)snprintf(status->reload_error_code, sizeof(status->reload_error_code), "%s",
-                   control->reload_err.code);
+    collect_error(&control->reload_err, status->reload_error, status->reload_error_code);
     status->reload_error_unix = control->reload_err_unix;
 }
 
@@ -45,11 +53,7 @@ static void collect_tls(const struct control *control, struct status *status)
     status->tls_reloads_ok = control->tls_ok;
     status->tls_reloads_failed = control->tls_failed;
     control_collect_certificates(control, status);
-    if (control->tls_err.kind == ERR_NONE)
-        return;
-    err_format(&control->tls_err, status->tls_error, sizeof(status->tls_error));
-    (void)snprintf(status->tls_error_code, sizeof(status->tls_error_code), "%s",
-                   control->tls_err.code);
+    collect_error(&control->tls_err, status->tls_error, status->tls_error_code);
     status->tls_error_unix = control->tls_err_unix;
 }
 
@@ -69,10 +73,7 @@ static void collect_feed(const struct control *control, struct status *status)
                                  .n_left_out = eocs->current.n_left_out,
                                  .left_out = eocs->current.left_out,
                                  .error_unix = eocs->err_unix};
-    if (eocs->err.kind == ERR_NONE)
-        return;
-    err_format(&eocs->err, feed->error, sizeof(feed->error));
-    (void)snprintf(feed->error_code, sizeof(feed->error_code), "%s", eocs->err.code);
+    collect_error(&eocs->err, feed->error, feed->error_code);
 }
 
 static void collect_webhook(const struct control *control, struct status *status)

@@ -132,26 +132,28 @@ static void read_address(const struct sockaddr_storage *storage, struct net_addr
     *ret_port = ntohs(v6->sin6_port);
 }
 
-bool tcp_stream_peer(const struct tcp_stream *tcp, struct net_address *ret_address,
-                     uint16_t *ret_port)
+static bool end_address(const struct tcp_stream *tcp,
+                        int (*get)(const uv_tcp_t *, struct sockaddr *, int *),
+                        struct net_address *ret_address, uint16_t *ret_port)
 {
     struct sockaddr_storage storage;
     int len = sizeof(storage);
-    if (uv_tcp_getpeername(&tcp->handle, (struct sockaddr *)&storage, &len) != 0)
+    if (get(&tcp->handle, (struct sockaddr *)&storage, &len) != 0)
         return false;
     read_address(&storage, ret_address, ret_port);
     return true;
 }
 
+bool tcp_stream_peer(const struct tcp_stream *tcp, struct net_address *ret_address,
+                     uint16_t *ret_port)
+{
+    return end_address(tcp, uv_tcp_getpeername, ret_address, ret_port);
+}
+
 bool tcp_stream_local(const struct tcp_stream *tcp, struct net_address *ret_address,
                       uint16_t *ret_port)
 {
-    struct sockaddr_storage storage;
-    int len = sizeof(storage);
-    if (uv_tcp_getsockname(&tcp->handle, (struct sockaddr *)&storage, &len) != 0)
-        return false;
-    read_address(&storage, ret_address, ret_port);
-    return true;
+    return end_address(tcp, uv_tcp_getsockname, ret_address, ret_port);
 }
 
 /* ---- reading */
