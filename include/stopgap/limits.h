@@ -43,5 +43,6 @@ enum {
     LIMIT_CONDITION_DEPTH = 16,               /* nesting of all/any/none */
     LIMIT_CONDITIONS = 256,                   /* nodes of one rule's tree */
     LIMIT_SAMPLES_PER_RULE = 500,             /* variants found by adversarial passes */
+    LIMIT_SCRATCH_BYTES = 32 * 1024 * 1024,   /* of one worker; 5000 rules take 100 KiB */
     LIMIT_DATABASE_BYTES = 256 * 1024 * 1024, /* compiled; 5000 patterns take 5 MiB */
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "stopgap/arena.h"
+#include "stopgap/buf.h"
 #include "stopgap/changes.h"
 #include "stopgap/err.h"
 #include "stopgap/mitigation.h"
@@ -18,6 +19,27 @@ struct inspection;  /* one request under inspection; lives in the transaction's 
 struct trust_store; /* stopgap/bundle.h */
 struct trust_set;   /* stopgap/trust.h */
 
+/* How the process that judges is kept from a network. */
+enum rules_isolation { RULES_IN_NAMESPACE = 1, RULES_BEHIND_FILTER = 2 };
+
+/* What judging a set found out. */
+struct rules_judgement {
+    uint64_t cost;       /* of usual requests; the shipped rules alone cost 1000 */
+    uint64_t worst_cost; /* the same for the slowest of long ones full of what rules look for */
+    uint64_t n_rules;
+    uint64_t database_bytes;
+    uint64_t took_ms;
+    uint64_t isolation; /* bits of enum rules_isolation */
+};
+
+/* Have a set judged before it is built, in another process where this one could come to harm.
+ *
+ * request  bytes for rules_judge, good for the call
+ *
+ * False with err: the set must not be used. */
+typedef bool (*rules_judge_cb)(void *ctx, struct slice request, struct rules_judgement *ret,
+                               struct err *err);
+
 /* Where a rule set comes from and what the operator changed about it. Borrowed for the call. */
 struct rules_source {
     bool use_builtin;                /* the set compiled into the program */
@@ -26,9 +48,13 @@ struct rules_source {
     const char *const *directories; /* unsigned rule directories: for rule authors' tools only */
     size_t n_directories;
     const char
-        *eocs_directory; /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
-    const char *cache;   /* folder for compiled databases, made when it is missing; NULL: none */
-    bool is_stale;       /* rules with `activation: stale` are in force */
+        *eocs_directory;  /* rule files made of Microsoft's feed, see stopgap/eocs.h; NULL: none */
+    const char *cache;    /* folder for compiled databases, made when it is missing; NULL: none */
+    bool is_stale;        /* rules with `activation: stale` are in force */
+    rules_judge_cb judge; /* asked about a set with rules that are not in the program; NULL: no */
+    void *judge_ctx;
+    uint64_t max_cost; /* E_COST for a set that costs more, see rules_judgement; 0: any cost */
+    struct rules_judgement *judgement; /* what judge found out, when it was asked; NULL */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
@@ -40,6 +66,18 @@ struct rules_source {
  * with err: the code of the first failure (E_SIG_THRESHOLD, E_ROLLBACK, E_LINT, E_COMPILE,
  * E_SELFTEST, ...), file, line and rule id where known. */
 struct ruleset *rules_load(const struct rules_source *source, struct err *err);
+
+/* Try everything that can be wrong with a set, and leave its databases in the cache: what runs in
+ * the process that is started for it.
+ *
+ * request    as the callback was given it
+ * isolation  bits of enum rules_isolation, for the reply
+ * reply      appended to: bytes for rules_judge_reply
+ *
+ * False: no memory for the reply. */
+MUST_USE bool rules_judge(struct slice request, unsigned isolation, struct buf *reply);
+/* False with err: the set was refused, or (E_COMPILE) the reply is not whole. */
+MUST_USE bool rules_judge_reply(struct slice reply, struct rules_judgement *ret, struct err *err);
 
 struct ruleset *ruleset_ref(struct ruleset *set); /* any thread */
 void ruleset_unref(struct ruleset *set);          /* any thread; NULL is allowed */

@@ -205,3 +205,69 @@ void cost_report_done(struct cost_report *report)
     free(report->rules);
     *report = (struct cost_report){0};
 }
+
+/* ---- two sets */
+
+/* The quickest time so far of each request by one set. */
+struct contender {
+    struct measuring measuring;
+    uint64_t *best_ns; /* [n] */
+};
+
+static bool contender_init(struct contender *contender, struct ruleset *set,
+                           const struct cost_run *run, struct err *err)
+{
+    *contender = (struct contender){.measuring = {.requests = run->requests, .n = run->n},
+                                    .best_ns = malloc((run->n + 1) * sizeof(uint64_t))};
+    for (size_t i = 0; contender->best_ns != NULL && i < run->n; i++)
+        contender->best_ns[i] = UINT64_MAX;
+    return (prepare(&contender->measuring, set, err) && contender->best_ns != NULL) ||
+           err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
+}
+
+static void contender_done(struct contender *contender)
+{
+    lease_free(contender->measuring.lease);
+    free(contender->measuring.memory);
+    free(contender->best_ns);
+}
+
+static void contend(struct contender *contender, size_t index)
+{
+    uint64_t begun = now_ns();
+    judge(&contender->measuring, &contender->measuring.requests[index]);
+    uint64_t spent = now_ns() - begun;
+    if (spent < contender->best_ns[index])
+        contender->best_ns[index] = spent;
+}
+
+static struct cost_sum contender_sum(const struct contender *contender)
+{
+    struct cost_sum sum = {.all_ns = 0};
+    for (size_t i = 0; i < contender->measuring.n; i++) {
+        double one = (double)contender->best_ns[i];
+        sum.all_ns += one;
+        sum.slowest_ns = one > sum.slowest_ns ? one : sum.slowest_ns;
+    }
+    return sum;
+}
+
+bool cost_compare(struct ruleset *const sets[2], const struct cost_run *run, unsigned budget_ms,
+                  struct cost_sum *ret_sums, struct err *err)
+{
+    struct contender both[2] = {{.best_ns = NULL}, {.best_ns = NULL}};
+    bool is_ready =
+        contender_init(&both[0], sets[0], run, err) && contender_init(&both[1], sets[1], run, err);
+    uint64_t end = now_ns() + (uint64_t)budget_ms * 1000000;
+    for (size_t pass = 0; is_ready && (pass < MIN_PASSES || now_ns() < end); pass++)
+        for (size_t i = 0; i < run->n; i++) {
+            contend(&both[0], i);
+            contend(&both[1], i);
+        }
+    for (int i = 0; i < 2; i++) {
+        if (is_ready)
+            ret_sums[i] = contender_sum(&both[i]);
+        contender_done(&both[i]);
+    }
+    return is_ready;
+}

@@ -41,6 +41,18 @@ MUST_USE bool cost_measure(struct ruleset *set, const struct cost_run *run,
                            struct cost_report *ret_report, struct err *err);
 void cost_report_done(struct cost_report *report);
 
+/* What a set takes for requests, in ns. */
+struct cost_sum {
+    double all_ns;
+    double slowest_ns; /* of them */
+};
+
+/* Judge each request by both sets, turn about for about budget_ms, at least three times; of each
+ * request the quickest time counts, so what disturbs the machine disturbs the ratio little.
+ * ret_sums has two places. False with err: no memory. */
+MUST_USE bool cost_compare(struct ruleset *const sets[2], const struct cost_run *run,
+                           unsigned budget_ms, struct cost_sum *ret_sums, struct err *err);
+
 /* Why a rule deserves a look. */
 enum cost_reason {
     COST_UNGUARDED = 0, /* evaluated for every request */
