@@ -54,6 +54,7 @@ void control_stop(struct control *control)
     if (control->is_stopping)
         return;
     control->is_stopping = true;
+    atomic_store(&control->is_over, true);
     notify_state("STOPPING=1");
     for (unsigned i = 0; i < control->n_workers; i++)
         (void)worker_post(&control->workers[i], &mail);

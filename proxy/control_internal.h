@@ -53,6 +53,7 @@ struct load_job {
     struct ruleset *set;   /* the result, or NULL with err */
     struct lease **leases; /* one a worker */
     struct err err;
+    struct rules_judgement judgement;
     bool had_error;
     bool reads_tls; /* certificates, too: one command renews both */
     struct tls_load tls;
@@ -112,8 +113,9 @@ struct control {
         uint64_t retry_at_ms;
     } stale;
 
-    char cache[4096];    /* folder of compiled databases; "": none */
-    struct ruleset *set; /* active */
+    struct rules_judgement judgement; /* of it; all 0: nobody was asked */
+    char cache[4096];                 /* folder of compiled databases; "": none */
+    struct ruleset *set;              /* active */
     uint64_t set_since;
     struct string_list listener_urls;
     char upstream_label[1024]; /* URLs of the servers; cut when they are too long */
@@ -143,11 +145,16 @@ struct control {
     bool is_listening;
     bool is_draining;
     bool is_stopping;
+    atomic_bool is_over; /* the same, for what runs on the pool */
 };
 
 /* control_rules.c */
+/* With a judgement where there are rules that are not in the program. On the pool, too. */
 struct ruleset *control_load(struct control *control, const struct rule_files *files,
-                             const struct policy_copy *policy, struct err *err);
+                             const struct policy_copy *policy, struct rules_judgement *judgement,
+                             struct err *err);
+/* What was judged is in force now: remember, and tell. */
+void control_note_judgement(struct control *control, const struct rules_judgement *judgement);
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
 bool control_rules_start(struct control *control, struct err *err);
 /* A set was refused: remember why, and tell. */

@@ -88,6 +88,7 @@ static void job_finish(struct control *control, struct load_job *job)
         job_drop_result(job);
     }
     if (ok) {
+        control_note_judgement(control, &job->judgement);
         control_policy_warn(control);
         control->reloads_ok++;
         control->reload_err = (struct err){0};
@@ -111,7 +112,7 @@ static void on_load(uv_work_t *work)
     if (job->reads_tls)
         (void)control_tls_load(control, &job->tls, control->n_workers);
     if (!job->had_error) {
-        job->set = control_load(control, &job->files, job->policy, &job->err);
+        job->set = control_load(control, &job->files, job->policy, &job->judgement, &job->err);
         job->had_error = job->set == NULL;
     }
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {

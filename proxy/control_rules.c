@@ -1,5 +1,6 @@
 /* The rule set on the control thread: where it comes from, the first load, the end. */
 #include "control_internal.h"
+#include "jail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +8,35 @@
 #include "stopgap/banned.h"
 
 struct ruleset *control_load(struct control *control, const struct rule_files *files,
-                             const struct policy_copy *policy, struct err *err)
+                             const struct policy_copy *policy, struct rules_judgement *judgement,
+                             struct err *err)
 {
     const struct config *config = control->config;
+    *judgement = (struct rules_judgement){.cost = 0};
     struct rules_source source = {
         .use_builtin = config->use_builtin,
         .bundle_paths = (const char *const *)files->bundles.items,
         .n_bundles = files->bundles.n,
         .eocs_directory = files->eocs_directory,
         .cache = control->cache[0] != '\0' ? control->cache : NULL,
+        .judge = jail_judge,
+        .judge_ctx = &control->is_over,
+        .judgement = judgement,
+        .max_cost = config->max_cost,
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
         .is_stale = policy->is_stale,
     };
     return rules_load(&source, err);
+}
+
+/* How the process that judged was kept from the network. */
+static const char *isolation_word(uint64_t isolation)
+{
+    static const char *const words[] = {"reachable", "own_namespace", "denied",
+                                        "own_namespace,denied"};
+    return words[isolation & (RULES_IN_NAMESPACE | RULES_BEHIND_FILTER)];
 }
 
 void control_note_refusal(struct control *control, const struct err *err)
@@ -35,13 +50,26 @@ void control_note_refusal(struct control *control, const struct err *err)
                 control->set != NULL ? ruleset_name(control->set) : "none", line);
 }
 
+void control_note_judgement(struct control *control, const struct rules_judgement *judgement)
+{
+    control->judgement = *judgement;
+    if (judgement->cost == 0)
+        return;
+    log_event("info", "rules_judged",
+              "rules=%llu cost=%llu worst_cost=%llu max_cost=%llu took_ms=%llu network=%s",
+              (unsigned long long)judgement->n_rules, (unsigned long long)judgement->cost,
+              (unsigned long long)judgement->worst_cost,
+              (unsigned long long)control->config->max_cost, (unsigned long long)judgement->took_ms,
+              isolation_word(judgement->isolation));
+}
+
 /* Try this; false: there is a set already, or it is refused, too. */
 static bool load_instead(struct control *control, bool is_less, const struct rule_files *files,
                          const struct policy_copy *policy, struct err *err)
 {
     if (control->set != NULL || !is_less)
         return false;
-    control->set = control_load(control, files, policy, err);
+    control->set = control_load(control, files, policy, &control->judgement, err);
     if (control->set != NULL && files->eocs_directory == NULL)
         control_eocs_drop(control);
     return control->set != NULL;
@@ -103,7 +131,7 @@ static void load_first(struct control *control, const struct policy_copy *policy
 {
     struct rule_files files;
     if (control_find_rule_files(control, &files, err))
-        control->set = control_load(control, &files, policy, err);
+        control->set = control_load(control, &files, policy, &control->judgement, err);
     bool is_whole = control->set != NULL;
     /* The program that we would replace has its rules: better those than less protection. */
     if (control->set == NULL && control->take_over_url == NULL)
@@ -124,6 +152,8 @@ bool control_rules_start(struct control *control, struct err *err)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
     load_first(control, policy, err);
     control->set_since = control_unix_now();
+    if (control->set != NULL)
+        control_note_judgement(control, &control->judgement);
     control_policy_done(control, policy, control->set != NULL);
     free(policy);
     if (control->set != NULL) {

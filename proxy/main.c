@@ -1,5 +1,6 @@
 /* The program: finds the verb and calls it. */
 #include "cli/cli.h"
+#include "jail.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
         (void)fputs("stopgap: this processor lacks SSE4.2, which this build needs\n", stderr);
         return EXIT_FAILED;
     }
+    if (strcmp(argv[1], JAIL_VERB) == 0 && argc == 2)
+        return jail_main();
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(argc - 1, argv + 1);

@@ -106,3 +106,12 @@ enum {
     CERTIFICATE_SOON_S = 21 * 24 * 60 * 60, /* an order, a maintenance window and a holiday */
     STAPLE_SOON_S = 24 * 60 * 60,           /* responses live for a week: three would always warn */
 };
+
+/* What the process that judges rules may take. */
+enum {
+    JAIL_MEMORY_MIB = 1024,    /* of addresses; 5000 rules take 160 */
+    JAIL_CPU_S = 60,           /* 5000 rules take 5 */
+    JAIL_WALL_MS = 120 * 1000, /* a busy machine gives it half of a CPU */
+    JAIL_FILE_MIB = 257,       /* a compiled database of the largest size, and its header */
+    JAIL_FILES = 32,           /* three streams, a few files of the cache */
+};

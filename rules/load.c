@@ -1,7 +1,11 @@
 /* The path of a rule set, top-down: read and verify, have it judged, build it. */
 #include "build.h"
+#include "engine/cache.h"
 #include "gather.h"
 #include "judge_wire.h"
+#include "sets/builtin.h"
+
+#include <stdlib.h>
 
 #include "stopgap/banned.h"
 
@@ -13,6 +17,56 @@ static bool has_foreign_rules(const struct origins *origins)
             return true;
     return false;
 }
+
+/* ---- what was judged before */
+
+static void add_part(struct cache_part *parts, size_t *n, const void *bytes, size_t len)
+{
+    parts[(*n)++] = (struct cache_part){.bytes = bytes, .n = len};
+}
+
+static void add_origin(struct cache_part *parts, size_t *n, const struct origin *origin)
+{
+    add_part(parts, n, origin->source, strlen(origin->source));
+    add_part(parts, n, &origin->kind, sizeof(origin->kind));
+    add_part(parts, n, &origin->max_cost, sizeof(origin->max_cost));
+    for (size_t i = 0; i < origin->n_files; i++)
+        add_part(parts, n, origin->files[i].text, origin->files[i].len);
+}
+
+/* Of everything that a judgement depends on. rest: the request without the rules. */
+static bool key_of(const struct origins *origins, struct slice rest, struct cache_key *ret_key)
+{
+    size_t n = 0;
+    size_t room = n_builtin_rules + 2;
+    for (size_t i = 0; i < origins->n; i++)
+        room += 3 + origins->items[i].n_files;
+    struct cache_part *parts = calloc(room, sizeof(*parts));
+    if (parts == NULL)
+        return false;
+    add_part(parts, &n, STOPGAP_VERSION, sizeof(STOPGAP_VERSION));
+    add_part(parts, &n, rest.ptr, rest.len);
+    for (size_t i = 0; i < n_builtin_rules; i++)
+        add_part(parts, &n, builtin_rules[i].text.ptr, builtin_rules[i].text.len);
+    for (size_t i = 0; i < origins->n; i++)
+        add_origin(parts, &n, &origins->items[i]);
+    bool is_done = cache_key_of_parts(parts, n, ret_key);
+    free(parts);
+    return is_done;
+}
+
+static bool find_key(const struct rules_source *source, const struct origins *origins,
+                     struct cache_key *ret_key)
+{
+    static const struct origins none = {.n = 0};
+    struct buf rest = {.max = JUDGE_REQUEST_BYTES};
+    bool is_found = source->cache != NULL && judge_request_write(source, &none, &rest) &&
+                    key_of(origins, buf_slice(&rest), ret_key);
+    buf_done(&rest);
+    return is_found;
+}
+
+/* ---- the judgement */
 
 static bool ask_judge(const struct rules_source *source, const struct origins *origins,
                       struct err *err)
@@ -26,6 +80,21 @@ static bool ask_judge(const struct rules_source *source, const struct origins *o
         *source->judgement = judgement;
     buf_done(&request);
     return is_good;
+}
+
+/* A set that was found good on this machine is not judged again. */
+static bool be_judged(const struct rules_source *source, const struct origins *origins,
+                      struct err *err)
+{
+    struct cache_key key;
+    bool has_key = find_key(source, origins, &key);
+    if (has_key && cache_is_marked(source->cache, &key))
+        return true;
+    if (!ask_judge(source, origins, err))
+        return false;
+    if (has_key)
+        cache_mark(source->cache, &key);
+    return true;
 }
 
 struct ruleset *rules_load(const struct rules_source *source, struct err *err)
@@ -44,7 +113,7 @@ struct ruleset *rules_load(const struct rules_source *source, struct err *err)
         .is_judged = is_asked,
     };
     struct ruleset *set = NULL;
-    if (!is_asked || ask_judge(source, origins, err))
+    if (!is_asked || be_judged(source, origins, err))
         set = rules_build(&request, err);
     origins_unref(origins);
     return set;

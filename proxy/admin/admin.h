@@ -169,7 +169,8 @@ struct status {
     const char *ruleset_name;
     const char *ruleset_hash;
     struct ruleset_stats ruleset;
-    uint64_t ruleset_since_unix; /* active since */
+    struct rules_judgement judgement; /* all 0: the set was not judged */
+    uint64_t ruleset_since_unix;      /* active since */
     uint64_t reloads_ok, reloads_failed;
     char reload_error[1024]; /* why the last load was refused; empty after a good one */
     char reload_error_code[32];

@@ -28,6 +28,9 @@ static const struct {
     {"E_LINT", "A rule breaks the language: its author corrects it with 'stopgap rules test'."},
     {"E_COMPILE", "A pattern cannot be compiled: its author corrects it with "
                   "'stopgap rules test'."},
+    {"E_JAIL",
+     "The process that judges rules could not be started or limited: look at the limits of "
+     "processes and the filter of system calls of the service."},
     {"E_COST", "A pattern is too expensive: its author makes it narrower."},
     {"E_SELFTEST", "A rule fails one of its own samples: its author corrects rule or sample; "
                    "until then disable that rule in the configuration."},

@@ -152,6 +152,9 @@ static bool add_ruleset(json_t *root, const struct status *status)
            set_number(set, "database_bytes", status->ruleset.database_bytes) &&
            set_number(set, "scratch_bytes", status->ruleset.scratch_bytes) &&
            set_number(set, "databases_cached", status->ruleset.n_cached) &&
+           set_number(set, "cost", status->judgement.cost) &&
+           set_number(set, "worst_cost", status->judgement.worst_cost) &&
+           set_number(set, "judged_ms", status->judgement.took_ms) &&
            set_number(set, "load_us", status->ruleset.load_us);
 }
 

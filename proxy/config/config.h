@@ -226,6 +226,7 @@ struct config {
     char *trust_path;                 /* root file */
     struct string_list rules_enabled; /* ids of options */
     enum when_stale when_stale;
+    uint64_t max_cost;       /* of rules that are not in the program; those that are cost 1000 */
     uint64_t stale_after_ms; /* without a sign of whoever looks after the rules */
     struct mode_config *modes;
     size_t n_modes;

@@ -159,6 +159,7 @@ const struct config_key config_keys[] = {
     {.path = "rules.bundles[]", .kind = KEY_PATHS, .offset = AT(rules)},
     {.path = "rules.watch", .kind = KEY_TEXT, .offset = AT(rules_watch)},
     {.path = "rules.trust", .kind = KEY_TEXT, .offset = AT(trust_path)},
+    COUNT("rules.max_cost", max_cost, 1000, 1000000, 20000),
     {.path = "rules.enabled[]", .kind = KEY_RULE_IDS, .offset = AT(rules_enabled)},
     {.path = "rules.when_stale", .kind = KEY_WORD, .offset = AT(when_stale), .words = "off on"},
     NUMBER(KEY_DURATION, "rules.stale_after", stale_after_ms, MINUTE, 5 * YEAR, STALE_AFTER_MS),

@@ -45,6 +45,7 @@ void cost_report_done(struct cost_report *report);
 struct cost_sum {
     double all_ns;
     double slowest_ns; /* of them */
+    size_t n_failed;   /* of them, that ended at a limit of the matcher */
 };
 
 /* Judge each request by both sets, turn about for about budget_ms, at least three times; of each

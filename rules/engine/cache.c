@@ -15,7 +15,9 @@
 
 #include "stopgap/banned.h"
 
-#define SUFFIX ".hsdb"
+/* Of databases, and of the empty files that are marks. */
+#define DATABASE ".hsdb"
+#define MARK ".good"
 
 enum {
     MAGIC_BYTES = 24,
@@ -23,9 +25,11 @@ enum {
     KEY_OFFSET = MAGIC_BYTES,
     HASH_OFFSET = KEY_OFFSET + CACHE_KEY_BYTES, /* SHA-256 of what follows it */
     HEADER_BYTES = HASH_OFFSET + HASH_BYTES,
-    NAME_LEN = 2 * CACHE_KEY_BYTES + sizeof(SUFFIX) - 1,
+    NAME_LEN = 2 * CACHE_KEY_BYTES + sizeof(DATABASE) - 1,
     PATH_BYTES = 4096,
 };
+
+_Static_assert(sizeof(DATABASE) == sizeof(MARK), "names have one length");
 
 /* All files together; a large set's two databases have 10 MiB. */
 #define CACHE_BYTES ((off_t)LIMIT_DATABASE_BYTES * 2)
@@ -41,17 +45,37 @@ static bool add_bytes(EVP_MD_CTX *sha, const void *bytes, size_t n)
     return EVP_DigestUpdate(sha, &len, sizeof(len)) == 1 && EVP_DigestUpdate(sha, bytes, n) == 1;
 }
 
-bool cache_key_of(const struct cache_input *input, struct cache_key *ret_key)
+/* The format, the library and the processor come first in every key. NULL: no memory. */
+static EVP_MD_CTX *start_key(void)
 {
     hs_platform_info_t platform = {0};
     const char *version = hs_version();
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
-    bool is_done = sha != NULL && hs_populate_platform(&platform) == HS_SUCCESS &&
-                   EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1 &&
-                   add_bytes(sha, magic, sizeof(magic)) &&
-                   add_bytes(sha, version, strlen(version)) &&
-                   add_bytes(sha, &platform.tune, sizeof(platform.tune)) &&
-                   add_bytes(sha, &platform.cpu_features, sizeof(platform.cpu_features));
+    if (sha != NULL && hs_populate_platform(&platform) == HS_SUCCESS &&
+        EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1 && add_bytes(sha, magic, sizeof(magic)) &&
+        add_bytes(sha, version, strlen(version)) &&
+        add_bytes(sha, &platform.tune, sizeof(platform.tune)) &&
+        add_bytes(sha, &platform.cpu_features, sizeof(platform.cpu_features)))
+        return sha;
+    EVP_MD_CTX_free(sha);
+    return NULL;
+}
+
+bool cache_key_of_parts(const struct cache_part *parts, size_t n, struct cache_key *ret_key)
+{
+    EVP_MD_CTX *sha = start_key();
+    bool is_done = sha != NULL && add_bytes(sha, MARK, sizeof(MARK));
+    for (size_t i = 0; i < n && is_done; i++)
+        is_done = add_bytes(sha, parts[i].bytes, parts[i].n);
+    is_done = is_done && EVP_DigestFinal_ex(sha, ret_key->bytes, NULL) == 1;
+    EVP_MD_CTX_free(sha);
+    return is_done;
+}
+
+bool cache_key_of(const struct cache_input *input, struct cache_key *ret_key)
+{
+    EVP_MD_CTX *sha = start_key();
+    bool is_done = sha != NULL;
     for (unsigned i = 0; i < input->n && is_done; i++)
         is_done = add_bytes(sha, input->texts[i], strlen(input->texts[i])) &&
                   add_bytes(sha, &input->flags[i], sizeof(input->flags[i])) &&
@@ -66,11 +90,11 @@ static bool hash_of(struct slice bytes, unsigned char ret_hash[HASH_BYTES])
     return EVP_Digest(bytes.ptr, bytes.len, ret_hash, NULL, EVP_sha256(), NULL) == 1;
 }
 
-static void name_of(const struct cache_key *key, char out[NAME_LEN + 1])
+static void name_of(const struct cache_key *key, const char *suffix, char out[NAME_LEN + 1])
 {
     for (size_t i = 0; i < CACHE_KEY_BYTES; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", key->bytes[i]);
-    memcpy(out + 2 * (size_t)CACHE_KEY_BYTES, SUFFIX, sizeof(SUFFIX));
+    memcpy(out + 2 * (size_t)CACHE_KEY_BYTES, suffix, sizeof(DATABASE));
 }
 
 /* ---- looking up */
@@ -92,7 +116,7 @@ hs_database_t *cache_load(const char *directory, const struct cache_key *key)
     struct err ignored = {0};
     hs_database_t *database = NULL;
     char name[NAME_LEN + 1];
-    name_of(key, name);
+    name_of(key, DATABASE, name);
     int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return NULL;
@@ -116,11 +140,11 @@ struct cached_file {
     off_t size;
 };
 
-static bool is_cached_name(const char *name)
+static bool is_cached_name(const char *name, const char *suffix)
 {
     return strlen(name) == NAME_LEN &&
            strspn(name, "0123456789abcdef") == 2 * (size_t)CACHE_KEY_BYTES &&
-           strcmp(name + 2 * (size_t)CACHE_KEY_BYTES, SUFFIX) == 0;
+           strcmp(name + 2 * (size_t)CACHE_KEY_BYTES, suffix) == 0;
 }
 
 static int compare_used(const void *a, const void *b)
@@ -133,14 +157,14 @@ static int compare_used(const void *a, const void *b)
 }
 
 /* The files of the folder; what does not fit into the list is removed at once. */
-static size_t list_files(DIR *dir, struct cached_file *files, size_t max)
+static size_t list_files(DIR *dir, const char *suffix, struct cached_file *files, size_t max)
 {
     const struct dirent *entry;
     size_t n = 0;
     /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
     while ((entry = readdir(dir)) != NULL) {
         struct stat st;
-        if (!is_cached_name(entry->d_name) ||
+        if (!is_cached_name(entry->d_name, suffix) ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         if (n == max) {
@@ -154,14 +178,14 @@ static size_t list_files(DIR *dir, struct cached_file *files, size_t max)
     return n;
 }
 
-static void forget_old(const char *directory)
+static void forget_old(const char *directory, const char *suffix)
 {
     struct cached_file files[4 * CACHE_FILES];
     off_t sum = 0;
     DIR *dir = opendir(directory);
     if (dir == NULL)
         return;
-    size_t n = list_files(dir, files, sizeof(files) / sizeof(files[0]));
+    size_t n = list_files(dir, suffix, files, sizeof(files) / sizeof(files[0]));
     qsort(files, n, sizeof(files[0]), compare_used);
     for (size_t i = 0; i < n; i++) {
         sum += files[i].size;
@@ -190,7 +214,7 @@ void cache_store(const char *directory, const struct cache_key *key, const hs_da
     struct err ignored = {0};
     char *bytes = NULL;
     size_t size = 0;
-    name_of(key, name);
+    name_of(key, DATABASE, name);
     int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
     if (len < 0 || (size_t)len >= sizeof(path) ||
         hs_serialize_database(database, &bytes, &size) != HS_SUCCESS)
@@ -198,7 +222,31 @@ void cache_store(const char *directory, const struct cache_key *key, const hs_da
     (void)mkdir(directory, 0700); /* it may be there */
     if (compose(key, slice_make(bytes, size), &file) &&
         file_replace(AT_FDCWD, path, buf_slice(&file), "E_CACHE", &ignored))
-        forget_old(directory);
+        forget_old(directory, DATABASE);
     free(bytes);
     buf_done(&file);
+}
+
+/* ---- marks */
+
+bool cache_is_marked(const char *directory, const struct cache_key *key)
+{
+    char path[PATH_BYTES];
+    char name[NAME_LEN + 1];
+    name_of(key, MARK, name);
+    int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
+    /* Used again, so it is the last to be forgotten. */
+    return len > 0 && (size_t)len < sizeof(path) && utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
+
+void cache_mark(const char *directory, const struct cache_key *key)
+{
+    char path[PATH_BYTES];
+    char name[NAME_LEN + 1];
+    struct err ignored = {0};
+    name_of(key, MARK, name);
+    int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
+    if (len > 0 && (size_t)len < sizeof(path) &&
+        file_replace(AT_FDCWD, path, slice_make(NULL, 0), "E_CACHE", &ignored))
+        forget_old(directory, MARK);
 }

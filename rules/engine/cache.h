@@ -12,7 +12,8 @@ struct hs_database; /* of <hs.h> */
 
 enum {
     CACHE_KEY_BYTES = 32,
-    CACHE_FILES = 16, /* two of each set: in force, the one before, a candidate, and some tools' */
+    CACHE_FILES = 16, /* of each kind. Databases: two of each set: in force, the one before, a
+                         candidate, and some tools' */
 };
 
 /* What hs_compile_multi is given. */
@@ -32,6 +33,17 @@ MUST_USE bool cache_key_of(const struct cache_input *input, struct cache_key *re
 
 /* The database that was stored under key; the caller frees it. NULL: none that is whole. */
 struct hs_database *cache_load(const char *directory, const struct cache_key *key);
+
+/* A set of rules that was found good is found again by the hash of everything that was judged. */
+struct cache_part {
+    const void *bytes;
+    size_t n;
+};
+/* False: no memory. */
+MUST_USE bool cache_key_of_parts(const struct cache_part *parts, size_t n,
+                                 struct cache_key *ret_key);
+bool cache_is_marked(const char *directory, const struct cache_key *key);
+void cache_mark(const char *directory, const struct cache_key *key);
 
 /* Keep a database, and forget those that were not used for the longest time. The folder is made
  * when it is missing. A folder that cannot be written to costs time only, so nothing is told. */

@@ -100,7 +100,11 @@ static bool measure_worst(struct ruleset *const sets[2], const struct corpus *co
     if (!cost_compare(sets, &run, WORST_MS, sums, err))
         return false;
     keep_smaller(best, in_units(sums[1].slowest_ns, sums[0].slowest_ns));
-    return true;
+    return sums[1].n_failed <= sums[0].n_failed ||
+           err_set(err, ERR_LIMIT, "E_COST",
+                   "a regex runs into the limit of steps for a long request, which would let "
+                   "attackers choose that requests are not judged; find the rule with 'stopgap "
+                   "rules cost'");
 }
 
 static bool make_corpora(struct corpus *usual, struct corpus *worst, const struct ruleset *set)

@@ -133,14 +133,20 @@ def cached(one):
     return one.status()["ruleset"]["databases_cached"]
 
 
-def test_a_restart_compiles_nothing_that_was_compiled_before(proxy, exchange, client, publisher, tmp_path):
+def kept_files(state, kind):
+    return sorted((state / "cache").glob("*." + kind))
+
+
+def test_a_restart_compiles_and_judges_nothing_that_is_known(proxy, exchange, client, publisher, tmp_path):
     options = ["--rules", publisher.bundle(tmp_path / "a.sgb", [block_rule()]), "--trust", publisher.root_path,
                "--state", tmp_path / "state"]
     first = proxy(exchange(), *options)
-    assert cached(first) == 0
+    assert first.status()["ruleset"]["cost"] > 0
     first.terminate()
+    assert len(kept_files(tmp_path / "state", "good")) == 1
     second = proxy(exchange(), *options)
     assert cached(second) == 2
+    assert second.status()["ruleset"]["cost"] == 0
     assert client(second).ask("/owa/blocked").status == 403
     assert client(second).ask("/owa/").status == 200
 
@@ -149,11 +155,9 @@ def test_damaged_compiled_rules_are_compiled_anew(proxy, exchange, client, publi
     options = ["--rules", publisher.bundle(tmp_path / "a.sgb", [block_rule()]), "--trust", publisher.root_path,
                "--state", tmp_path / "state"]
     proxy(exchange(), *options).terminate()
-    files = sorted((tmp_path / "state" / "cache").iterdir())
-    assert len(files) == 2
-    whole = files[0].read_bytes()
-    files[0].write_bytes(whole[:5000] + b"\xff" * 500 + whole[5500:])
-    files[1].write_bytes(files[1].read_bytes()[:-1])
+    whole = {path: path.read_bytes() for path in kept_files(tmp_path / "state", "hsdb")}
+    for number, (path, data) in enumerate(whole.items()):
+        path.write_bytes(data[:-1] if number == 0 else data[:5000] + b"\xff" * 500 + data[5500:])
     second = proxy(exchange(), *options)
     assert cached(second) == 0
     assert client(second).ask("/owa/blocked").status == 403

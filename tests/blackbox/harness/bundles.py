@@ -91,6 +91,11 @@ class Publisher:
         return {"0manifest": manifest, "root/0000000001": self.root, "root/0000000001.sig/" + self.key_id: self.sign(self.root),
                 "sig/" + self.key_id: self.sign(manifest), **files}
 
+    def sign_again(self, members, edit):
+        """Change the text of the manifest and sign it: for the change of a bundle."""
+        members["0manifest"] = edit(members["0manifest"])
+        members["sig/" + self.key_id] = self.sign(members["0manifest"])
+
     def bundle(self, path, rules, serial=1, name="test-rules", change=None):
         """Write a bundle by renaming it into place. change: a function of the members dict."""
         members = self.members(rules, serial, name)
