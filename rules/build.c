@@ -8,17 +8,17 @@
 #include "changes/changes.h"
 #include "digest.h"
 #include "engine/engine.h"
-#include "language/convert.h"
 #include "mitigation/apply.h"
+#include "origin_rules.h"
 #include "selftest.h"
 #include "sets/builtin.h"
 #include "stopgap/buf.h"
+#include "trial.h"
 
 #include "stopgap/banned.h"
 
 enum {
     MAX_NAME_BYTES = 4096,
-    RULE_ID_BYTES = 64, /* 63 and a NUL */
 };
 
 struct loading {
@@ -33,6 +33,8 @@ struct loading {
     size_t n_warnings;
     struct mitigation_info *mitigations;
     size_t n_mitigations;
+    struct origins *in_force; /* while rules are on trial: what they stand beside; NULL: none are */
+    size_t n_on_trial;
     struct buf name;
     struct err *err;
 };
@@ -64,57 +66,7 @@ static bool load_builtin(struct loading *loading)
         if (!rules_parse(builtin_rules[i].text, "builtin", builtin_rules[i].name, &loading->rules,
                          loading->err))
             return false;
-    return name_add(loading, "builtin@%s", STOPGAP_VERSION);
-}
-
-static bool parse_files(const struct origin *origin, struct rule_list *rules, struct err *err)
-{
-    for (size_t i = 0; i < origin->n_files; i++) {
-        const struct origin_file *file = &origin->files[i];
-        if (!rules_parse(slice_make(file->text, file->len), origin->source, file->place, rules,
-                         err))
-            return false;
-    }
     return true;
-}
-
-static bool has_rule(const struct rule_list *list, size_t n, const char *id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list->items[i]->id, id) == 0)
-            return true;
-    return false;
-}
-
-/* Take the rules of the feed in. The operator's own rule goes before one with its id: no document
- * that somebody else publishes may make the whole set refused. */
-static bool take_eocs(struct loading *loading, struct rule_list *feed)
-{
-    struct rule_list *rules = &loading->rules;
-    size_t n_own = rules->n;
-    for (size_t i = 0; i < feed->n; i++) {
-        struct rule *rule = feed->items[i];
-        if (has_rule(rules, n_own, rule->id)) {
-            (void)snprintf(loading->shadowed, sizeof(loading->shadowed), "%s", rule->id);
-            continue;
-        }
-        if (!rule_list_append(rules, rule))
-            return no_memory(loading->err);
-        feed->items[i] = NULL;
-    }
-    return rules->n <= LIMIT_RULES ||
-           err_set(loading->err, ERR_LIMIT, "E_LIMIT", "more than %d rules with those of the feed",
-                   LIMIT_RULES);
-}
-
-static bool load_eocs(struct loading *loading, const struct origin *origin)
-{
-    struct rule_list feed = {0};
-    bool is_good = parse_files(origin, &feed, loading->err) && take_eocs(loading, &feed);
-    for (size_t i = 0; i < feed.n; i++)
-        rule_free(feed.items[i]); /* those that were taken are NULL */
-    free(feed.items);
-    return is_good;
 }
 
 /* Remember the earliest end of freshness, and the newest bundle's age. */
@@ -134,12 +86,48 @@ static bool load_origins(struct loading *loading)
         const struct origin *origin = &origins->items[i];
         note_dates(&loading->facts, origin);
         loading->facts.has_former_keys |= origin->is_marked;
-        bool is_good = origin->kind == ORIGIN_EOCS
-                           ? load_eocs(loading, origin)
-                           : parse_files(origin, &loading->rules, loading->err);
-        if (!is_good || !name_add(loading, "%s", origin->label))
+        if (!origin_rules_add(origin, &loading->rules, loading->shadowed, loading->err))
             return false;
     }
+    return true;
+}
+
+/* Rules that came by themselves stand beside those in force first. */
+static bool mix_in(struct loading *loading)
+{
+    const struct origins *before = loading->request->before;
+    if (before == NULL)
+        return true;
+    if (!trial_mix(&loading->rules, before, &loading->n_on_trial, loading->err))
+        return false;
+    if (loading->n_on_trial == 0)
+        return true;
+    loading->in_force = trial_origins(loading->request->origins, before);
+    return loading->in_force != NULL || no_memory(loading->err);
+}
+
+static bool has_label(const struct origins *origins, const char *label)
+{
+    for (size_t i = 0; i < origins->n; i++)
+        if (strcmp(origins->items[i].label, label) == 0)
+            return true;
+    return false;
+}
+
+/* "builtin@1.0.0+core@1.5", and "+trial:core@1.6" when those are on trial. */
+static bool name_set(struct loading *loading)
+{
+    const struct origins *origins = loading->request->origins;
+    const struct origins *in_force = loading->in_force != NULL ? loading->in_force : origins;
+    if (loading->request->use_builtin && !name_add(loading, "builtin@%s", STOPGAP_VERSION))
+        return false;
+    for (size_t i = 0; i < in_force->n; i++)
+        if (!name_add(loading, "%s", in_force->items[i].label))
+            return false;
+    for (size_t i = 0; i < origins->n; i++)
+        if (!has_label(in_force, origins->items[i].label) &&
+            !name_add(loading, "trial:%s", origins->items[i].label))
+            return false;
     return true;
 }
 
@@ -196,7 +184,8 @@ static uint64_t now_us(void)
 static struct ruleset *build(struct loading *loading, uint64_t started_us)
 {
     char hash[DIGEST_HEX_BYTES];
-    if (!load_builtin(loading) || !load_origins(loading) || !apply_changes(loading))
+    if (!load_builtin(loading) || !load_origins(loading) || !mix_in(loading) ||
+        !name_set(loading) || !apply_changes(loading))
         return NULL;
     struct digest_input digested = {.rules = &loading->rules,
                                     .mitigations = loading->mitigations,
@@ -214,7 +203,11 @@ static struct ruleset *build(struct loading *loading, uint64_t started_us)
     ruleset_set_warnings(set, loading->warnings, loading->n_warnings);
     loading->warnings = NULL;
     loading->n_warnings = 0;
-    ruleset_set_origins(set, origins_ref(loading->request->origins));
+    if (loading->in_force == NULL)
+        ruleset_set_origins(set, origins_ref(loading->request->origins), NULL);
+    else
+        ruleset_set_origins(set, origins_ref(loading->in_force),
+                            origins_ref(loading->request->origins));
     bool is_good = ruleset_set_mitigations(set, loading->mitigations, loading->n_mitigations) ||
                    no_memory(loading->err);
     if (is_good && !loading->request->is_judged)
@@ -248,6 +241,7 @@ struct ruleset *rules_build(const struct build_request *request, struct err *err
         free(loading.warnings[i]);
     free(loading.warnings);
     free(loading.mitigations);
+    origins_unref(loading.in_force);
     buf_done(&loading.name);
     return set;
 }

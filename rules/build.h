@@ -8,6 +8,7 @@
 struct build_request {
     bool use_builtin;
     struct origins *origins;
+    struct origins *before; /* in force: new rules are on trial beside these; NULL: none are */
     const struct rules_changes *changes;    /* NULL: none */
     const struct mitigation_policy *policy; /* NULL: every mitigation applies */
     const char *cache;                      /* see rules_source */

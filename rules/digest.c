@@ -35,13 +35,37 @@ static bool add_node(EVP_MD_CTX *sha, const struct node *node)
     return fits;
 }
 
+static bool add_effect(EVP_MD_CTX *sha, const struct rule *rule)
+{
+    return add_text(sha, rule->id) && add_number(sha, rule->is_detect_only) &&
+           add_number(sha, rule->action) && add_number(sha, rule->status) &&
+           add_text(sha, rule->header) && add_text(sha, rule->value) &&
+           add_text(sha, rule->separator) && add_node(sha, rule->when) &&
+           add_node(sha, rule->when_response);
+}
+
 static bool add_rule(EVP_MD_CTX *sha, const struct rule *rule)
 {
-    return add_text(sha, rule->id) && add_text(sha, rule->source) &&
-           add_number(sha, rule->is_detect_only) && add_number(sha, rule->action) &&
-           add_number(sha, rule->status) && add_text(sha, rule->header) &&
-           add_text(sha, rule->value) && add_text(sha, rule->separator) &&
-           add_node(sha, rule->when) && add_node(sha, rule->when_response);
+    return add_text(sha, rule->source) && add_number(sha, rule->is_trial) && add_effect(sha, rule);
+}
+
+static bool add_places(EVP_MD_CTX *sha, const struct rule *rule)
+{
+    bool fits = add_text(sha, rule->mitigation) && add_number(sha, rule->activation) &&
+                add_number(sha, rule->n_applies_to);
+    for (size_t i = 0; i < rule->n_applies_to && fits; i++)
+        fits = add_text(sha, rule->applies_to[i].from) && add_text(sha, rule->applies_to[i].before);
+    return fits;
+}
+
+bool rule_digest(const struct rule *rule, struct rule_digest *ret_digest)
+{
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    bool is_done = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1 &&
+                   add_effect(sha, rule) && add_places(sha, rule) &&
+                   EVP_DigestFinal_ex(sha, ret_digest->bytes, NULL) == 1;
+    EVP_MD_CTX_free(sha);
+    return is_done;
 }
 
 static bool add_mitigation(EVP_MD_CTX *sha, const struct mitigation_info *info)

@@ -7,6 +7,14 @@
 
 enum { DIGEST_HEX_BYTES = 65 };
 
+/* What one rule does, when and for whom: not its texts, samples or source. Two rules of the same
+ * digest are interchangeable. */
+struct rule_digest {
+    unsigned char bytes[32];
+};
+/* False: no memory. */
+MUST_USE bool rule_digest(const struct rule *rule, struct rule_digest *ret_digest);
+
 struct digest_input {
     const struct rule_list *rules; /* those that are left, with the mode they have now */
     const struct mitigation_info *mitigations;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "engine/engine.h"
 #include "language/rule.h"
 #include "stopgap/trust.h"
 
@@ -59,7 +60,7 @@ static void keep_bundle(struct trust_store *trust, const struct bundle *bundle)
 
 /* path  of the bundle, so that a message names the file an operator can look at */
 static bool add_bundle(struct origins *origins, const struct bundle *bundle, const char *path,
-                       struct err *err)
+                       bool is_tried, struct err *err)
 {
     char text[256];
     (void)snprintf(text, sizeof(text), "%s@%llu.%llu", bundle_name(bundle),
@@ -73,6 +74,7 @@ static bool add_bundle(struct origins *origins, const struct bundle *bundle, con
                           .source = source,
                           .label = text,
                           .hash = hash,
+                          .is_tried = is_tried,
                           .is_critical = bundle_is_critical(bundle),
                           .is_marked = bundle_is_marked(bundle),
                           .expires_unix = expiry_of(bundle),
@@ -104,7 +106,7 @@ static bool gather_bundles(const struct rules_source *source, struct origins *or
         bool is_added = bundle != NULL;
         if (is_added && !is_overtaken(source->trust, origins, bundle, path)) {
             keep_bundle(source->trust, bundle);
-            is_added = add_bundle(origins, bundle, path, err);
+            is_added = add_bundle(origins, bundle, path, i >= source->n_own_bundles, err);
         }
         bundle_close(bundle);
         if (!is_added)
@@ -157,18 +159,57 @@ static bool gather_eocs(const struct rules_source *source, struct origins *origi
     const char *slash = strrchr(path, '/');
     (void)snprintf(hash, sizeof(hash), "%s", slash != NULL ? slash + 1 : path);
     (void)snprintf(label, sizeof(label), "eocs@%.12s", hash);
-    struct origin like = {.kind = ORIGIN_EOCS, .source = name, .label = label, .hash = hash};
+    struct origin like = {
+        .kind = ORIGIN_EOCS, .source = name, .label = label, .hash = hash, .is_tried = true};
     return add_directory(origins, path, &like, err);
+}
+
+/* ---- what failed here */
+
+static bool is_refused(const struct rules_source *source, const struct origin *origin)
+{
+    bool is_listed = false;
+    for (size_t i = 0; i < source->n_refused && origin->is_tried && !is_listed; i++)
+        is_listed = strcmp(source->refused[i], origin->hash) == 0;
+    return is_listed;
+}
+
+/* In the place of a source that failed stands the one that is in force, or none. NULL: no memory.
+ */
+static struct origins *replace_refused(const struct rules_source *source,
+                                       const struct origins *origins)
+{
+    const struct origins *before = source->before != NULL ? ruleset_origins(source->before) : NULL;
+    struct origins *rest = origins_new();
+    bool is_done = rest != NULL;
+    for (size_t i = 0; i < origins->n && is_done; i++) {
+        const struct origin *one = &origins->items[i];
+        if (is_refused(source, one))
+            one = origins_find(before, one->kind, one->source);
+        if (one != NULL)
+            is_done = origins_add_copy(rest, one);
+    }
+    if (is_done)
+        return rest;
+    origins_unref(rest);
+    return NULL;
 }
 
 struct origins *rules_gather(const struct rules_source *source, struct err *err)
 {
     struct origins *origins = origins_new();
-    if (origins == NULL)
-        (void)no_memory(err);
-    else if (gather_bundles(source, origins, err) && gather_eocs(source, origins, err) &&
-             gather_directories(source, origins, err))
+    if (origins == NULL || !gather_bundles(source, origins, err) ||
+        !gather_eocs(source, origins, err) || !gather_directories(source, origins, err)) {
+        if (origins == NULL)
+            (void)no_memory(err);
+        origins_unref(origins);
+        return NULL;
+    }
+    if (source->n_refused == 0)
         return origins;
+    struct origins *rest = replace_refused(source, origins);
+    if (rest == NULL)
+        (void)no_memory(err);
     origins_unref(origins);
-    return NULL;
+    return rest;
 }

@@ -48,7 +48,7 @@ static bool put_policy(struct buf *to, const struct mitigation_policy *policy)
 }
 
 bool judge_request_write(const struct rules_source *source, const struct origins *origins,
-                         struct buf *to)
+                         const struct origins *before, struct buf *to)
 {
     static const struct rules_changes no_changes = {.n_modes = 0};
     static const struct mitigation_policy all = {.is_org_on = true, .is_server_on = true};
@@ -57,7 +57,8 @@ bool judge_request_write(const struct rules_source *source, const struct origins
            wire_put_number(to, source->max_cost) &&
            put_changes(to, source->changes != NULL ? source->changes : &no_changes) &&
            put_policy(to, source->policy != NULL ? source->policy : &all) &&
-           origins_write(origins, to);
+           origins_write(origins, to) && wire_put_number(to, before != NULL) &&
+           (before == NULL || origins_write(before, to));
 }
 
 /* *ret_texts is good to be freed in any case. */
@@ -127,15 +128,24 @@ static bool get_policy(struct slice *from, struct mitigation_policy *policy)
     return is_read && wire_get_bool(from, &policy->uses_builds) && get_builds(from, policy);
 }
 
+static bool get_before(struct slice *from, struct origins **ret_before)
+{
+    bool has_before;
+    if (!wire_get_bool(from, &has_before))
+        return false;
+    *ret_before = has_before ? origins_read(from) : NULL;
+    return !has_before || *ret_before != NULL;
+}
+
 bool judge_request_read(struct slice from, struct judge_request *ret_request)
 {
     struct judge_request request = {.use_builtin = false};
-    bool is_read = get_magic(&from, request_magic) && wire_get_bool(&from, &request.use_builtin) &&
-                   wire_get_bool(&from, &request.is_stale) &&
-                   wire_get_text(&from, &request.cache) &&
-                   wire_get_number(&from, &request.max_cost) &&
-                   get_changes(&from, &request.changes) && get_policy(&from, &request.policy) &&
-                   (request.origins = origins_read(&from)) != NULL && from.len == 0;
+    bool is_read =
+        get_magic(&from, request_magic) && wire_get_bool(&from, &request.use_builtin) &&
+        wire_get_bool(&from, &request.is_stale) && wire_get_text(&from, &request.cache) &&
+        wire_get_number(&from, &request.max_cost) && get_changes(&from, &request.changes) &&
+        get_policy(&from, &request.policy) && (request.origins = origins_read(&from)) != NULL &&
+        get_before(&from, &request.before) && from.len == 0;
     if (is_read)
         *ret_request = request;
     else
@@ -165,6 +175,7 @@ void judge_request_done(struct judge_request *request)
     free_const(request->policy.builds);
     free(request->cache);
     origins_unref(request->origins);
+    origins_unref(request->before);
     *request = (struct judge_request){.use_builtin = false};
 }
 

@@ -18,10 +18,12 @@ struct judge_request {
     struct rules_changes changes; /* without exclusions: those do not change what is compiled */
     struct mitigation_policy policy;
     struct origins *origins;
+    struct origins *before; /* NULL: new rules are not on trial */
 };
 
+/* before  what is in force, beside which new rules are on trial; NULL: they are not */
 MUST_USE bool judge_request_write(const struct rules_source *source, const struct origins *origins,
-                                  struct buf *to);
+                                  const struct origins *before, struct buf *to);
 /* False: no memory, or bytes that judge_request_write did not write. */
 MUST_USE bool judge_request_read(struct slice from, struct judge_request *ret_request);
 void judge_request_done(struct judge_request *request);

@@ -1,6 +1,7 @@
 /* The path of a rule set, top-down: read and verify, have it judged, build it. */
 #include "build.h"
 #include "engine/cache.h"
+#include "engine/engine.h"
 #include "gather.h"
 #include "judge_wire.h"
 #include "sets/builtin.h"
@@ -16,6 +17,20 @@ static bool has_foreign_rules(const struct origins *origins)
         if (origins->items[i].kind != ORIGIN_DIRECTORY)
             return true;
     return false;
+}
+
+/* What is to be loaded, and what its new rules are on trial beside. */
+struct candidate {
+    struct origins *origins;
+    struct origins *before; /* borrowed; NULL: nothing is on trial */
+};
+
+static struct origins *choose_before(const struct rules_source *source)
+{
+    if (source->before == NULL || !source->tries)
+        return NULL;
+    struct origins *on_trial = ruleset_candidate(source->before);
+    return source->promotes && on_trial != NULL ? on_trial : ruleset_origins(source->before);
 }
 
 /* ---- what was judged before */
@@ -35,12 +50,14 @@ static void add_origin(struct cache_part *parts, size_t *n, const struct origin 
 }
 
 /* Of everything that a judgement depends on. rest: the request without the rules. */
-static bool key_of(const struct origins *origins, struct slice rest, struct cache_key *ret_key)
+static bool key_of(const struct candidate *candidate, struct slice rest, struct cache_key *ret_key)
 {
+    const struct origins *lists[] = {candidate->origins, candidate->before};
     size_t n = 0;
     size_t room = n_builtin_rules + 2;
-    for (size_t i = 0; i < origins->n; i++)
-        room += 3 + origins->items[i].n_files;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; lists[k] != NULL && i < lists[k]->n; i++)
+            room += 3 + lists[k]->items[i].n_files;
     struct cache_part *parts = calloc(room, sizeof(*parts));
     if (parts == NULL)
         return false;
@@ -48,32 +65,35 @@ static bool key_of(const struct origins *origins, struct slice rest, struct cach
     add_part(parts, &n, rest.ptr, rest.len);
     for (size_t i = 0; i < n_builtin_rules; i++)
         add_part(parts, &n, builtin_rules[i].text.ptr, builtin_rules[i].text.len);
-    for (size_t i = 0; i < origins->n; i++)
-        add_origin(parts, &n, &origins->items[i]);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; lists[k] != NULL && i < lists[k]->n; i++)
+            add_origin(parts, &n, &lists[k]->items[i]);
     bool is_done = cache_key_of_parts(parts, n, ret_key);
     free(parts);
     return is_done;
 }
 
-static bool find_key(const struct rules_source *source, const struct origins *origins,
+static bool find_key(const struct rules_source *source, const struct candidate *candidate,
                      struct cache_key *ret_key)
 {
     static const struct origins none = {.n = 0};
     struct buf rest = {.max = JUDGE_REQUEST_BYTES};
-    bool is_found = source->cache != NULL && judge_request_write(source, &none, &rest) &&
-                    key_of(origins, buf_slice(&rest), ret_key);
+    bool is_found =
+        source->cache != NULL &&
+        judge_request_write(source, &none, candidate->before != NULL ? &none : NULL, &rest) &&
+        key_of(candidate, buf_slice(&rest), ret_key);
     buf_done(&rest);
     return is_found;
 }
 
 /* ---- the judgement */
 
-static bool ask_judge(const struct rules_source *source, const struct origins *origins,
+static bool ask_judge(const struct rules_source *source, const struct candidate *candidate,
                       struct err *err)
 {
     struct buf request = {.max = JUDGE_REQUEST_BYTES};
     struct rules_judgement judgement;
-    bool is_good = judge_request_write(source, origins, &request)
+    bool is_good = judge_request_write(source, candidate->origins, candidate->before, &request)
                        ? source->judge(source->judge_ctx, buf_slice(&request), &judgement, err)
                        : err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
     if (is_good && source->judgement != NULL)
@@ -83,14 +103,14 @@ static bool ask_judge(const struct rules_source *source, const struct origins *o
 }
 
 /* A set that was found good on this machine is not judged again. */
-static bool be_judged(const struct rules_source *source, const struct origins *origins,
+static bool be_judged(const struct rules_source *source, const struct candidate *candidate,
                       struct err *err)
 {
     struct cache_key key;
-    bool has_key = find_key(source, origins, &key);
+    bool has_key = find_key(source, candidate, &key);
     if (has_key && cache_is_marked(source->cache, &key))
         return true;
-    if (!ask_judge(source, origins, err))
+    if (!ask_judge(source, candidate, err))
         return false;
     if (has_key)
         cache_mark(source->cache, &key);
@@ -99,13 +119,15 @@ static bool be_judged(const struct rules_source *source, const struct origins *o
 
 struct ruleset *rules_load(const struct rules_source *source, struct err *err)
 {
-    struct origins *origins = rules_gather(source, err);
-    if (origins == NULL)
+    struct candidate candidate = {.origins = rules_gather(source, err),
+                                  .before = choose_before(source)};
+    if (candidate.origins == NULL)
         return NULL;
-    bool is_asked = source->judge != NULL && has_foreign_rules(origins);
+    bool is_asked = source->judge != NULL && has_foreign_rules(candidate.origins);
     const struct build_request request = {
         .use_builtin = source->use_builtin,
-        .origins = origins,
+        .origins = candidate.origins,
+        .before = candidate.before,
         .changes = source->changes,
         .policy = source->policy,
         .cache = source->cache,
@@ -113,8 +135,8 @@ struct ruleset *rules_load(const struct rules_source *source, struct err *err)
         .is_judged = is_asked,
     };
     struct ruleset *set = NULL;
-    if (!is_asked || be_judged(source, origins, err))
+    if (!is_asked || be_judged(source, &candidate, err))
         set = rules_build(&request, err);
-    origins_unref(origins);
+    origins_unref(candidate.origins);
     return set;
 }

@@ -45,6 +45,7 @@ struct rules_source {
     bool use_builtin;                /* the set compiled into the program */
     const char *const *bundle_paths; /* signed bundles (*.sgb), each adds its rules */
     size_t n_bundles;
+    size_t n_own_bundles; /* the first of them: named by the operator, so never on trial */
     const char *const *directories; /* unsigned rule directories: for rule authors' tools only */
     size_t n_directories;
     const char
@@ -54,6 +55,13 @@ struct rules_source {
     rules_judge_cb judge; /* asked about a set with rules that are not in the program; NULL: no */
     void *judge_ctx;
     uint64_t max_cost; /* E_COST for a set that costs more, see rules_judgement; 0: any cost */
+    const struct ruleset *before; /* in force now; NULL: none */
+    /* New and changed rules of sources that came by themselves only report, beside the rules of
+     * `before`; ruleset_trial tells. */
+    bool tries;
+    bool promotes;              /* what is on trial in `before` is in force from now on */
+    const char *const *refused; /* SHA-256 of sources that failed: those of `before` stand in */
+    size_t n_refused;
     struct rules_judgement *judgement; /* what judge found out, when it was asked; NULL */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */
@@ -95,6 +103,7 @@ struct ruleset_stats {
     size_t n_rules;
     size_t n_patterns;  /* in the multi-pattern databases */
     size_t n_cached;    /* databases, of two, that were compiled before */
+    size_t n_on_trial;  /* rules that only report, see rules_source.tries */
     size_t n_unguarded; /* rules that must be evaluated for every request */
     size_t database_bytes;
     size_t scratch_bytes;
@@ -107,6 +116,8 @@ struct ruleset_stats {
 };
 void ruleset_stats(const struct ruleset *set, struct ruleset_stats *ret_stats);
 
+#define RULE_TRIAL_SUFFIX "~trial"
+
 /* What is known of one rule, for status, metrics and tools. */
 struct rule_info {
     const char *id;
@@ -118,9 +129,21 @@ struct rule_info {
     const char *source;     /* "builtin" or the bundle's name */
     const char *activation; /* "always", "option", "stale" */
     bool is_enforced;
+    bool is_on_trial;    /* its id ends in RULE_TRIAL_SUFFIX, and it only reports */
     size_t n_must_block; /* samples that proved the rule when the set was loaded */
     size_t n_must_pass;
 };
+/* Rules that only report until the set is promoted. */
+struct rules_trial {
+    size_t n_rules;
+    bool is_critical;    /* one of their publishers says that it is urgent */
+    char name[256];      /* "core@1.6" */
+    const char *hash[8]; /* SHA-256 of the sources; borrowed from the set */
+    size_t n_hashes;
+};
+/* False: nothing is on trial. */
+bool ruleset_trial(const struct ruleset *set, struct rules_trial *ret_trial);
+
 size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);
 /* The rule with this id, SIZE_MAX without one; a set has thousands, so it is not a walk. */

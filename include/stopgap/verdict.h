@@ -39,6 +39,7 @@ struct verdict {
     unsigned status;             /* for VERDICT_BLOCK: 400..599 */
     enum rules_mode mode;        /* of the virtual directory: may a broken matcher refuse? */
     bool scan_failed;            /* the matcher broke; the proxy's fail_mode decides */
+    bool would_stop;             /* a rule on trial would, if it were in force */
     bool edits_response;         /* call rules_edit_response with the response head */
     unsigned n_hits;             /* entries of hits[] */
     bool is_excluded;            /* rules matched, and exclusions hold for all of them */

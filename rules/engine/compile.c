@@ -56,24 +56,35 @@ static const char *text_or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+/* The version in force beside it has the same id. NULL: no memory. */
+static const char *trial_id(const struct rule *rule, struct arena *memory)
+{
+    size_t size = strlen(rule->id) + sizeof(RULE_TRIAL_SUFFIX);
+    char *id = arena_alloc(memory, size);
+    if (id != NULL)
+        (void)snprintf(id, size, "%s" RULE_TRIAL_SUFFIX, rule->id);
+    return id;
+}
+
 static bool describe(struct compiled_rule *compiled, struct arena *memory)
 {
     const struct rule *rule = compiled->rule;
     compiled->info = (struct rule_info){
-        .id = text_or_empty(rule->id),
+        .id = rule->is_trial ? trial_id(rule, memory) : text_or_empty(rule->id),
         .title = text_or_empty(rule->title),
         .severity = text_or_empty(rule->severity),
         .action = action_word(rule->action),
         .side_effects = text_or_empty(rule->side_effects),
         .source = text_or_empty(rule->source),
         .activation = activation_word(rule->activation),
-        .is_enforced = !rule->is_detect_only && rule->action != ACTION_DETECT,
+        .is_enforced = !rule->is_detect_only && !rule->is_trial && rule->action != ACTION_DETECT,
+        .is_on_trial = rule->is_trial,
         .n_must_block = rule->n_must_block,
         .n_must_pass = rule->n_must_pass,
     };
     compiled->first_cve = slice_str(rule->n_cve != 0 ? rule->cve[0] : NULL);
     compiled->is_response = action_is_response(rule->action);
-    return join_cves(rule, memory, &compiled->info.cve);
+    return compiled->info.id != NULL && join_cves(rule, memory, &compiled->info.cve);
 }
 
 static bool compile_rule(struct ruleset *set, struct pattern_table *table, size_t index,
@@ -185,6 +196,8 @@ static bool compile_all(struct ruleset *set, struct pattern_table *table, struct
     for (size_t i = 0; i < set->n_rules; i++)
         if (!compile_rule(set, table, i, err))
             return false;
+    for (size_t i = 0; i < set->n_rules; i++)
+        set->stats.n_on_trial += set->rules[i].info.is_on_trial;
     for (size_t i = 0; i < set->n_rules; i++)
         if (!needs_note(set, table, set->rules[i].when))
             return no_memory(err);

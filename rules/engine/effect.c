@@ -91,7 +91,7 @@ static bool compile_exclusion(struct ruleset *set, const struct exclusion *from,
 static void note_enforced(struct ruleset *set, const struct compiled_mode *mode)
 {
     for (size_t i = 0; i < set->n_rules; i++)
-        if (mode->rank == 2 && bit_is_set(mode->rules, i))
+        if (mode->rank == 2 && bit_is_set(mode->rules, i) && !set->rules[i].info.is_on_trial)
             set->rules[i].info.is_enforced =
                 mode->mode == RULES_BLOCK && set->rules[i].rule->action != ACTION_DETECT;
 }
@@ -168,6 +168,8 @@ enum rules_mode effect_of_rule(const struct inspection *inspection, uint32_t rul
     struct choice choice = {.mode = inspection->mode};
     if (set->n_modes != 0)
         choice = choose_for_request(inspection, rule_index);
+    if (rule->info.is_on_trial) /* whatever the operator says of the rule that has its id */
+        return choice.mode == RULES_OFF ? RULES_OFF : RULES_DETECT;
     bool can_act = choice.rank >= 2 ? rule->rule->action != ACTION_DETECT : rule->info.is_enforced;
     return choice.mode == RULES_BLOCK && !can_act ? RULES_DETECT : choice.mode;
 }

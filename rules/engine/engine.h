@@ -36,10 +36,12 @@ MUST_USE bool ruleset_set_mitigations(struct ruleset *set, const struct mitigati
 /* The operator's modes and exclusions; copied. Before the set is published, and after its samples
  * were tried: they prove the rules, not what was changed about them. False: no memory. */
 MUST_USE bool ruleset_set_changes(struct ruleset *set, const struct rules_changes *changes);
-/* The texts that the rules were made of; taken. Before the set is published. */
-void ruleset_set_origins(struct ruleset *set, struct origins *origins);
+/* The texts that the rules in force were made of, and where others are on trial (else NULL) those
+ * of the candidate; both are taken. Before the set is published. */
+void ruleset_set_origins(struct ruleset *set, struct origins *origins, struct origins *candidate);
 /* Borrowed, NULL: none. */
 struct origins *ruleset_origins(const struct ruleset *set);
+struct origins *ruleset_candidate(const struct ruleset *set);
 /* Lines for ruleset_warning; taken with their array. */
 void ruleset_set_warnings(struct ruleset *set, char **lines, size_t n);
 

@@ -138,13 +138,17 @@ static void hit_fill(struct rule_hit *hit, const struct inspection *inspection,
 
 /* ---- decisions */
 
+static bool can_stop(const struct compiled_rule *rule)
+{
+    enum rule_action action = rule->rule->action;
+    return action == ACTION_BLOCK || action == ACTION_DENY_VDIR || action == ACTION_ABORT;
+}
+
 static unsigned rank_of(const struct compiled_rule *rule, const struct effect *effect)
 {
-    if (!effect->is_acting)
+    if (!effect->is_acting || !can_stop(rule))
         return 0;
-    if (rule->rule->action == ACTION_ABORT)
-        return 2;
-    return rule->rule->action == ACTION_BLOCK || rule->rule->action == ACTION_DENY_VDIR ? 1 : 0;
+    return rule->rule->action == ACTION_ABORT ? 2 : 1;
 }
 
 /* Room for one more hit, in front when it leads. NULL: no room, no memory. */
@@ -215,6 +219,8 @@ void inspection_note_match(struct inspection *inspection, uint32_t rule_index, e
         return;
     }
     inspection_count(inspection->lease, rule_index);
+    inspection->verdict.would_stop |= rule->info.is_on_trial && can_stop(rule) &&
+                                      !rule->rule->is_detect_only && effect.excluded_by.len == 0;
     unsigned rank = rank_of(rule, &effect);
     bool is_deciding = rank > inspection->decision_rank;
     bool is_first = effect.excluded_by.len == 0 && !inspection->has_unexcluded;

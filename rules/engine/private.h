@@ -117,6 +117,7 @@ struct ruleset {
     size_t n_references; /* atomic */
     struct rule_list source;
     struct origins *origins;
+    struct origins *candidate; /* NULL: no rule is on trial */
     struct compiled_rule *rules;
     size_t n_rules;
     const struct compiled_rule **by_id; /* the rules in the order of their ids */

@@ -23,6 +23,7 @@ static void ruleset_free(struct ruleset *set)
     pcre2_match_context_free(set->match_context);
     rule_list_done(&set->source);
     origins_unref(set->origins);
+    origins_unref(set->candidate);
     if (set->memory.next != NULL)
         arena_done(&set->memory);
     free(set->first_chunk);
@@ -94,9 +95,15 @@ bool ruleset_set_mitigations(struct ruleset *set, const struct mitigation_info *
     return true;
 }
 
-void ruleset_set_origins(struct ruleset *set, struct origins *origins)
+void ruleset_set_origins(struct ruleset *set, struct origins *origins, struct origins *candidate)
 {
     set->origins = origins;
+    set->candidate = candidate;
+}
+
+struct origins *ruleset_candidate(const struct ruleset *set)
+{
+    return set->candidate;
 }
 
 size_t ruleset_bundles(const struct ruleset *set, struct trust_set *ret_sets, size_t max)

@@ -209,7 +209,7 @@ static bool judge_set(const struct judge_request *request, struct ruleset *set,
 static bool judge(const struct judge_request *request, struct rules_judgement *judgement,
                   struct err *err)
 {
-    const struct build_request build = {
+    struct build_request build = {
         .use_builtin = request->use_builtin,
         .origins = request->origins,
         .changes = &request->changes,
@@ -220,7 +220,14 @@ static bool judge(const struct judge_request *request, struct rules_judgement *j
     struct ruleset *set = rules_build(&build, err);
     bool is_good = set != NULL && judge_set(request, set, judgement, err);
     ruleset_unref(set);
-    return is_good;
+    if (!is_good || request->before == NULL)
+        return is_good;
+    /* The set of its trial is another one to compile; all of its rules were tried. */
+    build.before = request->before;
+    build.is_judged = true;
+    set = rules_build(&build, err);
+    ruleset_unref(set);
+    return set != NULL;
 }
 
 bool rules_judge(struct slice request, unsigned isolation, struct buf *reply)

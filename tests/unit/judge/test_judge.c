@@ -50,7 +50,7 @@ static bool judge_beside(bool use_builtin, struct origins *origins, uint64_t max
     const struct rules_source source = {.use_builtin = use_builtin, .max_cost = max_cost};
     struct buf request = {.max = JUDGE_REQUEST_BYTES};
     struct buf reply = {.max = REPLY_MAX};
-    assert_true(judge_request_write(&source, origins, &request));
+    assert_true(judge_request_write(&source, origins, NULL, &request));
     assert_true(rules_judge(buf_slice(&request), RULES_BEHIND_FILTER, &reply));
     *err = (struct err){.kind = ERR_NONE};
     bool is_good = rules_judge_reply(buf_slice(&reply), judgement, err);
@@ -178,7 +178,7 @@ static void test_a_promise_of_the_publisher_is_held_against_it(void **state)
     const struct rules_source source = {.max_cost = 0}; /* without the shipped rules */
     struct buf request = {.max = JUDGE_REQUEST_BYTES};
     struct buf reply = {.max = REPLY_MAX};
-    assert_true(judge_request_write(&source, origins, &request));
+    assert_true(judge_request_write(&source, origins, NULL, &request));
     assert_true(rules_judge(buf_slice(&request), 0, &reply));
     assert_false(rules_judge_reply(buf_slice(&reply), &judgement, &err));
     assert_string_equal(err.code, "E_COST");
@@ -207,7 +207,7 @@ static void write_full_request(struct origins *origins, struct buf *request)
                                                     .n_builds = 2};
     const struct rules_source source = {
         .cache = "/x/cache", .max_cost = 7, .changes = &changes, .policy = &policy};
-    assert_true(judge_request_write(&source, origins, request));
+    assert_true(judge_request_write(&source, origins, NULL, request));
 }
 
 static void test_a_request_arrives_whole(void **state)
