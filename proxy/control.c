@@ -284,6 +284,7 @@ int control_run(const struct config *config, const struct control_launch *launch
         char line[1400];
         err_format(&err, line, sizeof(line));
         (void)fprintf(stderr, "stopgap: %s\n", line);
+        control_trust_leave(control);
         return 1; /* the process ends; nothing was served yet */
     }
     if (!control->is_too_late)

@@ -46,6 +46,8 @@ const char *control_replaced(void *ctx, int pid)
     (void)uv_timer_stop(&control->mitigation_timer);
     control_eocs_stop(control);
     control_feed_stop(control);
+    control_builds_stop(control);
+    control_trust_leave(control);
     control_drain_replaced(control); /* which may have begun, on a signal */
     return NULL;
 }
@@ -125,6 +127,7 @@ void control_say_taken(struct control *control)
     if (result == ASK_FAILED)
         log_event("warn", "not_replaced", "this program serves, the one before may serve, too: %s",
                   err.text);
+    control_trust_take(control);
     /* The one before may have changed or fetched something since this one read it. */
     control_mitigations_again(control);
     if (control->config->state_dir != NULL || control->config->rules_watch != NULL)

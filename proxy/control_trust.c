@@ -186,7 +186,7 @@ static void on_worked(uv_work_t *work, int status)
     struct control *control = trust->control;
     (void)status; /* it is not cancelled */
     trust->is_busy = false;
-    if (control->is_stopping)
+    if (control->is_stopping || trust->is_left)
         return;
     take_look(trust);
     if (trust->found.n_ended_pins != 0)
@@ -198,7 +198,7 @@ static void on_worked(uv_work_t *work, int status)
 void control_trust_poke(struct control *control)
 {
     struct control_trust *trust = control->trust_watch;
-    if (trust == NULL || trust->store == NULL || control->is_stopping)
+    if (trust == NULL || trust->store == NULL || control->is_stopping || trust->is_left)
         return;
     trust->wants_another = trust->is_busy;
     if (trust->is_busy)
@@ -323,6 +323,35 @@ void control_trust_start(struct control *control)
     take_look(trust);
 }
 
+/* Once. While the pool has the store this is left out: a death too many is counted, and minutes too
+ * few. */
+static void note_end(struct control_trust *trust)
+{
+    struct err err;
+    if (trust->store == NULL || trust->is_left || trust->is_busy)
+        return;
+    trust->is_left = true;
+    if (!trust_end(trust->store, &err) ||
+        !trust_note_run(trust->store, boot_s() - trust->noted_boot_s, &err))
+        log_event("warn", "state_write", "code=%s %s", err.code, err.text);
+}
+
+void control_trust_leave(struct control *control)
+{
+    struct control_trust *trust = control->trust_watch;
+    if (trust == NULL)
+        return;
+    note_end(trust);
+    trust->is_left = true;
+    (void)uv_timer_stop(&trust->timer);
+}
+
+void control_trust_take(struct control *control)
+{
+    if (control->trust_watch->store != NULL)
+        count_start(control);
+}
+
 void control_trust_stop(struct control *control)
 {
     struct control_trust *trust = control->trust_watch;
@@ -333,13 +362,9 @@ void control_trust_stop(struct control *control)
 void control_trust_done(struct control *control)
 {
     struct control_trust *trust = control->trust_watch;
-    struct err err;
     if (trust == NULL)
         return;
-    if (trust->store != NULL &&
-        (!trust_end(trust->store, &err) ||
-         !trust_note_run(trust->store, boot_s() - trust->noted_boot_s, &err)))
-        log_event("warn", "state_write", "code=%s %s", err.code, err.text);
+    note_end(trust);
     trust_close(trust->store);
     free(trust);
     control->trust_watch = NULL;

@@ -26,6 +26,7 @@ struct control_trust {
     uv_timer_t timer;
     uv_work_t work;
     bool is_busy;
+    bool is_left;       /* to the program that replaced this one */
     bool wants_another; /* asked for while it was busy */
 
     /* What the next work is asked. */
@@ -54,6 +55,11 @@ struct control_trust {
 bool control_trust_init(struct control *control, struct err *err);
 /* Begin to watch; the loop runs soon. */
 void control_trust_start(struct control *control);
+/* This program ends in an orderly way, so no set killed it, or has been replaced by one that looks
+ * after the store: the last is noted, and nothing is written or told any more. */
+void control_trust_leave(struct control *control);
+/* This program has replaced another one, whose end took back that this start was counted. */
+void control_trust_take(struct control *control);
 /* Close the timer. control_trust_done when the loop has ended; it notes the run time. */
 void control_trust_stop(struct control *control);
 void control_trust_done(struct control *control);

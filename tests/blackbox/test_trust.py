@@ -5,11 +5,12 @@ import fcntl
 import hashlib
 import os
 import signal
+import subprocess
 
 import pytest
 
 from harness.bundles import block_rule, write_into_place
-from harness.wait import wait_for
+from harness.wait import PATIENCE_SECONDS, wait_for
 
 OLD, NEW = "/owa/old", "/owa/new"
 
@@ -150,6 +151,34 @@ def test_a_set_with_which_the_program_died_twice_gives_way_to_the_last_known_goo
     publish(3, NEW)
     assert one.command("reload").returncode == 0
     assert client(one).ask(NEW).status == 403
+
+
+def test_a_start_that_fails_for_another_reason_is_no_death(start, publish, client, stopgap_bin, tmp_path):
+    """Two of them would take away a good set: a port in use, a certificate that is half renewed."""
+    publish(1, OLD)
+    one = start()
+    for _ in range(3):
+        done = subprocess.run([*one.argv, "--admin", "unix:%s" % (tmp_path / "other.sock")], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False)
+        assert done.returncode == 1 and "E_PORT_IN_USE" in done.stderr
+    one.terminate()
+    one = start()
+    assert "test-rules@1.1" in one.ruleset_name() and client(one).ask(OLD).status == 403
+
+
+def test_the_program_before_an_upgrade_does_not_clear_what_the_new_one_is_tried_for(start, publish, successor, state):
+    publish(1, OLD)
+    one = start("--timeout", "drain=1s")
+    prove(state)
+    publish(2, NEW)
+    assert one.command("reload").returncode == 0
+    one.was_stopped = True
+    new = successor(one)
+    new.wait_event("event=listening")
+    one.wait_end()
+    kill(new)
+    kill(start())
+    start().wait_event("id=1084 code=E_CRASHLOOP .* test-rules 1.2")
 
 
 def test_ends_by_a_signal_are_no_deaths(start, publish, client):
