@@ -18,9 +18,10 @@ static char read_buffer[READ_BYTES]; /* each read is used up before the next */
 
 static void fail(struct client *client)
 {
+    bool was_idle = client->state == CLIENT_IDLE;
     client->load->counts.n_lost++;
     client_close(client);
-    run_on_failure(client);
+    run_on_failure(client, was_idle);
 }
 
 static void watch(struct client *client, bool wants_write)

@@ -95,8 +95,8 @@ bool tls_start(struct client *client);
 /* ---- run.c: what happens on a connection */
 
 void run_on_answer(struct client *client);
-/* The connection is closed by then. */
-void run_on_failure(struct client *client);
+/* The connection is closed by then; it was idle, or a request on it is lost. */
+void run_on_failure(struct client *client, bool was_idle);
 
 /* The whole run, and its result as one line of JSON. Returns the exit status. */
 int run(const struct load_options *options);

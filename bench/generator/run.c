@@ -77,11 +77,17 @@ static bool is_in_window(const struct run *run, uint64_t due)
            (run->phase == PHASE_MEASURE || due < run->after.now_ns);
 }
 
-static bool is_due(const struct run *run)
+/* When the next request is due; UINT64_MAX: no more. */
+static uint64_t next_due_ns(const struct run *run)
 {
     uint64_t due = due_ns(run, run->n_asked);
-    return run->phase != PHASE_OVER && due <= run->now_ns &&
-           (run->phase != PHASE_LATE || due < run->after.now_ns);
+    bool is_over = run->phase == PHASE_LATE && due >= run->after.now_ns;
+    return is_over ? UINT64_MAX : due;
+}
+
+static bool is_due(const struct run *run)
+{
+    return next_due_ns(run) <= run->now_ns;
 }
 
 static void ask_due(struct run *run)
@@ -156,12 +162,12 @@ void run_on_answer(struct client *client)
 }
 
 /* In closed loop the connection is missed from now on: whoever reads n_lost drops the figures. */
-void run_on_failure(struct client *client)
+void run_on_failure(struct client *client, bool was_idle)
 {
     struct run *run = run_of(client);
     struct load *load = &run->load;
     bool is_open_loop = load->options->rate > 0;
-    if (is_open_loop)
+    if (is_open_loop && !was_idle) /* else it is there */
         STAILQ_INSERT_TAIL(&load->idle, client, next);
     if (load->options->holds ||
         load->counts.n_lost >= (is_open_loop ? MAX_FAILURES : load->options->connections))
@@ -226,7 +232,7 @@ static struct timespec next_wake(const struct run *run)
     if (run->load.options->holds || !has_enough(run))
         at = run->now_ns + (uint64_t)STUCK_MS * NS_PER_MS;
     if (run->load.options->rate > 0 && !STAILQ_EMPTY(&run->load.idle)) {
-        uint64_t due = due_ns(run, run->n_asked);
+        uint64_t due = next_due_ns(run);
         at = due < at ? due : at;
     }
     uint64_t left = at > run->now_ns ? at - run->now_ns : 0;

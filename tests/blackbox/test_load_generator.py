@@ -104,9 +104,10 @@ def test_answers_that_are_errors_are_counted(standin, load):
     assert result(load(standin().port, "--time", 200, path="/ews/exchange.asmx"))["bad_status"] > 0
 
 
-def test_a_server_that_goes_away_ends_the_run(standin, load):
+@pytest.mark.parametrize("options", [[], ["--rate", 100]])
+def test_a_server_that_goes_away_ends_the_run(standin, load, options):
     origin = standin()
-    child = load(origin.port, "--time", 60000)
+    child = load(origin.port, "--time", 60000, *options)
     assert child.stdout.readline() == "warm\n"
     origin.kill()
     assert result(child)["lost"] > 0
