@@ -196,24 +196,6 @@ static void note_success(struct control_feed *feed, const char *text)
     schedule(feed, next_delay(feed));
 }
 
-/* A load was refused for what stands in one of our bundles: it is not tried again. Returns whether
- * that was so. */
-static bool fail_bundles(struct control_feed *feed)
-{
-    bool is_ours = false;
-    const struct err *why = &feed->control->reload_err;
-    for (size_t i = 0; i < feed->report.n_names; i++) {
-        const struct pulse_entry *entry = &feed->report.names[i].entry;
-        struct err err = {0};
-        if (entry->sha256[0] == '\0' || strstr(why->file, entry->sha256) == NULL)
-            continue;
-        if (!own_feed_refuse(&feed->visit, entry, why->code, &err))
-            log_event("error", "state_write", "code=%s %s", err.code, err.text);
-        is_ours = true;
-    }
-    return is_ours;
-}
-
 /* The candidates are in force, or were refused and what was before goes on. */
 static void on_reloaded(void *ctx, bool ok, const char *text)
 {
@@ -221,7 +203,9 @@ static void on_reloaded(void *ctx, bool ok, const char *text)
     struct err err = {0};
     if (feed->control->is_stopping)
         return;
-    feed->has_kept = !ok && !fail_bundles(feed); /* another time it may load */
+    /* What is at fault itself is given up by then; with disk or memory it may load next time. */
+    enum err_kind why = feed->control->reload_err.kind;
+    feed->has_kept = !ok && (why == ERR_IO || why == ERR_MEMORY);
     if (!ok) {
         (void)err_set(&err, ERR_TRUST, "E_FEED_LOAD", "%s", text);
     } else if (!feed->visit.is_good) {
@@ -271,6 +255,7 @@ static void on_visited(uv_work_t *work, int status)
     if (feed->visit.pulse_created != 0)
         feed->contact_unix = (int64_t)control_unix_now();
     take_report(feed);
+    control_trust_poke(feed->control); /* contact and root may be others now */
     finish(feed);
 }
 

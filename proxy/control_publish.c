@@ -114,6 +114,8 @@ static void on_load(uv_work_t *work)
     if (!job->had_error) {
         job->set = control_load(control, &job->files, job->policy, &job->judgement, &job->err);
         job->had_error = job->set == NULL;
+        if (job->had_error)
+            control_trust_refused(control, &job->err);
     }
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
         job->leases[i] = lease_new(job->set, &job->err);

@@ -133,6 +133,8 @@ static void load_first(struct control *control, const struct policy_copy *policy
     if (control_find_rule_files(control, &files, err))
         control->set = control_load(control, &files, policy, &control->judgement, err);
     bool is_whole = control->set != NULL;
+    if (!is_whole)
+        control_trust_refused(control, err);
     /* The program that we would replace has its rules: better those than less protection. */
     if (control->set == NULL && control->take_over_url == NULL)
         load_less(control, &files, policy, err);

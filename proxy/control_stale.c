@@ -16,6 +16,7 @@ static void find_facts(const struct control *control, struct stale_facts *facts)
                                   .released = trust_released()};
     if (control->eocs != NULL)
         facts->eocs = (int64_t)control->eocs->contact_unix;
+    control_trust_feed(control, &facts->pulse, &facts->run_s);
     if (control->set == NULL)
         return;
     struct ruleset_stats stats;

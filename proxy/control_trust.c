@@ -139,6 +139,19 @@ static void judge(struct control_trust *trust, struct trust_standing *ret_standi
     trust_judge(&now, ret_standing);
 }
 
+void control_trust_feed(const struct control *control, int64_t *ret_pulse, int64_t *ret_silent_s)
+{
+    const struct control_trust *trust = control->trust_watch;
+    *ret_pulse = 0;
+    *ret_silent_s = 0;
+    if (trust == NULL || !trust->look.is_good || control->config->feed.urls.n == 0 ||
+        trust->look.facts.contact == 0)
+        return;
+    const struct trust_facts *facts = &trust->look.facts;
+    *ret_pulse = facts->pulse;
+    *ret_silent_s = (int64_t)(facts->run_s - facts->contact_run_s + boot_s() - trust->noted_boot_s);
+}
+
 /* ---- the work on the pool */
 
 /* On the pool, or before the loop runs. */
@@ -260,6 +273,13 @@ bool control_trust_begin(struct control *control, const struct ruleset *set, str
         return true;
     struct trust_set sets[TRUST_MAX_NAMES];
     return trust_begin(control->trust, sets, ruleset_bundles(set, sets, TRUST_MAX_NAMES), err);
+}
+
+void control_trust_refused(struct control *control, const struct err *why)
+{
+    struct err ignored; /* without a disk it is refused again the next time */
+    if (control->trust != NULL && !trust_fail_candidate(control->trust, why, &ignored))
+        return;
 }
 
 void control_trust_published(struct control *control)

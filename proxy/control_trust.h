@@ -71,9 +71,14 @@ void control_trust_kept(struct control *control, enum trust_choice choice,
 /* These sets are about to be in force: E_STATE_WRITE when that cannot be kept. Not on the loop. */
 MUST_USE bool control_trust_begin(struct control *control, const struct ruleset *set,
                                   struct err *err);
+/* A load was refused: a candidate that is at fault is given up. Not on the loop. */
+void control_trust_refused(struct control *control, const struct err *why);
 /* They are in force now. */
 void control_trust_published(struct control *control);
 /* Writing the state failed at the start, where the rules are not refused for it. */
 void control_trust_note_error(struct control *control, const struct err *err);
+/* When the newest pulse was made, and how long this program ran since the last contact, over all
+ * restarts; both 0 without a feed. */
+void control_trust_feed(const struct control *control, int64_t *ret_pulse, int64_t *ret_silent_s);
 /* Something in the state was changed: look now. */
 void control_trust_poke(struct control *control);

@@ -14,7 +14,8 @@ void stale_judge(const struct stale_facts *facts, struct stale_view *ret_view)
         int64_t when;
     } signs[] = {{STALE_SIGN_PROGRAM, facts->released},
                  {STALE_SIGN_SET, facts->created},
-                 {STALE_SIGN_EOCS, facts->eocs}};
+                 {STALE_SIGN_EOCS, facts->eocs},
+                 {STALE_SIGN_PULSE, facts->pulse}};
     struct stale_view view = {.sign = STALE_SIGN_NONE};
     int64_t newest = 0;
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
@@ -60,6 +61,7 @@ void stale_describe(const struct stale_facts *facts, const struct stale_view *vi
         [STALE_SIGN_PROGRAM] = "the program with its rules",
         [STALE_SIGN_SET] = "the newest signed set",
         [STALE_SIGN_EOCS] = "the last contact with Microsoft's feed",
+        [STALE_SIGN_PULSE] = "the newest pulse of the feed",
     };
     if (view->is_expired)
         (void)snprintf(out, size, "a signed set is beyond the date that it names itself");

@@ -15,11 +15,18 @@ struct stale_facts {
     int64_t released; /* when this program was made, with the rules in it */
     int64_t created;  /* when the newest of the signed sets in force was made */
     int64_t eocs;     /* the last verified contact with Microsoft's feed */
+    int64_t pulse;    /* when the newest pulse of the feed of signed sets was made */
     int64_t expires;  /* the earliest date of the signed sets in force */
     int64_t run_s;    /* without a contact with the rules' own feed, by a clock that nobody sets */
 };
 
-enum stale_sign { STALE_SIGN_NONE = 0, STALE_SIGN_PROGRAM, STALE_SIGN_SET, STALE_SIGN_EOCS };
+enum stale_sign {
+    STALE_SIGN_NONE = 0,
+    STALE_SIGN_PROGRAM,
+    STALE_SIGN_SET,
+    STALE_SIGN_EOCS,
+    STALE_SIGN_PULSE
+};
 
 struct stale_view {
     bool is_stale;

@@ -106,6 +106,11 @@ MUST_USE bool trust_end(struct trust_store *store, struct err *err);
 MUST_USE bool trust_fail(struct trust_store *store, const struct trust_set *set, const char *code,
                          struct err *err);
 
+/* A load was refused with why: when that names the file of a candidate and is about its content,
+ * the candidate fails with this code. False with err: the state could not be written. */
+MUST_USE bool trust_fail_candidate(struct trust_store *store, const struct err *why,
+                                   struct err *err);
+
 /* The code with which this set failed here, "" when it did not. Borrowed until the next call. */
 const char *trust_failed_code(const struct trust_store *store, const struct trust_set *set);
 

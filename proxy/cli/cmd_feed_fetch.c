@@ -156,7 +156,8 @@ static bool take(const struct config *config, const char *path, struct buf *byte
         done = err_set(err, ERR_TRUST, "E_NAME",
                        "%s is not listed in feed.names, so its rules are not taken",
                        bundle_name(bundle));
-    done = done && trust_keep_bundle(store, bundle, TRUST_FROM_IMPORT, err);
+    done = done && trust_keep_bundle(store, bundle, TRUST_FROM_IMPORT, err) &&
+           trust_note_contact(store, 0, err);
     if (done)
         (void)printf("bundle    %s %llu.%llu, %zu rules, expires %s\n", bundle_name(bundle),
                      (unsigned long long)bundle_epoch(bundle),

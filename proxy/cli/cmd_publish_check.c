@@ -195,7 +195,7 @@ static bool compare(const struct publish *publish, struct ruleset *old, struct r
         n_removed += change->new_rule == NULL;
         n_looser +=
             change->old_rule != NULL && change->new_rule != NULL && change->drift == DRIFT_LOOSER;
-        if (change->new_rule == NULL)
+        if (change->new_rule == NULL && change->old_rule != NULL)
             (void)printf("removed   %s\n", change->old_rule->id);
     }
     (void)printf("diff      %zu rules added, %zu removed, %zu changed, of them %zu looser; %zu "

@@ -270,20 +270,6 @@ void own_feed_run(struct own_feed_visit *visit)
     trust_close(run.store);
 }
 
-bool own_feed_refuse(const struct own_feed_visit *visit, const struct pulse_entry *entry,
-                     const char *code, struct err *err)
-{
-    const struct trust_options options = {.root_path = visit->root_path,
-                                          .state_dir = visit->state_dir};
-    struct trust_set set = {.epoch = entry->epoch, .serial = entry->serial};
-    struct trust_store *store = trust_open(&options, err);
-    memcpy(set.name, entry->name, sizeof(set.name));
-    memcpy(set.file, entry->sha256, sizeof(set.file));
-    bool done = store != NULL && trust_fail(store, &set, code, err);
-    trust_close(store);
-    return done;
-}
-
 void own_feed_done(struct own_feed_visit *visit)
 {
     feed_mirrors_end(&visit->mirrors);

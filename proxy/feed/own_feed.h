@@ -57,10 +57,6 @@ struct own_feed_visit {
 };
 
 void own_feed_run(struct own_feed_visit *visit);
-/* The loader refused what was taken: it is not taken again. Waits for the disk, and uses a store of
- * its own, for a load may be under way. False with err: E_STATE_*. */
-MUST_USE bool own_feed_refuse(const struct own_feed_visit *visit, const struct pulse_entry *entry,
-                              const char *code, struct err *err);
 /* Free what is remembered. */
 void own_feed_done(struct own_feed_visit *visit);
 

@@ -114,6 +114,9 @@ static bool keep(struct own_feed_run *run, struct own_feed_name *name, struct bu
     struct bundle *bundle = bundle_open_bytes(run->store, name->entry.sha256, bytes, err);
     bool done = bundle != NULL &&
                 (!visit->writes || trust_keep_bundle(run->store, bundle, TRUST_FROM_FEED, err));
+    /* Where no pulse can prove it, a newer bundle shows that the publisher lives. */
+    if (done && visit->writes && !run->pulse.is_signed)
+        done = trust_note_contact(run->store, 0, err);
     if (done) {
         name->state = OWN_FEED_TAKEN;
         visit->has_new = true;

@@ -187,7 +187,7 @@ bool pulse_read(const struct trust_store *store, struct slice bytes, struct puls
                 struct err *err)
 {
     struct ustar archive;
-    struct pulse pulse;
+    struct pulse pulse = {.created = 0};
     if (!read_container(bytes, &archive, &pulse, err))
         return false;
     pulse.is_signed = store->root->thresholds[ROLE_PULSE] != 0;
@@ -263,7 +263,7 @@ static int compare_ids(const void *a, const void *b)
 static bool append_signatures(struct slice text, EVP_PKEY *const *keys, size_t n_keys,
                               struct buf *out, struct err *err)
 {
-    struct signed_by made[LIMIT_KEYS_PER_ROOT];
+    struct signed_by made[LIMIT_KEYS_PER_ROOT] = {{.id = ""}};
     size_t n = 0;
     bool done = n_keys <= LIMIT_KEYS_PER_ROOT ||
                 err_set(err, ERR_LIMIT, "E_PULSE_WRITE", "more than %d keys", LIMIT_KEYS_PER_ROOT);

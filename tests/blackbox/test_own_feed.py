@@ -323,6 +323,16 @@ def test_a_pulse_that_stays_the_same_is_no_failure_and_shows_its_age(fed, feed, 
     assert fed.proxy.status()["feed"]["pulse_unix"] < fed.proxy.status()["feed"]["contact_unix"] - 4 * 86400
 
 
+def test_the_age_of_the_pulse_is_the_standing_of_the_trust(fed, feed, servers):
+    feed.put_pulse(created=utc(-20 * 86400))
+    one = fed.start(servers())
+    fed.wait_rule(1)
+    wait_for(lambda: "STALE" in stopgap("status", "--admin", "unix:" + one.admin_path).stdout, "the trust to be stale")
+    feed.put_pulse()
+    wait_for(lambda: "STALE" not in stopgap("status", "--admin", "unix:" + one.admin_path).stdout, "the trust to be fresh")
+    assert fed.has_rule(1)
+
+
 def test_a_bundle_that_does_not_compile_is_refused_once_and_the_old_one_stays(fed, feed, servers, load):
     server = servers()
     one = fed.start(server)
@@ -340,6 +350,20 @@ def test_a_bundle_that_does_not_compile_is_refused_once_and_the_old_one_stays(fe
     feed.publish(3)
     fed.wait_rule(3)
     fed.wait_fine()
+
+
+def test_an_import_that_does_not_compile_is_given_up_too(fed, feed, servers, tmp_path):
+    one = fed.start(servers(), every="24h")
+    fed.wait_rule(1)
+    path = tmp_path / "stick.sgb"
+    path.write_bytes(feed.bundle(2, rules=[block_rule("OWN-2", "/owa/own-2").replace(b"equals: /owa/own-2", b"regex: '(a'")]))
+    done = fed.import_(path)
+    assert done.returncode == 1 and "E_COMPILE" in done.stderr and fed.has_rule(1)
+    again = stopgap("reload", "--admin", "unix:" + one.admin_path)
+    assert again.returncode == 0 and fed.has_rule(1)  # it does not stand in the way of other loads
+    one.terminate()
+    fed.start(servers(), every="24h")
+    assert fed.has_rule(1)
 
 
 TLS = {
