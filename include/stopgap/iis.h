@@ -45,7 +45,7 @@ size_t iis_import_n_outcomes(const struct iis_import *import);
 const struct iis_outcome *iis_import_outcome(const struct iis_import *import, size_t index);
 size_t iis_import_count(const struct iis_import *import, enum iis_fate fate);
 
-/* Write the rule files into directory, which is made when it is missing. A file that is there is
- * not replaced (E_IIS_EXISTS); on failure nothing stays behind but the directory. */
+/* Write the rule files into directory, all or none of them, also when the power goes. It is made,
+ * or is there and empty (else E_IIS_EXISTS); on failure nothing is left behind. */
 MUST_USE bool iis_import_write(const struct iis_import *import, const char *directory,
                                struct err *err);

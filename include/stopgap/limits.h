@@ -9,16 +9,17 @@ enum {
     LIMIT_HITS_PER_REQUEST = 8,    /* a request that hits more is hostile anyway */
     LIMIT_HEADER_EDITS = 16,       /* response edits per response; published ones need one */
     LIMIT_BODY_WINDOW = 64 * 1024, /* bytes of a request body that rules can see */
-    LIMIT_BODY_VALUES = 4096,      /* names and values of a body; EWS sends a few hundred */
+    LIMIT_BODY_VALUES = 8192,      /* names and values of a body; EWS sends a few hundred */
     LIMIT_BODY_MEMORY_BYTES =
         4 * 1024 * 1024,             /* of one body's inspection: views, values, readers */
     LIMIT_INFLATE_RATIO = 200,       /* text compresses 5 to 30 times; zeros 1000 times */
     LIMIT_JSON_DEPTH = 128,          /* ASP.NET stops at 100 */
-    LIMIT_XML_DEPTH = 256,           /* libxml2's own; EWS nests under 20 */
-    LIMIT_MULTIPART_PARTS = 128,     /* the control panel sends under 20 */
+    LIMIT_XML_DEPTH = 1024,          /* of elements whose text is seen; EWS nests under 20 */
+    LIMIT_MULTIPART_PARTS = 1024,    /* ASP.NET takes 1000; the control panel sends under 20 */
     LIMIT_DECODE_ROUNDS = 3,         /* no real back end decodes a target more often */
     LIMIT_ARENA_BYTES = 1024 * 1024, /* a transaction: head 128 KiB, its views and their records */
-    LIMIT_QUERY_ARGS = 512,          /* ASP.NET takes 1000 form keys; clients send under 40 */
+    LIMIT_QUERY_ARGS = 512,          /* clients send under 40 */
+    LIMIT_FORM_FIELDS = 1024,        /* ASP.NET takes 1000; clients send under 40 */
     LIMIT_COOKIES = 256,             /* Exchange and ADFS together set under 40 */
 
     LIMIT_BUNDLE_BYTES = 32 * 1024 * 1024, /* 6000 rules of 4 KiB, each a header and whole blocks */

@@ -6,7 +6,7 @@
 #include "stopgap/banned.h"
 
 enum {
-    MAX_NAMES = 4,            /* name and file name, each in two notations; more is hostile */
+    MAX_NAMES = 6,            /* name and file name, each in two notations; more is hostile */
     MAX_BOUNDARY_BYTES = 200, /* RFC 2046 allows 70, readers more */
 };
 
@@ -49,14 +49,28 @@ static bool is_bare_lf(struct slice line)
 
 enum delimiter { DELIMITER_NONE = 0, DELIMITER_PART, DELIMITER_LAST };
 
-static enum delimiter delimiter_of(struct slice line, struct slice boundary, uint32_t *anomalies)
+/* One way of reading a body. */
+struct reading {
+    struct slice boundary;
+    bool is_exact;   /* a longer line is content */
+    bool has_longer; /* there was one */
+    uint32_t *anomalies;
+};
+
+static enum delimiter delimiter_of(struct slice line, struct reading *reading)
 {
-    if (!slice_starts_with(line, SLICE("--")) || !slice_starts_with(slice_from(line, 2), boundary))
+    if (!slice_starts_with(line, SLICE("--")) ||
+        !slice_starts_with(slice_from(line, 2), reading->boundary))
         return DELIMITER_NONE;
-    struct slice tail = without_end(slice_from(line, 2 + boundary.len));
+    struct slice tail = without_end(slice_from(line, 2 + reading->boundary.len));
     bool is_last = slice_starts_with(tail, SLICE("--"));
+    bool is_longer = (is_last ? slice_from(tail, 2) : tail).len != 0;
+    /* Behind the last line there is nothing that could be content. */
+    reading->has_longer = reading->has_longer || (is_longer && line.ptr[line.len - 1] == '\n');
+    if (is_longer && reading->is_exact)
+        return DELIMITER_NONE;
     if (slice_trim(is_last ? slice_from(tail, 2) : tail).len != 0 || is_bare_lf(line))
-        *anomalies |= BODY_MULTIPART_LOOSE; /* some readers take a longer line for content */
+        *reading->anomalies |= BODY_MULTIPART_LOOSE;
     return is_last ? DELIMITER_LAST : DELIMITER_PART;
 }
 
@@ -108,6 +122,54 @@ static struct slice take_value(struct slice *rest, struct part_head *head)
     return is_quoted ? value : trim_lines(value);
 }
 
+static size_t find_nocase(struct slice text, const char *word)
+{
+    for (size_t at = 0; at + strlen(word) <= text.len; at++)
+        if (slice_starts_with_nocase(slice_from(text, at), slice_str(word)))
+            return at + strlen(word);
+    return SIZE_MAX;
+}
+
+/* What ASP.NET takes for the name: it looks for the word behind a blank, then behind a semicolon,
+ * then anywhere, in the first line of the field, also in the middle of another value. */
+static bool find_as_aspnet(struct slice text, const char *const words[3], struct slice *ret_value)
+{
+    size_t at = SIZE_MAX;
+    text = slice_head(text, slice_find(text, '\n'));
+    for (int i = 0; i < 3 && at == SIZE_MAX; i++)
+        at = find_nocase(text, words[i]);
+    if (at == SIZE_MAX)
+        return false;
+    text = slice_from(text, at);
+    bool is_quoted = text.len != 0 && text.ptr[0] == '"';
+    text = slice_from(text, is_quoted ? 1 : 0);
+    size_t end = slice_find(text, is_quoted ? '"' : ';');
+    *ret_value = is_quoted ? slice_head(text, end) : trim_lines(slice_head(text, end));
+    return !is_quoted || end != SIZE_MAX;
+}
+
+static void add_first(struct slice *list, size_t *n, struct slice value, uint32_t *anomalies)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (slice_equal(list[i], value))
+            return;
+    *anomalies |= BODY_MULTIPART_LOOSE;
+    *n += *n < MAX_NAMES;
+    memmove(list + 1, list, (*n - 1) * sizeof(*list));
+    list[0] = value;
+}
+
+static void add_as_aspnet(struct slice text, struct part_head *head)
+{
+    static const char *const name_words[] = {" name=", ";name=", "name="};
+    static const char *const file_words[] = {" filename=", ";filename=", "filename="};
+    struct slice value;
+    if (find_as_aspnet(text, name_words, &value))
+        add_first(head->names, &head->n_names, value, &head->anomalies);
+    if (find_as_aspnet(text, file_words, &value))
+        add_first(head->filenames, &head->n_filenames, value, &head->anomalies);
+}
+
 static size_t count_names(struct slice text)
 {
     size_t n = 0;
@@ -145,6 +207,7 @@ static void read_disposition(struct slice text, struct part_head *head)
     /* Some look for "name=" wherever it stands. */
     if (n_found != n_seen)
         head->anomalies |= BODY_MULTIPART_LOOSE;
+    add_as_aspnet(text, head);
 }
 
 static void read_header(struct slice line, struct part_head *head)
@@ -193,14 +256,14 @@ static bool read_head(struct slice *rest, struct part_head *head)
 /* ---- parts */
 
 /* The content up to the next delimiter, which *ret_next then is. *rest moves behind it. */
-static struct slice read_content(struct slice *rest, struct slice boundary, uint32_t *anomalies,
+static struct slice read_content(struct slice *rest, struct reading *reading,
                                  enum delimiter *ret_next)
 {
     struct slice line;
     struct slice content = slice_head(*rest, 0);
     *ret_next = DELIMITER_NONE;
     while (next_line(rest, &line)) {
-        *ret_next = delimiter_of(line, boundary, anomalies);
+        *ret_next = delimiter_of(line, reading);
         if (*ret_next != DELIMITER_NONE)
             return without_end(content); /* the line end belongs to the delimiter */
         content.len += line.len;
@@ -223,36 +286,62 @@ static bool add_part(const struct part_head *head, struct slice content, struct 
     return true;
 }
 
-void multipart_read(struct slice text, struct slice boundary, bool is_cut,
-                    struct body_values *values, multipart_part_fn *on_part, void *ctx)
+/* What is done with parts. */
+struct part_sink {
+    struct body_values *values;
+    multipart_part_fn *on_part;
+    void *ctx;
+};
+
+/* False: there is no delimiter. */
+static bool read_all(struct slice rest, struct reading *reading, bool is_cut,
+                     const struct part_sink *sink)
 {
-    struct slice rest = text;
+    struct body_values *values = sink->values;
     enum delimiter next;
-    if (boundary.len == 0 || boundary.len > MAX_BOUNDARY_BYTES) {
-        values->anomalies |= BODY_MULTIPART_INVALID;
-        return;
-    }
-    struct slice preamble = read_content(&rest, boundary, &values->anomalies, &next);
+    struct slice preamble = read_content(&rest, reading, &next);
+    bool has_parts = next != DELIMITER_NONE;
     if (preamble.len != 0)
         values->anomalies |= BODY_MULTIPART_LOOSE; /* some readers take it for content */
     for (size_t n = 0; next == DELIMITER_PART; n++) {
         struct part_head head;
         if (n == LIMIT_MULTIPART_PARTS) {
             values->anomalies |= BODY_TOO_MANY_VALUES;
-            return;
+            return true;
         }
         bool has_content = read_head(&rest, &head);
         next = DELIMITER_NONE;
         struct slice content = slice_head(rest, 0);
         if (has_content)
-            content = read_content(&rest, boundary, &values->anomalies, &next);
+            content = read_content(&rest, reading, &next);
         bool is_nothing = !has_content && head.n_names == 0;
         if (is_nothing || !add_part(&head, content, values))
             break;
-        on_part(ctx, content, is_cut && next == DELIMITER_NONE);
+        sink->on_part(sink->ctx, content, is_cut && next == DELIMITER_NONE);
     }
     if (next != DELIMITER_LAST && !is_cut)
         values->anomalies |= BODY_MULTIPART_INVALID;
+    return has_parts;
+}
+
+bool multipart_read(struct slice text, struct slice boundary, bool is_cut,
+                    struct body_values *values, multipart_part_fn *on_part, void *ctx)
+{
+    const struct part_sink sink = {values, on_part, ctx};
+    struct reading reading = {.boundary = boundary, .anomalies = &values->anomalies};
+    if (boundary.len == 0 || boundary.len > MAX_BOUNDARY_BYTES) {
+        values->anomalies |= BODY_MULTIPART_INVALID;
+        return false;
+    }
+    bool has_parts = read_all(text, &reading, is_cut, &sink);
+    if (reading.has_longer && !values->is_out_of_memory) {
+        uint32_t anomalies = values->anomalies;
+        reading.is_exact = true;
+        has_parts = read_all(text, &reading, is_cut, &sink) || has_parts;
+        /* Whichever way is the server's, it may find its end. */
+        values->anomalies = anomalies | (values->anomalies & BODY_TOO_MANY_VALUES);
+    }
+    return has_parts;
 }
 
 struct slice multipart_guess_boundary(struct slice text)

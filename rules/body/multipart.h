@@ -10,11 +10,15 @@ typedef void multipart_part_fn(void *ctx, struct slice content, bool is_cut);
  * BODY_MULTIPART; then hand each content to on_part.
  *
  * Delimiters are found as ASP.NET finds them: at the beginning of a line, whether it ends in CRLF
- * or LF. What readers are known to take apart in different ways is BODY_MULTIPART_LOOSE.
+ * or LF. A line that goes on behind the boundary is a delimiter for some and content for others:
+ * then the body is read in both ways. What readers are known to take apart in different ways is
+ * BODY_MULTIPART_LOOSE.
  *
  * text, boundary  borrowed: values point into text
- * is_cut          the body goes on behind the window */
-void multipart_read(struct slice text, struct slice boundary, bool is_cut,
+ * is_cut          the body goes on behind the window
+ *
+ * False: there is no delimiter. */
+bool multipart_read(struct slice text, struct slice boundary, bool is_cut,
                     struct body_values *values, multipart_part_fn *on_part, void *ctx);
 
 /* The boundary that the first line of text would be a delimiter of; empty without. */

@@ -42,6 +42,64 @@ static struct slice parameter(struct slice value, struct slice name)
     return slice_make(NULL, 0);
 }
 
+/* ---- boundaries */
+
+static void add_boundary(struct body_type *type, struct slice boundary)
+{
+    bool is_there = boundary.len == 0 || type->n_boundaries == BODY_MAX_BOUNDARIES;
+    for (size_t i = 0; i < type->n_boundaries && !is_there; i++)
+        is_there = slice_equal(type->boundaries[i], boundary);
+    if (!is_there)
+        type->boundaries[type->n_boundaries++] = boundary;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static size_t find_any(struct slice text, const char *stops)
+{
+    size_t at = 0;
+    while (at < text.len && (text.ptr[at] == '\0' || strchr(stops, text.ptr[at]) == NULL))
+        at++;
+    return at;
+}
+
+/* What stands behind the "=". ASP.NET ends a value without quotation marks at a blank or a comma
+ * and takes the blanks off one with; RFC 9110 ends it at a semicolon. */
+static void add_values(struct body_type *type, struct slice text)
+{
+    if (text.len != 0 && text.ptr[0] == '"') {
+        text = slice_from(text, 1);
+        text = slice_head(text, slice_find(text, '"'));
+        add_boundary(type, text);
+        add_boundary(type, slice_trim(text));
+        return;
+    }
+    add_boundary(type, slice_head(text, find_any(text, " \t,;")));
+    add_boundary(type, slice_head(text, find_any(text, " ,")));
+    add_boundary(type, slice_trim(slice_head(text, find_any(text, ";"))));
+}
+
+/* Wherever it stands: ASP.NET looks for the word behind a semicolon, a comma or a blank, in all
+ * fields of the name, which IIS has joined. */
+static void find_boundaries(struct slice value, struct body_type *type)
+{
+    static const struct slice word = SLICE_INIT("boundary");
+    for (size_t at = 0; at + word.len < value.len; at++) {
+        struct slice rest = slice_from(value, at + word.len);
+        bool is_word = at == 0 || is_blank(value.ptr[at - 1]) || value.ptr[at - 1] == ';' ||
+                       value.ptr[at - 1] == ',';
+        if (!is_word || !slice_starts_with_nocase(slice_from(value, at), word))
+            continue;
+        while (rest.len != 0 && is_blank(rest.ptr[0]))
+            rest = slice_from(rest, 1);
+        if (rest.len != 0 && rest.ptr[0] == '=')
+            add_values(type, slice_trim(slice_from(rest, 1)));
+    }
+}
+
 /* Charsets in which a body reads as it looks, and UTF-16, which is converted. */
 static bool is_usual_charset(struct slice charset)
 {
@@ -65,10 +123,8 @@ void body_type_read(const struct request_head *head, struct body_type *ret_type)
         ret_type->is_xml = ret_type->is_xml || contains(type, SLICE("xml"));
         ret_type->is_odd_charset =
             ret_type->is_odd_charset || !is_usual_charset(parameter(value, SLICE("charset")));
-        if (contains(type, SLICE("multipart/"))) {
-            ret_type->is_multipart = true;
-            ret_type->boundary = parameter(value, SLICE("boundary"));
-        }
+        ret_type->is_multipart = ret_type->is_multipart || contains(type, SLICE("multipart/"));
+        find_boundaries(value, ret_type);
     }
 }
 
@@ -118,18 +174,38 @@ static void on_part(void *ctx, struct slice content, bool is_cut)
     read_document(&unknown, content, context->is_utf8, is_cut, context->values);
 }
 
+/* With each boundary that a server may take. Which of them has parts is known behind it: one
+ * without is no anomaly as long as another one has. */
+static void read_parts(const struct body_type *type, struct slice text, bool is_utf8, bool is_cut,
+                       struct body_values *values)
+{
+    struct part_context context = {values, is_utf8};
+    uint32_t before = values->anomalies;
+    uint32_t found = 0;
+    size_t n_found = 0;
+    for (size_t i = 0; type->is_multipart && i < type->n_boundaries; i++) {
+        values->anomalies = before;
+        bool has_parts =
+            multipart_read(text, type->boundaries[i], is_cut, values, on_part, &context);
+        if (has_parts || n_found == 0)
+            found = (has_parts && n_found == 0 ? 0 : found) | values->anomalies;
+        n_found += has_parts;
+    }
+    values->anomalies = before | found;
+    if (n_found > 1)
+        values->anomalies |= BODY_MULTIPART_LOOSE;
+    if (type->is_multipart && type->n_boundaries == 0)
+        values->anomalies |= BODY_MULTIPART_INVALID;
+    struct slice guess = multipart_guess_boundary(text);
+    if (n_found == 0 && guess.len != 0)
+        (void)multipart_read(text, guess, is_cut, values, on_part, &context);
+}
+
 void body_read(const struct body_type *type, struct slice text, bool is_utf8, bool is_cut,
                struct body_values *values)
 {
-    struct part_context context = {values, is_utf8};
-    struct slice boundary = type->boundary;
     if (text.len == 0 || values->kinds == 0)
         return;
-    if (boundary.len == 0)
-        boundary = multipart_guess_boundary(text);
-    if (type->is_multipart && type->boundary.len == 0)
-        values->anomalies |= BODY_MULTIPART_INVALID;
-    if (type->is_multipart || boundary.len != 0)
-        multipart_read(text, boundary, is_cut, values, on_part, &context);
+    read_parts(type, text, is_utf8, is_cut, values);
     read_document(type, text, is_utf8, is_cut, values);
 }

@@ -5,13 +5,17 @@
 
 struct request_head;
 
+/* One is usual; two where a parameter is read in two ways. */
+enum { BODY_MAX_BOUNDARIES = 4 };
+
 /* What the Content-Type fields of a request say. */
 struct body_type {
     bool is_json;
     bool is_xml;
     bool is_multipart;
     bool is_odd_charset;
-    struct slice boundary;
+    struct slice boundaries[BODY_MAX_BOUNDARIES]; /* each that a server may take from there */
+    size_t n_boundaries;
 };
 
 void body_type_read(const struct request_head *head, struct body_type *ret_type);

@@ -37,6 +37,11 @@ void body_values_init(struct body_values *values, struct arena *arena, uint32_t 
         values->is_same[view] = true;
 }
 
+bool body_kind_is_name(enum body_kind kind)
+{
+    return kind == BODY_JSON_KEY || kind == BODY_XML_ELEMENT || kind == BODY_XML_ATTRIBUTE;
+}
+
 bool body_values_want(const struct body_values *values, enum body_kind kind, struct slice name)
 {
     if ((values->kinds & 1u << kind) == 0)
@@ -71,14 +76,13 @@ static struct body_value *value_slot(struct body_values *values)
 /* Names are compared as they stand; values may be decoded once more by what they are handed to. */
 static bool has_views(enum body_kind kind)
 {
-    return kind != BODY_JSON_KEY && kind != BODY_XML_ELEMENT && kind != BODY_XML_ATTRIBUTE &&
-           kind != BODY_XML_BASE64;
+    return !body_kind_is_name(kind) && kind != BODY_XML_BASE64;
 }
 
 bool body_values_add(struct body_values *values, enum body_kind kind, struct slice name,
                      struct slice value)
 {
-    if (!body_values_want(values, kind, name))
+    if (!body_values_want(values, kind, body_kind_is_name(kind) ? value : name))
         return true;
     struct body_value *slot = value_slot(values);
     if (slot == NULL)

@@ -59,7 +59,8 @@ struct body_chunk {
 struct body_values {
     struct arena *arena;
     uint32_t kinds; /* bits: what the caller wants to see */
-    /* Of the kinds that have names, which names; NULL: all of them. May say yes too often. */
+    /* Of the kinds that have names, which names, and of the kinds that are names, which values;
+     * NULL: all of them. May say yes too often. */
     bool (*wants_name)(const void *ctx, enum body_kind kind, struct slice name);
     const void *ctx;
     struct body_chunk *first;
@@ -75,7 +76,11 @@ struct body_values {
 
 void body_values_init(struct body_values *values, struct arena *arena, uint32_t kinds);
 
-/* Whether a value of this kind and name would be kept. */
+/* Is it a kind whose values are names themselves, of JSON members, elements or attributes? */
+bool body_kind_is_name(enum body_kind kind);
+
+/* Whether a value of this kind and name would be kept; where the kind is a name, one of that value.
+ */
 bool body_values_want(const struct body_values *values, enum body_kind kind, struct slice name);
 
 /* Keep a value. name and value are borrowed. False: there is no room for more, so stop. */

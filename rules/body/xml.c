@@ -25,9 +25,12 @@ struct xml_reader {
     xmlParserCtxtPtr parser;
     struct element *open; /* [LIMIT_XML_DEPTH] */
     size_t depth;
-    char *text; /* [LIMIT_BODY_WINDOW] */
+    size_t n_deeper; /* elements that are open below those */
+    char *text;      /* [LIMIT_BODY_WINDOW] */
     size_t text_len;
     bool is_stopped;
+    bool has_unknown_encoding;
+    bool has_element; /* the prolog, where a document type may stand, is over */
 };
 
 void xml_init(void)
@@ -51,7 +54,7 @@ static bool add_copy(struct xml_reader *reader, enum body_kind kind, struct slic
                      struct slice value)
 {
     struct body_values *values = reader->values;
-    if (!body_values_want(values, kind, name))
+    if (!body_values_want(values, kind, body_kind_is_name(kind) ? value : name))
         return true;
     struct slice own_name = name.len != 0 ? body_values_copy(values, name) : SLICE("");
     struct slice own_value = body_values_copy(values, value);
@@ -89,20 +92,20 @@ static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, con
     (void)n_defaulted;
     if (reader->is_stopped)
         return;
-    if (reader->depth == LIMIT_XML_DEPTH) {
-        reader->values->anomalies |= BODY_XML_INVALID;
-        stop(reader);
-        return;
-    }
+    reader->has_element = true;
     if (reader->depth != 0)
         reader->open[reader->depth - 1].has_children = true;
-    struct element *element = &reader->open[reader->depth++];
-    *element = (struct element){
-        .name = name,
-        .text_start = reader->text_len,
-        .is_wanted = body_values_want(reader->values, BODY_XML_TEXT, name) ||
-                     body_values_want(reader->values, BODY_XML_BASE64, name),
-    };
+    if (reader->depth == LIMIT_XML_DEPTH) {
+        reader->values->anomalies |= BODY_XML_INVALID; /* its text is not seen, all else is */
+        reader->n_deeper++;
+    } else {
+        reader->open[reader->depth++] = (struct element){
+            .name = name,
+            .text_start = reader->text_len,
+            .is_wanted = body_values_want(reader->values, BODY_XML_TEXT, name) ||
+                         body_values_want(reader->values, BODY_XML_BASE64, name),
+        };
+    }
     if (!add_copy(reader, BODY_XML_ELEMENT, SLICE(""), name) ||
         !add_attributes(reader, n_attributes, attributes))
         stop(reader);
@@ -112,7 +115,7 @@ static void on_text(void *ctx, const xmlChar *bytes, int len)
 {
     struct xml_reader *reader = ctx;
     struct slice text = slice_make((const char *)bytes, len > 0 ? (size_t)len : 0);
-    if (reader->depth == 0 || !reader->open[reader->depth - 1].is_wanted)
+    if (reader->depth == 0 || reader->n_deeper != 0 || !reader->open[reader->depth - 1].is_wanted)
         return;
     text = slice_head(text, LIMIT_BODY_WINDOW - reader->text_len);
     if (text.len != 0)
@@ -166,7 +169,9 @@ static void on_end(void *ctx, const xmlChar *local, const xmlChar *prefix, const
     (void)local;
     (void)prefix;
     (void)uri;
-    if (reader->depth != 0 && !reader->is_stopped)
+    if (reader->n_deeper != 0)
+        reader->n_deeper--;
+    else if (reader->depth != 0 && !reader->is_stopped)
         close_element(reader, false);
 }
 
@@ -196,8 +201,9 @@ static void on_doctype_end(void *ctx, const xmlChar *name, const xmlChar *extern
 /* With handlers, libxml2 prints nothing. */
 static void on_error(void *ctx, xmlErrorPtr error)
 {
-    (void)ctx;
-    (void)error;
+    struct xml_reader *reader = ctx;
+    if (reader != NULL && error->code == XML_ERR_UNSUPPORTED_ENCODING)
+        reader->has_unknown_encoding = true;
 }
 
 static void on_message(void *ctx, const char *format, ...)
@@ -267,19 +273,57 @@ static struct slice without_open_tag(struct slice text)
     return text;
 }
 
-void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *values)
+/* Does a document type wait for its end? Up to its first ">" libxml2 has only looked at it. */
+static bool is_in_type(const struct xml_reader *reader)
 {
+    static const char begin[] = "<!DOCTYPE";
+    const xmlParserInput *input = reader->parser->input;
+    if (reader->parser->instate == XML_PARSER_DTD)
+        return true;
+    return !reader->has_element && input != NULL && input->cur != NULL &&
+           (size_t)(input->end - input->cur) >= sizeof(begin) - 1 &&
+           memcmp(input->cur, begin, sizeof(begin) - 1) == 0;
+}
+
+/* libxml2 compares each name of an enumeration with all before it, so the price of a document type
+ * grows with the square of its length: 64 KiB took 110 ms. The prolog is shown in pieces, and where
+ * the document type does not end within one or two, nothing of it is parsed and nothing behind it
+ * is seen: that is an anomaly, and no client of Exchange writes a document type at all. */
+static void parse_text(struct xml_reader *reader, struct slice text)
+{
+    enum { PIECE = 4096 };
+    size_t n_in_type = 0; /* pieces that began inside of it */
+    while (text.len != 0 && !reader->is_stopped) {
+        struct slice piece = slice_head(text, reader->has_element ? text.len : PIECE);
+        n_in_type += is_in_type(reader);
+        (void)xmlParseChunk(reader->parser, piece.ptr, (int)piece.len, 0);
+        text = slice_from(text, piece.len);
+        if (n_in_type != 0 && is_in_type(reader) && text.len != 0) {
+            reader->values->anomalies |= BODY_XML_DTD | BODY_XML_INVALID;
+            stop(reader);
+        }
+    }
+}
+
+/* Returns whether the document names an encoding that is not known here. */
+static bool read_as(struct slice whole, bool ignores_encoding, bool is_cut,
+                    struct body_values *values)
+{
+    struct slice text = is_cut ? without_open_tag(whole) : whole;
     struct xml_reader reader;
     if (!reader_init(&reader, values))
-        return;
+        return false;
     silence_thread();
     /* No entity is ever known here, so NOENT only resolves the five that every document has. */
     /* Servers that stop at an error have seen less than is shown here; the others as much. */
+    /* What HUGE lifts is bounded by the window; without it libxml2 stops at a depth of 256. */
     (void)xmlCtxtUseOptions(reader.parser, XML_PARSE_NONET | XML_PARSE_RECOVER | XML_PARSE_NOENT |
-                                               (is_utf8 ? XML_PARSE_IGNORE_ENC : 0));
-    if (is_cut)
-        text = without_open_tag(text);
-    (void)xmlParseChunk(reader.parser, text.ptr, (int)text.len, 0);
+                                               XML_PARSE_HUGE |
+                                               (ignores_encoding ? XML_PARSE_IGNORE_ENC : 0));
+    parse_text(&reader, text);
+    /* What was cut off may be the begin of a document type. */
+    if (!reader.has_element && slice_starts_with(slice_from(whole, text.len), SLICE("<!DOCTYPE")))
+        values->anomalies |= BODY_XML_DTD;
     bool is_well_formed = reader.parser->wellFormed != 0;
     if (!reader.is_stopped && reader.parser->instate == XML_PARSER_CDATA_SECTION)
         (void)xmlParseChunk(reader.parser, "]]>", 3, 0); /* shows what it still holds */
@@ -295,4 +339,12 @@ void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *
     xmlFreeDoc(reader.parser->myDoc);
     reader.parser->myDoc = NULL;
     xmlFreeParserCtxt(reader.parser);
+    return reader.has_unknown_encoding;
+}
+
+void xml_read(struct slice text, bool is_utf8, bool is_cut, struct body_values *values)
+{
+    /* A server may know it, and most encodings have the letters of ASCII. */
+    if (read_as(text, is_utf8, is_cut, values) && !is_utf8 && !values->is_out_of_memory)
+        (void)read_as(text, true, is_cut, values);
 }

@@ -49,9 +49,12 @@ static bool add_text(struct body_build *build, struct slice bytes, bool is_form)
         text->view[view] = bytes;
         if (is_coded && !view_decode_value(bytes, view, build->arena, &text->view[view]))
             return false;
-        if (is_form &&
-            !view_form_fields(bytes, view, build->arena, &text->form[view], &text->n_form[view]))
+        bool is_truncated = false;
+        if (is_form && !view_form_fields(bytes, view, build->arena, &text->form[view],
+                                         &text->n_form[view], &is_truncated))
             return false;
+        if (is_truncated)
+            fields->values.anomalies |= BODY_TOO_MANY_VALUES;
         /* Form values also differ by "+"; only without a form is the body alone the measure. */
         if (view != VIEW_RAW && (is_form || !slice_equal(text->view[view], text->view[i - 1])))
             fields->is_same[view] = false;

@@ -194,7 +194,13 @@ static bool note_test(struct ruleset *set, struct pattern_table *table, const st
         return true;
     }
     struct interest *interest = &set->body_names[field - FIELD_JSON_KEY];
-    if (cond->name.len == 0)
+    enum operator_id op = cond->node->op;
+    bool is_literal = (op == OP_EQUALS || op == OP_ONE_OF) && !cond->node->is_negated;
+    /* A document can have more names than are kept: those that no test can mean take no room. */
+    if (body_kind_is_name((enum body_kind)(field - FIELD_JSON_KEY)) && is_literal)
+        for (size_t i = 0; i < cond->n_literals; i++)
+            *interest_word(interest, cond->literals[i]) |= interest_mask(cond->literals[i]);
+    else if (cond->name.len == 0)
         interest->all_values = true;
     else
         *interest_word(interest, cond->name) |= interest_mask(cond->name);

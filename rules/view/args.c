@@ -56,13 +56,13 @@ static struct named_value name_value(struct slice element)
     return (struct named_value){slice_head(element, equals), slice_from(element, equals + 1)};
 }
 
-bool args_split(struct slice text, enum args_split split, struct arena *arena,
+bool args_split(struct slice text, enum args_split split, size_t max, struct arena *arena,
                 struct arg_list *ret_list)
 {
     *ret_list = (struct arg_list){0};
     if (text.len == 0)
         return true;
-    size_t max = count_elements(text, split, LIMIT_QUERY_ARGS);
+    max = count_elements(text, split, max);
     struct named_value *items = arena_alloc(arena, max * sizeof(*items));
     if (items == NULL)
         return false;
@@ -123,11 +123,11 @@ bool args_decode(struct slice text, const struct arg_list *raw, struct arena *ar
     return true;
 }
 
-bool args_stable(struct slice text, struct arena *arena, struct arg_list *ret_list)
+bool args_stable(struct slice text, size_t max, struct arena *arena, struct arg_list *ret_list)
 {
     struct slice decoded;
     return decode_until_stable(text, PLUS_IS_BLANK, arena, &decoded) &&
-           args_split(decoded, SPLIT_QUESTION, arena, ret_list);
+           args_split(decoded, SPLIT_QUESTION, max, arena, ret_list);
 }
 
 bool args_equal(const struct arg_list *a, const struct arg_list *b)

@@ -11,12 +11,12 @@ enum args_split {
 struct arg_list {
     const struct named_value *items;
     size_t n;
-    bool is_truncated; /* there were more than LIMIT_QUERY_ARGS */
+    bool is_truncated; /* there were more than was asked for */
 };
 
 /* Split text as it is. An element without "=" is a name with an empty value; empty elements do
- * not count. False: no memory. */
-MUST_USE bool args_split(struct slice text, enum args_split split, struct arena *arena,
+ * not count. At most max are taken. False: no memory. */
+MUST_USE bool args_split(struct slice text, enum args_split split, size_t max, struct arena *arena,
                          struct arg_list *ret_list);
 
 /* The items of raw, which args_split made of text, each name and value decoded once as a form is:
@@ -26,7 +26,8 @@ MUST_USE bool args_decode(struct slice text, const struct arg_list *raw, struct 
 
 /* Text decoded until nothing changes and then split, so that an escaped "&" or "?" cannot hide
  * a name. False: no memory. */
-MUST_USE bool args_stable(struct slice text, struct arena *arena, struct arg_list *ret_list);
+MUST_USE bool args_stable(struct slice text, size_t max, struct arena *arena,
+                          struct arg_list *ret_list);
 
 bool args_equal(const struct arg_list *a, const struct arg_list *b);
 

@@ -92,7 +92,7 @@ static bool build_raw(struct build *build, const struct request_head *head)
     build->has_escape = slice_find(raw->query, '%') != SIZE_MAX;
 
     struct arg_list args;
-    if (!args_split(raw->query, SPLIT_AMPERSAND, build->arena, &args))
+    if (!args_split(raw->query, SPLIT_AMPERSAND, LIMIT_QUERY_ARGS, build->arena, &args))
         return false;
     set_args(build, raw, &args);
     return true;
@@ -199,9 +199,10 @@ static bool build_stable_args(struct build *build, struct request_view *stable)
     struct arg_list args = build->args;
     bool is_changed = build->has_escape || slice_find(query, '?') != SIZE_MAX;
     bool has_plus = slice_find(query, '+') != SIZE_MAX;
-    if (is_changed && has_plus && !args_stable(query, build->arena, &args))
+    if (is_changed && has_plus && !args_stable(query, LIMIT_QUERY_ARGS, build->arena, &args))
         return false;
-    if (is_changed && !has_plus && !args_split(stable->query, SPLIT_QUESTION, build->arena, &args))
+    if (is_changed && !has_plus &&
+        !args_split(stable->query, SPLIT_QUESTION, LIMIT_QUERY_ARGS, build->arena, &args))
         return false;
     bool is_equal = args_equal(&args, &build->args);
     if (is_equal)
@@ -282,15 +283,17 @@ bool view_decode_value(struct slice value, enum view_id view, struct arena *aren
 }
 
 bool view_form_fields(struct slice body, enum view_id view, struct arena *arena,
-                      const struct named_value **ret_fields, size_t *ret_n)
+                      const struct named_value **ret_fields, size_t *ret_n, bool *ret_is_truncated)
 {
     struct arg_list list;
-    bool is_done = view == VIEW_STABLE ? args_stable(body, arena, &list)
-                                       : args_split(body, SPLIT_AMPERSAND, arena, &list);
+    bool is_done = view == VIEW_STABLE
+                       ? args_stable(body, LIMIT_FORM_FIELDS, arena, &list)
+                       : args_split(body, SPLIT_AMPERSAND, LIMIT_FORM_FIELDS, arena, &list);
     struct arg_list raw = list;
     if (!is_done || (view == VIEW_ONCE && !args_decode(body, &raw, arena, &list)))
         return false;
     *ret_fields = list.items;
     *ret_n = list.n;
+    *ret_is_truncated = list.is_truncated;
     return true;
 }

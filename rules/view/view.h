@@ -72,6 +72,8 @@ MUST_USE bool views_build(const struct request_head *head, struct arena *arena,
 MUST_USE bool view_decode_value(struct slice value, enum view_id view, struct arena *arena,
                                 struct slice *ret_value);
 
-/* The fields of an application/x-www-form-urlencoded body, decoded as a query is. */
+/* The fields of an application/x-www-form-urlencoded body, decoded as a query is, and whether there
+ * are more than LIMIT_FORM_FIELDS. */
 MUST_USE bool view_form_fields(struct slice body, enum view_id view, struct arena *arena,
-                               const struct named_value **ret_fields, size_t *ret_n);
+                               const struct named_value **ret_fields, size_t *ret_n,
+                               bool *ret_is_truncated);

@@ -1,5 +1,6 @@
 """stopgap rules import-iis: a web.config goes in, rule files that prove themselves come out."""
 import os
+import subprocess
 
 import pytest
 
@@ -64,6 +65,30 @@ def test_a_second_import_does_not_replace_files(importer):
     done, out = importer(HEAD + M1_1 + TAIL)
     assert done.returncode == 1 and "E_IIS_EXISTS" in done.stderr
     assert len(list(out.iterdir())) == 1
+
+
+def test_an_empty_folder_is_filled_and_one_with_files_is_left_as_it_is(importer, tmp_path):
+    done, out = importer(HEAD + M1_1 + TAIL)
+    for path in out.iterdir():
+        path.unlink()
+    done, out = importer(HEAD + M1_1 + TAIL)
+    assert done.returncode == 0 and len(list(out.iterdir())) == 1
+    for path in out.iterdir():
+        path.rename(out / "other")
+    done, out = importer(HEAD + M1_1 + TAIL)
+    assert done.returncode == 1 and "E_IIS_EXISTS" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["other"]
+    assert [path.name for path in out.parent.iterdir() if ".tmp" in path.name] == []
+
+
+def test_a_disk_without_room_leaves_nothing_behind(importer, stopgap_bin, tmp_path):
+    done, out = importer(HEAD + M1_1 + TAIL)
+    source = tmp_path / "again.config"
+    source.write_text(HEAD + M1_1 + TAIL)
+    limited = subprocess.run(["prlimit", "--fsize=100", stopgap_bin, "rules", "import-iis", str(source), "--out",
+                              str(tmp_path / "full")], capture_output=True, text=True, timeout=60)
+    assert limited.returncode != 0
+    assert not (tmp_path / "full").exists()
 
 
 def test_a_rule_without_samples_is_marked_and_says_how_to_add_them(importer, stopgap):

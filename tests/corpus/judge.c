@@ -1,6 +1,6 @@
 /* Judge requests by the rules alone, without a network: what a set says of each line of its input.
  *
- *   corpus-judge [--rules DIRECTORY] [--blocked] < requests.jsonl
+ *   corpus-judge [--rules DIRECTORY] [--enable-rule ID]... [--blocked] < requests.jsonl
  *
  * Input: one JSON object a line with id, method, target, headers ([[name, value]...]) and body_b64;
  * their texts stand for bytes in latin-1, as in this folder's corpora. Output: a line for each
@@ -20,6 +20,7 @@
 
 enum {
     MAX_FIELDS = 200,
+    MAX_ENABLED = 32,
     ARENA_FIRST_BYTES = 256 * 1024, /* several heads; more comes from malloc */
 };
 
@@ -171,20 +172,27 @@ int main(int argc, char **argv)
 {
     const char *directory = NULL;
     bool only_stopped = false;
+    const char *enabled[MAX_ENABLED];
+    struct rules_changes changes = {.enabled = enabled};
     for (int i = 1; i < argc; i++) {
         if (slice_equal(slice_str(argv[i]), SLICE("--blocked"))) {
             only_stopped = true;
         } else if (slice_equal(slice_str(argv[i]), SLICE("--rules")) && i + 1 < argc) {
             directory = argv[++i];
+        } else if (slice_equal(slice_str(argv[i]), SLICE("--enable-rule")) && i + 1 < argc &&
+                   changes.n_enabled < MAX_ENABLED) {
+            enabled[changes.n_enabled++] = argv[++i];
         } else {
-            (void)fputs("usage: corpus-judge [--rules DIRECTORY] [--blocked] < requests.jsonl\n",
+            (void)fputs("usage: corpus-judge [--rules DIRECTORY] [--enable-rule ID]... [--blocked] "
+                        "< requests.jsonl\n",
                         stderr);
             return 2;
         }
     }
     struct rules_source source = {.use_builtin = directory == NULL,
                                   .directories = &directory,
-                                  .n_directories = directory != NULL};
+                                  .n_directories = directory != NULL,
+                                  .changes = &changes};
     struct err err = {0};
     struct ruleset *set = rules_load(&source, &err);
     struct lease *lease = set != NULL ? lease_new(set, &err) : NULL;

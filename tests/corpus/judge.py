@@ -3,6 +3,7 @@
 near misses and the traffic of clients must pass.
 
   tests/corpus/judge.py --judge build/dev/tests/corpus-judge [--count 100000] [--seed 1] [--rules DIRECTORY]
+      [--enable-rule ID]...
 
 --count requests of tests/benign/generate.py are judged. Exit status 0 when all is well, 1 with one line for
 each request that went the wrong way. Standard library only.
@@ -19,6 +20,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 def judge(args, generator, *options):
     """Of each request its row and what is done to it, in order."""
     command = [args.judge] + (["--rules", args.rules] if args.rules else [])
+    command += [word for rule in args.enable_rule for word in ("--enable-rule", rule)]
     rows = subprocess.run([sys.executable, str(generator), *options], capture_output=True, check=True).stdout
     done = subprocess.run(command, input=rows, capture_output=True)
     lines = done.stdout.decode("latin-1").splitlines()
@@ -61,6 +63,7 @@ def clients(args, generator, *options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--enable-rule", action="append", default=[], help="an option to switch on; repeatable")
     parser.add_argument("--judge", required=True)
     parser.add_argument("--rules")
     parser.add_argument("--count", type=int, default=100000)

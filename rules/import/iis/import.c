@@ -1,11 +1,7 @@
 /* An import, top-down: read, translate, order, write down, prove. */
 #include "stopgap/iis.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "import/iis/emit.h"
 #include "import/iis/prove.h"
@@ -269,51 +265,4 @@ size_t iis_import_count(const struct iis_import *import, enum iis_fate fate)
     for (size_t i = 0; i < import->n; i++)
         n += import->outcomes[i].fate == fate ? 1 : 0;
     return n;
-}
-
-/* ---- writing */
-
-static bool write_file(const char *path, struct slice text, struct err *err)
-{
-    FILE *file = fopen(path, "wx");
-    bool is_there = file == NULL && errno == EEXIST;
-    bool is_done = file != NULL && fwrite(text.ptr, 1, text.len, file) == text.len;
-    if (file != NULL && fclose(file) != 0)
-        is_done = false;
-    if (is_done)
-        return true;
-    if (is_there)
-        (void)err_set(err, ERR_IO, "E_IIS_EXISTS",
-                      "the file is there already; import into an empty directory");
-    else
-        (void)err_set(err, ERR_IO, "E_IO", "cannot be written: %s", strerror(errno));
-    if (file != NULL)
-        (void)unlink(path);
-    return err_at(err, path, 0, 0);
-}
-
-bool iis_import_write(const struct iis_import *import, const char *directory, struct err *err)
-{
-    char path[4096];
-    size_t n = 0;
-    bool is_done = true;
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        (void)err_set(err, ERR_IO, "E_IO", "cannot be made: %s", strerror(errno));
-        return err_at(err, directory, 0, 0);
-    }
-    for (; n < import->n && is_done; n++) {
-        const struct iis_outcome *outcome = &import->outcomes[n];
-        if (outcome->file == NULL)
-            continue;
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, outcome->file);
-        is_done = write_file(path, outcome->yaml, err);
-    }
-    /* The last one was not written, or was taken back. */
-    for (size_t i = 0; !is_done && i + 1 < n; i++) {
-        if (import->outcomes[i].file == NULL)
-            continue;
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, import->outcomes[i].file);
-        (void)unlink(path);
-    }
-    return is_done;
 }
