@@ -432,14 +432,14 @@ enum step_result relay_run(struct txn *txn)
     enum step_result result = txn->sent_request ? STEP_WAIT : relay_start(txn);
     if (result != STEP_WAIT)
         return result;
-    if (txn->is_tunnel)
-        tunnel_up(txn);
-    else
+    if (!txn->is_tunnel)
         result = relay_up(txn);
     if (result == STEP_WAIT)
         result = relay_down(txn);
     if (result != STEP_WAIT)
         return result;
+    if (txn->is_tunnel)
+        tunnel_up(txn); /* what came before the 101, too: no event may follow */
     if (txn->down == PIPE_DONE)
         return txn->up == PIPE_DONE ? relay_finish(txn) : relay_early(txn);
     struct upstream *upstream = conn->upstream;

@@ -1,5 +1,6 @@
 """The shapes of Exchange's protocols on the wire: what streams, what waits, what ends early. Times are scaled down."""
 
+import signal
 import socket
 import statistics
 import threading
@@ -212,6 +213,49 @@ def tunnel(proxy, exchange, client):
     one.send(request(GET, fields=TUNNEL))
     assert one.read().status == 101
     yield one, script.wait()
+    script.over.set()
+
+
+ATTACK = request("/autodiscover/autodiscover.json?@evil.test/owa/&Email=autodiscover/autodiscover.json%3f@evil.test")
+
+
+def test_bytes_right_behind_an_upgrade_that_is_granted_belong_to_the_tunnel(proxy, exchange, client):
+    got = []
+
+    def script(conn):
+        conn.head()
+        conn.send(SWITCHED + b"first")  # in one segment with the head
+        got.append(conn.reader.exactly(5))
+
+    one = client(proxy(exchange(script), "--allow-upgrade"))
+    one.send(request(GET, fields=TUNNEL) + b"early")
+    assert one.read().status == 101
+    assert one.reader.exactly(5) == b"first"
+    wait_for(lambda: got == [b"early"], "the client's first bytes")
+
+
+def test_bytes_right_behind_an_upgrade_that_is_refused_are_the_next_request(proxy, exchange, client):
+    """A server that does not switch goes on with HTTP, so what follows is inspected."""
+    upstream = exchange(serve(response("426 Upgrade Required")))
+    one = client(proxy(upstream, "--allow-upgrade"))
+    one.send(request(GET, fields=TUNNEL) + ATTACK + request(GET))
+    assert [one.read().status for _ in range(3)] == [426, 403, 426]
+    assert len(upstream.requests) == 2
+
+
+def test_a_tunnel_is_cut_at_the_end_of_a_drain(proxy, exchange, client):
+    script = Stepped(SWITCHED)
+    running = proxy(exchange(script), "--allow-upgrade", "--timeout", "drain=2s")
+    one = client(running)
+    one.send(request(GET, fields=TUNNEL))
+    assert one.read().status == 101
+    upstream = script.wait()
+    running.signal(signal.SIGQUIT)
+    running.wait_event("event=draining")
+    one.send(b"x")
+    assert upstream.reader.exactly(1) == b"x"
+    assert one.is_closed() and running.wait_end() == 0
+    assert running.access()[-1]["end"] == "shutdown"
     script.over.set()
 
 
