@@ -58,6 +58,8 @@ MUST_USE bool bundle_read_facts(struct slice bytes, struct bundle_facts *ret_fac
                                 struct err *err);
 
 const char *bundle_name(const struct bundle *bundle); /* "exchange-core" */
+/* The file, as it was read and checked. */
+struct slice bundle_bytes(const struct bundle *bundle);
 uint64_t bundle_epoch(const struct bundle *bundle);
 uint64_t bundle_serial(const struct bundle *bundle);
 const char *bundle_hash(const struct bundle *bundle);    /* hex SHA-256 of the file */

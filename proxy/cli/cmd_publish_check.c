@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "diff/diff.h"
+#include "jail.h"
 #include "lint/lint.h"
 #include "trust/file.h"
 #include "trust/utc.h"
@@ -158,6 +159,24 @@ static bool check_lint(const struct publish *publish, const struct publish_item 
     return done;
 }
 
+/* As installs do: in a process with limits, beside requests of usual clients, and what it costs. */
+static bool check_jail(const struct publish *publish, const struct publish_item *item,
+                       struct err *err)
+{
+    static const struct rules_changes all = {.takes_all = true};
+    struct rules_judgement judgement;
+    struct trust_store *store = publish_open_client(publish, 0, err);
+    const struct rules_source source = {
+        .bundle_paths = &item->path, .n_bundles = 1, .trust = store, .changes = &all};
+    bool done = store != NULL && jail_try(source, &judgement, err);
+    trust_close(store);
+    if (done)
+        (void)printf("cost      %llu for usual requests, %llu for the slowest (1000: the shipped "
+                     "rules); no usual request is stopped\n",
+                     (unsigned long long)judgement.cost, (unsigned long long)judgement.worst_cost);
+    return done;
+}
+
 static void count_samples(const struct ruleset *set, size_t *ret_block, size_t *ret_pass)
 {
     *ret_block = *ret_pass = 0;
@@ -241,7 +260,8 @@ static bool check_rules(const struct publish *publish, const struct publish_item
     struct ruleset_stats stats;
     size_t n_block;
     size_t n_pass;
-    if (!check_lint(publish, item, err) || !load(publish, item->path, &set, err))
+    if (!check_lint(publish, item, err) || !check_jail(publish, item, err) ||
+        !load(publish, item->path, &set, err))
         return false;
     ruleset_stats(set, &stats);
     count_samples(set, &n_block, &n_pass);

@@ -40,6 +40,10 @@ struct own_feed_visit {
     bool writes;               /* what is good is kept; else it is only judged */
     const atomic_bool *cancel; /* as in fetch_request */
     struct feed_steps steps;
+    /* Unless it writes: look at a bundle that was verified, for tools; NULL: nobody does. False
+     * with err: it would be refused. */
+    bool (*on_bundle)(void *ctx, const struct bundle *bundle, struct err *err);
+    void *on_bundle_ctx;
     struct feed_mirrors mirrors;
 
     /* what came of it */

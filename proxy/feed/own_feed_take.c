@@ -106,24 +106,33 @@ static void note_waiting(struct own_feed_run *run, struct own_feed_name *name, i
               (unsigned long long)name->entry.serial, (long long)(due - (int64_t)time(NULL)));
 }
 
+/* To the state folder, or to whoever looks on. */
+static bool hand_on(struct own_feed_run *run, const struct bundle *bundle, struct err *err)
+{
+    const struct own_feed_visit *visit = run->visit;
+    if (!visit->writes)
+        return visit->on_bundle == NULL || visit->on_bundle(visit->on_bundle_ctx, bundle, err);
+    return trust_keep_bundle(run->store, bundle, TRUST_FROM_FEED, err) &&
+           /* Where no pulse can prove it, a newer bundle shows that the publisher lives. */
+           (run->pulse.is_signed || trust_note_contact(run->store, 0, err));
+}
+
 /* bytes are taken. */
 static bool keep(struct own_feed_run *run, struct own_feed_name *name, struct buf *bytes,
                  struct err *err)
 {
     struct own_feed_visit *visit = run->visit;
     struct bundle *bundle = bundle_open_bytes(run->store, name->entry.sha256, bytes, err);
-    bool done = bundle != NULL &&
-                (!visit->writes || trust_keep_bundle(run->store, bundle, TRUST_FROM_FEED, err));
-    /* Where no pulse can prove it, a newer bundle shows that the publisher lives. */
-    if (done && visit->writes && !run->pulse.is_signed)
-        done = trust_note_contact(run->store, 0, err);
+    if (bundle == NULL)
+        return false;
+    feed_tell(&visit->steps, "bundle", "%s %llu.%llu verified, %zu rules, expires %s%s",
+              bundle_name(bundle), (unsigned long long)bundle_epoch(bundle),
+              (unsigned long long)bundle_serial(bundle), bundle_n_rules(bundle),
+              bundle_expires(bundle), visit->writes ? "" : "; nothing is kept");
+    bool done = hand_on(run, bundle, err);
     if (done) {
         name->state = OWN_FEED_TAKEN;
         visit->has_new = true;
-        feed_tell(&visit->steps, "bundle", "%s %llu.%llu verified, %zu rules, expires %s%s",
-                  bundle_name(bundle), (unsigned long long)bundle_epoch(bundle),
-                  (unsigned long long)bundle_serial(bundle), bundle_n_rules(bundle),
-                  bundle_expires(bundle), visit->writes ? "" : "; nothing is kept");
     }
     bundle_close(bundle);
     return done;

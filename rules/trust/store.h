@@ -60,8 +60,6 @@ MUST_USE bool store_keep(struct trust_store *store, const char *file_hash, struc
 bool store_has_kept(const struct trust_store *store, const char *file_hash);
 
 const struct trust_pin *store_find_pin(const struct state *state, const char *name, bool is_lab);
-/* The bytes of the container, as they were read and checked. */
-struct slice bundle_bytes(const struct bundle *bundle);
 /* After the state was lost: take up the newest sets that the folder still keeps. */
 void store_rebuild(struct trust_store *store);
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.bundles import block_rule
 from harness.certs import Authority
 from harness.feed_server import FeedServer
 from harness.own_feed import DAYS, OwnFeed, stopgap, utc, write_config
@@ -69,8 +70,15 @@ def test_feed_test_prints_each_step_and_writes_nothing(install):
     one = install()
     done = one.test()
     assert done.returncode == 0, done.stderr
-    assert steps(done) == ["trust", "mirror", "fetch", "pulse", "fetch", "bundle"]
+    assert steps(done) == ["trust", "mirror", "fetch", "pulse", "fetch", "bundle", "rules"]
     assert "nothing is kept" in done.stdout and not one.state.exists()
+
+
+def test_feed_test_says_what_the_loader_would_say(install, feed):
+    broken = block_rule("OWN-2", "/owa/own-2").replace(b"equals: /owa/own-2", b"regex: '(a'")
+    feed.publish(2, rules=[broken])
+    done = install().test()
+    assert done.returncode == 1 and "E_COMPILE" in done.stderr
 
 
 def test_a_bundle_is_kept_once_and_a_newer_one_replaces_it(install, feed):

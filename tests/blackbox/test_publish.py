@@ -86,6 +86,7 @@ def test_check_verifies_at_later_dates_and_shows_lint_samples_and_changes(publis
     shown = publisher.add(publisher.bundle(1), "--check").stdout
     for years in (0, 1, 3, 10):
         assert "+%d years: accepted" % years in shown
+    assert "no usual request is stopped" in shown
     assert "1 rules: 0 errors" in shown and "1 must-block and 2 must-pass samples fine" in shown
 
 
@@ -140,6 +141,13 @@ def test_check_refuses_what_lint_and_samples_refuse(publisher):
     done = publisher.add(publisher.bundle(1, (bare,)), "--check")
     assert done.returncode == 1 and "E_LINT" in done.stderr and "no_reference" in done.stdout
     assert not (publisher.www / "pulse").exists()
+
+
+def test_check_refuses_what_stops_usual_requests(publisher):
+    wide = (RULE % {"id": "MY-W", "path": "/owa/w"}).replace("{field: path, equals: /owa/w}", "{field: path, regex: '^/owa/'}")
+    wide = wide.replace("target: /owa/\n    - target: /owa/other", "target: /ecp/\n    - target: /ews/exchange.asmx")
+    done = publisher.add(publisher.bundle(1, (wide,)), "--check")
+    assert done.returncode == 1 and "E_SELFTEST" in done.stderr, done.stdout + done.stderr
 
 
 def test_check_asks_older_engines(publisher, tmp_path, stopgap_bin):
