@@ -12,22 +12,21 @@
 
 #include "stopgap/banned.h"
 
-static const char file_name[] = "mitigations.audit";
-static const char full_name[] = "mitigations.audit.1";
-
-static int open_file(int folder)
+static int open_file(int folder, const char *name)
 {
-    return openat(folder, file_name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    return openat(folder, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
 /* *fd is the new file behind a full one; on failure the full one goes on. */
-static void make_room(int folder, int *fd)
+static void make_room(int folder, const char *name, int *fd)
 {
+    char full_name[64];
     struct stat st;
+    (void)snprintf(full_name, sizeof(full_name), "%s.1", name);
     if (fstat(*fd, &st) != 0 || st.st_size < LIMIT_AUDIT_BYTES ||
-        renameat(folder, file_name, folder, full_name) != 0)
+        renameat(folder, name, folder, full_name) != 0)
         return;
-    int next = open_file(folder);
+    int next = open_file(folder, name);
     if (next < 0)
         return;
     (void)close(*fd);
@@ -49,13 +48,13 @@ static bool write_line(int fd, struct slice line)
     return n >= 0 && fdatasync(fd) == 0;
 }
 
-bool audit_append(const char *directory, struct slice line)
+bool audit_append(const char *directory, const char *name, struct slice line)
 {
     int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = folder >= 0 ? open_file(folder) : -1;
+    int fd = folder >= 0 ? open_file(folder, name) : -1;
     bool ok = false;
     if (fd >= 0) {
-        make_room(folder, &fd);
+        make_room(folder, name, &fd);
         /* The name of a new file must be on the disk, too. */
         ok = write_line(fd, line) && fsync(folder) == 0;
     }

@@ -116,7 +116,8 @@ static bool control_start_admin(struct control *control, struct err *err)
                                     .upgrade = control_upgrade,
                                     .lend = control_lend,
                                     .replaced = control_replaced,
-                                    .mitigate = control_mitigate};
+                                    .mitigate = control_mitigate,
+                                    .change_trust = control_change_trust};
     if (control->config->n_admin == 0)
         return true;
     control->admin =
@@ -150,6 +151,7 @@ static void control_init(struct control *control, const struct config *config)
         (void)uv_signal_start(&control->signals[i], on_signal, handled_signals[i]);
     }
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error code, not a death */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
 }
 
 /* When everything else has its descriptors, and before the first client has one. */

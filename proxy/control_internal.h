@@ -244,6 +244,10 @@ void control_parity_server(const struct control *control, size_t server,
                            struct server_status *status);
 void control_collect_certificates(const struct control *control, struct status *status);
 
+/* control_trust_change.c; see struct admin_backend */
+void control_change_trust(void *ctx, const struct admin_trust *asked, admin_reload_cb done,
+                          void *done_ctx);
+
 /* control_trust.c */
 void control_collect_trust(const struct control *control, struct status *status);
 

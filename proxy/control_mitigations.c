@@ -115,7 +115,8 @@ static void audit(const struct control *control, const struct admin_mitigation *
                              (json_int_t)control_unix_now(), "uid", (json_int_t)asked->uid, "what",
                              asked->what, "id", asked->id, "reason", asked->reason);
     char *line = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
-    if (line == NULL || !audit_append(control->config->state_dir, slice_str(line)))
+    if (line == NULL ||
+        !audit_append(control->config->state_dir, AUDIT_MITIGATIONS, slice_str(line)))
         log_event("error", "audit", "the change could not be written to %s/mitigations.audit: %s",
                   control->config->state_dir, line == NULL ? "no memory" : strerror(errno));
     free(line);

@@ -24,7 +24,6 @@ static void publish(struct control *control, struct load_job *job)
     control->set = job->set;
     control->set_since = control_unix_now();
     control_tell_mitigations(control, old, control->set);
-    control_trust_published(control);
     ruleset_unref(old);
 }
 
@@ -71,6 +70,7 @@ static void job_finish(struct control *control, struct load_job *job)
     char text[2400];
     const char *old = ruleset_name(control->set);
     bool ok = !job->had_error && job->set != NULL;
+    bool is_new = false;
     if (ok && strcmp(ruleset_hash(job->set), ruleset_hash(control->set)) == 0 &&
         strcmp(ruleset_name(job->set), old) == 0) {
         (void)snprintf(text, sizeof(text), "rules unchanged: %s", old);
@@ -78,6 +78,7 @@ static void job_finish(struct control *control, struct load_job *job)
     } else if (ok && publish_prepare(control)) {
         (void)snprintf(text, sizeof(text), "rules %s -> %s", old, ruleset_name(job->set));
         publish(control, job);
+        is_new = true;
     } else {
         if (ok)
             (void)err_set(&job->err, ERR_MEMORY, "E_MEMORY", "no memory to publish the rules");
@@ -89,6 +90,7 @@ static void job_finish(struct control *control, struct load_job *job)
     }
     if (ok) {
         control_note_judgement(control, &job->judgement);
+        control_trust_loaded(control, is_new);
         control_policy_warn(control);
         control->reloads_ok++;
         control->reload_err = (struct err){0};

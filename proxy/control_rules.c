@@ -118,10 +118,8 @@ static void load_less(struct control *control, const struct rule_files *files,
 static void note_first(struct control *control, bool is_whole)
 {
     struct trust_set first;
-    struct err err = {0};
-    if ((is_whole || ruleset_bundles(control->set, &first, 1) != 0) &&
-        !control_trust_begin(control, control->set, &err))
-        control_trust_note_error(control, &err);
+    if (is_whole || ruleset_bundles(control->set, &first, 1) != 0)
+        control_trust_first(control);
 }
 
 /* The first set. What is refused is left out step by step, first what Microsoft's feed gave: it

@@ -7,7 +7,7 @@
 #include "stopgap/banned.h"
 
 enum {
-    TICK_MS = 30 * 1000,  /* how late a state or the end of a pin shows */
+    TICK_MS = 5 * 1000,   /* how late a state or the end of a pin shows */
     NOTE_RUN_S = 3600,    /* run time that a power cut may take */
     REPEAT_S = 24 * 3600, /* what is wrong is said once a day */
     LAST_DAYS = 7,        /* the end of trust is near: once a day */
@@ -184,7 +184,7 @@ static void take_look(struct control_trust *trust)
         trust->prove_boot_s = 0;
     if (trust->found.err.kind != ERR_NONE)
         control_trust_note_error(trust->control, &trust->found.err);
-    else
+    else if (!trust->is_unkept)
         trust->write_err = (struct err){0};
     if (trust->found.is_good)
         trust->look = trust->found;
@@ -282,14 +282,22 @@ void control_trust_refused(struct control *control, const struct err *why)
         return;
 }
 
-void control_trust_published(struct control *control)
+void control_trust_loaded(struct control *control, bool is_new)
 {
     struct control_trust *trust = control->trust_watch;
-    if (trust == NULL)
-        return;
-    trust->has_no_rules = false;
-    trust->prove_boot_s = boot_s() + TRUST_PROVE_S;
+    trust->is_unkept = trust->has_no_rules = false;
+    if (is_new)
+        trust->prove_boot_s = boot_s() + TRUST_PROVE_S;
     control_trust_poke(control);
+}
+
+void control_trust_first(struct control *control)
+{
+    struct err err = {0};
+    if (control_trust_begin(control, control->set, &err))
+        return;
+    control->trust_watch->is_unkept = true;
+    control_trust_note_error(control, &err);
 }
 
 /* ---- life */

@@ -46,6 +46,7 @@ struct control_trust {
     int64_t days_left;
     uint64_t told_boot_s; /* the last repetition */
     struct err write_err; /* kind ERR_NONE: the last write went well */
+    bool is_unkept;       /* what is in force could not be kept; a load may cure that */
     uint64_t write_err_unix;
     bool has_no_rules; /* nothing could be loaded at the start */
 };
@@ -73,9 +74,11 @@ MUST_USE bool control_trust_begin(struct control *control, const struct ruleset 
                                   struct err *err);
 /* A load was refused: a candidate that is at fault is given up. Not on the loop. */
 void control_trust_refused(struct control *control, const struct err *why);
-/* They are in force now. */
-void control_trust_published(struct control *control);
-/* Writing the state failed at the start, where the rules are not refused for it. */
+/* They are in force now, or were before. */
+void control_trust_loaded(struct control *control, bool is_new);
+/* The same at the start, where rules are not refused because they cannot be kept. */
+void control_trust_first(struct control *control);
+/* Writing the state failed, for another reason than a load. */
 void control_trust_note_error(struct control *control, const struct err *err);
 /* When the newest pulse was made, and how long this program ran since the last contact, over all
  * restarts; both 0 without a feed. */

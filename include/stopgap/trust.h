@@ -134,6 +134,9 @@ struct trust_pin {
     char reason[TRUST_REASON_BYTES]; /* printable ASCII, not empty */
 };
 
+/* One line of printable ASCII that fits, not empty. */
+MUST_USE bool trust_reason_is_good(const char *reason);
+
 /* Pin a name to a set that is kept, until pin->until; since is set to now, epoch and is_lab to
  * those of the set. Floors stay. False with err: E_PIN_UNKNOWN names what is kept, E_PIN_UNTIL,
  * E_PIN_REASON. */

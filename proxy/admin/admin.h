@@ -214,6 +214,16 @@ struct admin_mitigation {
     uint32_t uid; /* of the asking process */
 };
 
+/* A change of what the trust store forces. */
+struct admin_trust {
+    const char *what; /* "pin", "unpin", "reset-floor" */
+    const char *name; /* of a rule set */
+    uint64_t serial;  /* of a pin, as the next */
+    unsigned days;
+    const char *reason;
+    uint32_t uid; /* of the asking process */
+};
+
 struct admin_backend {
     void *ctx;
     void (*collect)(void *ctx, struct status *ret_status);
@@ -233,6 +243,9 @@ struct admin_backend {
      * asked is checked for its form and borrowed for the call. */
     void (*mitigate)(void *ctx, const struct admin_mitigation *asked, admin_reload_cb done,
                      void *done_ctx);
+    /* The same for the trust store. */
+    void (*change_trust)(void *ctx, const struct admin_trust *asked, admin_reload_cb done,
+                         void *done_ctx);
 };
 
 struct admin;

@@ -114,6 +114,7 @@ static const struct route {
     {"/feed", ADMIN_POST, true, post_feed},
     {"/drain", ADMIN_POST, true, post_drain},
     {"/mitigations", ADMIN_POST, true, admin_post_mitigations},
+    {"/trust", ADMIN_POST, true, admin_post_trust},
     {"/upgrade", ADMIN_POST, true, admin_post_upgrade},
     {"/listeners", ADMIN_POST, true, admin_post_listeners}, /* these two are for a successor */
     {"/taken", ADMIN_POST, true, admin_post_taken},
@@ -143,7 +144,7 @@ void admin_route(struct admin_conn *conn)
     if (route == NULL)
         admin_conn_answer_text(conn, 404,
                                "no such page; see /metrics, /healthz, /readyz, /status.json, and "
-                               "POST /reload, /feed, /drain, /upgrade, /mitigations");
+                               "POST /reload, /feed, /drain, /upgrade, /mitigations, /trust");
     else if (method != route->method)
         answer_not_allowed(conn, route);
     else if (route->unix_only && !conn->is_unix)

@@ -115,6 +115,10 @@ void admin_post_upgrade(struct admin_conn *conn);
 
 void admin_post_mitigations(struct admin_conn *conn);
 
+/* ---- trust_post.c */
+
+void admin_post_trust(struct admin_conn *conn);
+
 /* ---- route.c */
 
 /* The request is whole: do what it asks. */

@@ -72,5 +72,6 @@ void trust_render_text(const json_t *root, FILE *out)
     if (!json_is_object(error))
         return;
     put_time_row(out, "  NOT WRITTEN", get_number(error, "time_unix"));
+    put_row(out, "  code", get_text(error, "code"));
     put_row(out, "  cause", get_text(error, "text"));
 }

@@ -19,6 +19,7 @@ static const char help[] =
     "  stopgap rules diff [--json] OLD NEW\n"
     "  stopgap rules cost [--traffic FILE|DIR] [--against PATH] [--json] [PATH...]\n"
     "  stopgap rules import-iis FILE --out DIR ...\n"
+    "  stopgap rules pin NAME SERIAL | unpin NAME | reset-floor NAME --reason TEXT\n"
     "\n"
     "PATH is a folder of rule files (*.yaml), one file, or a signed bundle (*.sgb, needs "
     "--trust).\n"
@@ -31,6 +32,8 @@ static const char help[] =
     "  diff         what a new set changes, and for which samples\n"
     "  cost         what a set costs on given traffic, stage by stage and rule by rule\n"
     "  import-iis   rules of IIS URL Rewrite to rule files\n"
+    "  pin, unpin   hold a signed set of a running proxy at an older serial\n"
+    "  reset-floor  let a running proxy take an older signed set again\n"
     "\n"
     "  --trust ROOT  root file that says who may sign bundles\n"
     "  --json        list as JSON\n"
@@ -130,6 +133,9 @@ int cmd_rules(int argc, char **argv)
         {"diff", cmd_rules_diff},
         {"cost", cmd_rules_cost},
         {"import-iis", cmd_rules_import_iis},
+        {"pin", cmd_rules_pin},
+        {"unpin", cmd_rules_pin},
+        {"reset-floor", cmd_rules_pin},
     };
     const char *verb = argc >= 2 ? argv[1] : "";
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
@@ -137,6 +143,7 @@ int cmd_rules(int argc, char **argv)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verb, verbs[i].name) == 0)
             return verbs[i].run(argc - 1, argv + 1);
-    return cli_usage_error("rules",
-                           "say 'test', 'list', 'lint', 'show', 'diff', 'cost' or 'import-iis'");
+    return cli_usage_error(
+        "rules", "say 'test', 'list', 'lint', 'show', 'diff', 'cost', 'import-iis', 'pin', "
+                 "'unpin' or 'reset-floor'");
 }

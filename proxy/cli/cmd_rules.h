@@ -5,3 +5,4 @@ int cmd_rules_lint(int argc, char **argv);
 int cmd_rules_show(int argc, char **argv);
 int cmd_rules_diff(int argc, char **argv);
 int cmd_rules_cost(int argc, char **argv);
+int cmd_rules_pin(int argc, char **argv); /* unpin and reset-floor, too */

@@ -37,7 +37,7 @@ static bool fail_unknown(const struct state *state, const struct trust_pin *pin,
 static bool check_pin(const struct trust_store *store, const struct trust_pin *pin, struct err *err)
 {
     int64_t longest = store_now(store) + (int64_t)TRUST_PIN_MAX_DAYS * UTC_DAY_SECONDS;
-    if (!state_reason_is_good(pin->reason))
+    if (!trust_reason_is_good(pin->reason))
         return err_set(err, ERR_USAGE, "E_PIN_REASON",
                        "a reason is needed: one line of at most %d printable ASCII characters",
                        TRUST_REASON_BYTES - 1);

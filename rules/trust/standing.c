@@ -113,7 +113,7 @@ static bool has_mark(const struct trust_facts *facts, enum trust_mark mark)
     case TRUST_MARK_ENDED:
         return is_ended(facts);
     case TRUST_MARK_STRANDED:
-        return facts->stranded != 0 && facts->stranded - now <= DAYS(STRANDED_DAYS) &&
+        return facts->stranded != 0 && facts->stranded - now < DAYS(STRANDED_DAYS + 1) &&
                !is_ended(facts);
     case TRUST_MARK_ROOT_EXPIRED:
         return facts->root_expires != 0 && now >= facts->root_expires;

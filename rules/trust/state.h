@@ -105,8 +105,5 @@ MUST_USE bool state_parse(struct slice text, struct state *ret_state);
 /* False: no memory, or over STATE_MAX_BYTES. */
 MUST_USE bool state_format(const struct state *state, struct buf *text);
 
-/* A reason for a change: one line of printable ASCII that fits, not empty. */
-MUST_USE bool state_reason_is_good(const char *reason);
-
 /* NULL: this name was never seen. */
 const struct state_floor *state_find(const struct state *state, struct slice name, bool is_lab);

@@ -74,7 +74,7 @@ static bool read_roles(struct slice word, struct state_set *set)
     return false;
 }
 
-bool state_reason_is_good(const char *reason)
+bool trust_reason_is_good(const char *reason)
 {
     size_t len = strnlen(reason, TRUST_REASON_BYTES);
     for (size_t i = 0; i < len; i++)
@@ -92,7 +92,7 @@ static bool read_reason(struct slice word, char out[TRUST_REASON_BYTES])
     if (done) {
         memcpy(out, bytes.ptr, bytes.len);
         out[bytes.len] = '\0';
-        done = strlen(out) == bytes.len && state_reason_is_good(out);
+        done = strlen(out) == bytes.len && trust_reason_is_good(out);
     }
     buf_done(&bytes);
     return done;

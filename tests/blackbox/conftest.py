@@ -10,7 +10,9 @@ from harness.bundles import Publisher
 from harness.certs import Authority, server_context
 from harness.client import Client
 from harness.exchange import Exchange, answer_all
+from harness.clock import Clock
 from harness.launcher import Launcher, Pair
+from harness.trust_state import Install
 from harness.wait import Ports
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -44,6 +46,18 @@ def authority(tmp_path_factory):
 @pytest.fixture
 def publisher(tmp_path):
     return Publisher(tmp_path)
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """A clock that the test sets, for programs that get clock.env()."""
+    return Clock(tmp_path)
+
+
+@pytest.fixture
+def install(proxy, exchange, publisher, tmp_path):
+    """.publish(serial, path) and .start(): an installation with a state folder (harness/trust_state.py)."""
+    return Install(proxy, exchange, publisher, tmp_path)
 
 
 @pytest.fixture

@@ -52,6 +52,10 @@ def tar(members):
 class Publisher:
     """One Ed25519 key that holds every role of root version 1; root_path is what --trust takes."""
 
+    key_days = "2026-01-01 2036-01-01 2036-12-31"  # from, sunset, end
+    root_expires = "2036-12-31T00:00:00Z"
+    created, expires = "2026-11-01T00:00:00Z", "2036-01-01T00:00:00Z"  # of the next bundles
+
     def __init__(self, folder, name="publisher"):
         self.folder = os.path.join(str(folder), name)
         os.makedirs(self.folder)
@@ -59,13 +63,11 @@ class Publisher:
         openssl("genpkey", "-algorithm", "ED25519", "-out", self.key)
         spki = openssl("pkey", "-in", self.key, "-pubout", "-outform", "DER")
         self.key_id = hashlib.sha256(spki).hexdigest()
-        days = "2026-01-01 2036-01-01 2036-12-31"
         lines = ["stopgap-root 1", "version 1", "epoch 1", "usage production", "created 2026-01-01T00:00:00Z",
-                 "expires 2036-12-31T00:00:00Z", "threshold root 1", "threshold rules 1"]
-        lines += sorted("key %s ed25519 %s %s %s" % (self.key_id, role, days, base64.b64encode(spki).decode())
+                 "expires " + self.root_expires, "threshold root 1", "threshold rules 1"]
+        lines += sorted("key %s ed25519 %s %s %s" % (self.key_id, role, self.key_days, base64.b64encode(spki).decode())
                         for role in ("root,rules",))
         self.root = ("\n".join(lines) + "\n").encode()
-        self.created, self.expires = "2026-11-01T00:00:00Z", "2036-01-01T00:00:00Z"  # of the next bundles
         self.root_path = os.path.join(self.folder, "root.txt")
         with open(self.root_path, "wb") as out:
             out.write(self.root)
