@@ -88,7 +88,7 @@ def test_the_end_of_trust_is_announced_in_stages(proxy, exchange, client, clock,
     install = Install(proxy, exchange, Ending(tmp_path), tmp_path)
     install.publish(1, OLD)
     sunset = seconds("2033-06-01")
-    clock.set(sunset - 181 * DAY)
+    clock.set(sunset - 182 * DAY)
     one = install.start(env=clock.env())
     assert trust(one)["stranded_unix"] == sunset and marks(one) == []
     for days in (180, 90, 30, 14, 7, 6, 5):
