@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "policy.h"
 #include "proxy_limits.h"
+#include "refusals.h"
 #include "successor.h"
 #include "worker.h"
 
@@ -128,7 +129,8 @@ struct control {
     void *reload_ctx[LIMIT_ADMIN_CONNECTIONS];
     size_t n_waiting;
     uint64_t reloads_ok, reloads_failed;
-    struct err reload_err; /* of the last load; kind ERR_NONE after a good one */
+    struct refusals refusals; /* of sets, by code */
+    struct err reload_err;    /* of the last load; kind ERR_NONE after a good one */
     uint64_t reload_err_unix;
 
     struct tls_material *materials; /* in use, one a listener */

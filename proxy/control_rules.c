@@ -45,9 +45,15 @@ void control_note_refusal(struct control *control, const struct err *err)
     control->reload_err = *err;
     control->reload_err_unix = control_unix_now();
     err_format(err, line, sizeof(line));
-    events_emit(control->events, EVENT_SET_REFUSED, err->code, "code=%s active=%s reason=%s",
-                err->code[0] != '\0' ? err->code : "E_RULES",
-                control->set != NULL ? ruleset_name(control->set) : "none", line);
+    const char *code = err->code[0] != '\0' ? err->code : "E_RULES";
+    uint64_t n_untold;
+    if (!refusals_note(&control->refusals, code, uv_now(&control->loop), &n_untold))
+        return;
+    char untold[64] = "";
+    if (n_untold != 0)
+        (void)snprintf(untold, sizeof(untold), " untold_before=%llu", (unsigned long long)n_untold);
+    events_emit(control->events, EVENT_SET_REFUSED, err->code, "code=%s active=%s%s reason=%s",
+                code, control->set != NULL ? ruleset_name(control->set) : "none", untold, line);
 }
 
 void control_note_judgement(struct control *control, const struct rules_judgement *judgement)

@@ -45,6 +45,7 @@ static void collect_reloads(const struct control *control, struct status *status
 {
     status->reloads_ok = control->reloads_ok;
     status->reloads_failed = control->reloads_failed;
+    status->refusals = &control->refusals;
     collect_error(&control->reload_err, status->reload_error, status->reload_error_code);
     status->reload_error_unix = control->reload_err_unix;
 }

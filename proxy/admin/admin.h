@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "net/inherit.h"
 #include "proxy_limits.h"
+#include "refusals.h"
 #include "stats.h"
 
 #include "stopgap/buf.h"
@@ -172,7 +173,8 @@ struct status {
     struct rules_judgement judgement; /* all 0: the set was not judged */
     uint64_t ruleset_since_unix;      /* active since */
     uint64_t reloads_ok, reloads_failed;
-    char reload_error[1024]; /* why the last load was refused; empty after a good one */
+    const struct refusals *refusals; /* of sets, by code; NULL: none */
+    char reload_error[1024];         /* why the last load was refused; empty after a good one */
     char reload_error_code[32];
     uint64_t reload_error_unix;
     uint64_t tls_reloads_ok, tls_reloads_failed;

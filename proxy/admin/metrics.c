@@ -395,6 +395,18 @@ static bool render_servers(const struct status *status, struct buf *out)
            render_vdirs(status, out, PREFIX "server_checks_failed_total{", vdir_failed);
 }
 
+static bool render_refusals(const struct refusals *refusals, struct buf *out)
+{
+    if (refusals == NULL || refusals->n == 0)
+        return true;
+    bool ok = render_family(out, "counter", "rules_rejected_total",
+                            "Rule sets that were refused, by their code");
+    for (size_t i = 0; ok && i < refusals->n; i++)
+        ok = render_label(out, PREFIX "rules_rejected_total{", "code", refusals->items[i].code) &&
+             render_number(out, refusals->items[i].n);
+    return ok;
+}
+
 static bool render_states(const struct trust_standing *standing, struct buf *out)
 {
     bool ok = render_family(out, "gauge", "trust_state",
@@ -445,5 +457,5 @@ bool metrics_render(const struct status *status, struct buf *out)
            render_rules(status, out) && render_mitigations(status, out) &&
            render_webhook(status, out) && render_stale(status, out) && render_feed(status, out) &&
            render_own_feed(status, out) && render_trust(status, out) &&
-           render_exclusions(status, out);
+           render_refusals(status->refusals, out) && render_exclusions(status, out);
 }

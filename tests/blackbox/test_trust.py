@@ -186,3 +186,14 @@ def test_only_the_sets_with_a_role_are_kept(install):
     install.publish(6, OLD)
     assert one.command("reload").returncode == 0
     wait_for(lambda: len(install.kept_files()) == 1, lambda: install.kept_files())
+
+
+def test_a_flood_of_junk_is_counted_and_told_of_a_few_times(install, client):
+    install.publish(1, OLD)
+    one = install.start()
+    write_into_place(install.bundle, b"junk" * 1000)
+    for _ in range(20):
+        assert one.command("reload").returncode == 1
+    assert one.metrics()['stopgap_rules_rejected_total{code="E_BUNDLE_FORMAT"}'] == 20
+    assert len([line for line in one.err.lines if "event=rules_refused" in line]) == 5
+    assert client(one).ask(OLD).status == 403
