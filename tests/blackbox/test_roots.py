@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from harness.bundles import block_rule
-from harness.openssl_publisher import Key, Workshop
+from harness.openssl_publisher import Key, Workshop, sh
 
 NOW = "2026-06-01"
 LATER = "2027-06-01"
@@ -91,7 +91,7 @@ def test_an_install_follows_from_the_first_root_through_each_kind_of_change(publ
     assert publisher.keys["ed1"].id not in publisher.text("0000000003"), "a key past its sunset goes by itself"
     assert publisher.judge(publisher.build(["ec2"], "2", created=LATER)) == ""
     assert publisher.judge("x.sgb", state="another") == "", "also where no root but the first is known"
-    shown = publisher.good("trust", "show", "--state", "s").stdout
+    shown = publisher.good("trust", "show", "--state", "s", "--at", LATER).stdout
     assert "root 3, epoch 1" in shown and "0000000002" in shown
 
 
@@ -134,6 +134,25 @@ def test_signatures_of_openssl_are_put_in_place_and_counted(publisher, keys):
     keys["ec1"].sign(publisher.path("roots/0000000001.draft"), publisher.path("roots/0000000001.sig/" + keys["ec1"].id))
     assert publisher.call("root", "sign", "roots").returncode == 0
     assert publisher.judge(publisher.build(["ec1"])) == ""
+
+
+def test_several_people_sign_copies_and_only_public_halves_meet(publisher, keys):
+    people = ["ed1", "ec1", "ed2", "ec2"]
+    for name in people:
+        with open(publisher.path(name + ".pub"), "wb") as out:
+            out.write(sh("openssl", "pkey", "-in", keys[name].path, "-pubout"))
+    options = [word for name in people for word in ("--key", name + ".pub")]
+    assert publisher.root("init", *options, "--threshold-root", "2", "--threshold-rules", "2").returncode == 0
+    for name in people[:2]:
+        shutil.copytree(publisher.path("roots"), publisher.path("copy-" + name))
+        publisher.good("root", "sign", "copy-" + name, "--key", keys[name].path)
+    for name in people[:2]:
+        os.makedirs(publisher.path("roots/0000000001.sig"), exist_ok=True)
+        shutil.copy(publisher.path("copy-%s/0000000001.sig/%s" % (name, keys[name].id)),
+                    publisher.path("roots/0000000001.sig"))
+    assert "roots/0000000001" in publisher.good("root", "sign", "roots").stdout
+    done = publisher.call("root", "sign", "roots", "--key", "ed1.pub")
+    assert done.returncode == 1 and "private" in done.stderr
 
 
 def test_more_signatures_may_go_to_the_newest_root(publisher, keys):
