@@ -5,17 +5,6 @@
 
 enum { GROUPS = 8, ADDRESS_BYTES = 48 };
 
-static size_t put_decimal(char *out, unsigned value)
-{
-    size_t len = 0;
-    if (value >= 100)
-        out[len++] = (char)('0' + value / 100);
-    if (value >= 10)
-        out[len++] = (char)('0' + value / 10 % 10);
-    out[len++] = (char)('0' + value % 10);
-    return len;
-}
-
 static size_t put_hex(char *out, unsigned value)
 {
     static const char hex[] = "0123456789abcdef";
@@ -26,15 +15,27 @@ static size_t put_hex(char *out, unsigned value)
     return len;
 }
 
+static char *put_decimal(char *out, unsigned value)
+{
+    if (value >= 100) {
+        *out++ = (char)('0' + value / 100);
+        value %= 100;
+        *out++ = (char)('0' + value / 10);
+    } else if (value >= 10) {
+        *out++ = (char)('0' + value / 10);
+    }
+    *out++ = (char)('0' + value % 10);
+    return out;
+}
+
 static size_t format_ipv4(const unsigned char *bytes, char *out)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < 4; i++) {
-        if (i != 0)
-            out[len++] = '.';
-        len += put_decimal(out + len, bytes[i]);
+    char *at = put_decimal(out, bytes[0]);
+    for (size_t i = 1; i < 4; i++) {
+        *at++ = '.';
+        at = put_decimal(at, bytes[i]);
     }
-    return len;
+    return (size_t)(at - out);
 }
 
 /* The first of the longest runs of zero groups, which "::" stands for; one group is not a run. */

@@ -5,6 +5,10 @@
 
 #include <time.h>
 
+#ifdef __SSE4_2__
+#include <nmmintrin.h>
+#endif
+
 #include "stopgap/banned.h"
 
 #define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
@@ -14,22 +18,28 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t value)
+{
+    size_t n = 1;
+    for (; value >= 10000; value /= 10000)
+        n += 4;
+    return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void line_digits(struct line *line, uint64_t value)
 {
-    char digits[LINE_U64_BYTES];
-    size_t at = sizeof(digits);
+    char *at = line->next + count_digits(value);
+    line->next = at;
+    assert(line->next <= line->end);
     while (value >= 100) {
         at -= 2;
-        memcpy(digits + at, digit_pairs + (value % 100) * 2, 2);
+        memcpy(at, digit_pairs + (value % 100) * 2, 2);
         value /= 100;
     }
-    if (value >= 10) {
-        at -= 2;
-        memcpy(digits + at, digit_pairs + value * 2, 2);
-    } else {
-        digits[--at] = (char)('0' + value);
-    }
-    line_bytes(line, slice_make(digits + at, sizeof(digits) - at));
+    if (value >= 10)
+        memcpy(at - 2, digit_pairs + value * 2, 2);
+    else
+        at[-1] = (char)('0' + value);
 }
 
 static void put_pair(char *out, unsigned value)
@@ -109,6 +119,60 @@ static size_t plain_run(const char *text, size_t len)
     return run;
 }
 
+#ifdef __SSE4_2__
+
+/* Copy sixteen bytes; true when one of them must be escaped. Compared as signed numbers, so that
+ * bytes above 0x7f are below the blank. */
+static bool copy_sixteen(char *out, const char *text)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)text);
+    __m128i plain = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x1f));
+    __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    marks = _mm_or_si128(marks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+    _mm_storeu_si128((__m128i *)(void *)out, bytes);
+    return _mm_movemask_epi8(_mm_andnot_si128(marks, plain)) != 0xffff;
+}
+
+#else
+
+static bool copy_sixteen(char *out, const char *text)
+{
+    memcpy(out, text, 16);
+    return (special_bytes(load_word(text)) | special_bytes(load_word(text + 8))) != 0;
+}
+
+#endif
+
+/* Copy text when no byte of it must be escaped; what is in out counts for nothing else. Parts that
+ * overlap are cheaper than a rest. */
+static bool copy_plain(char *out, const char *text, size_t len)
+{
+    if (len >= 16) {
+        bool is_special = copy_sixteen(out + len - 16, text + len - 16);
+        for (size_t at = 0; at + 16 < len && !is_special; at += 16)
+            is_special = copy_sixteen(out + at, text + at);
+        return !is_special;
+    }
+    if (len >= 4) {
+        uint64_t word = bytes_load(text, len < 8 ? len : 8);
+        uint64_t last = len < 8 ? word : load_word(text + len - 8);
+        memcpy(out, text, 4);
+        memcpy(out + len - 4, text + len - 4, 4);
+        if (len > 8) {
+            memcpy(out + 4, text + 4, 4);
+            memcpy(out + len - 8, text + len - 8, 4);
+        }
+        return (special_bytes(word) | special_bytes(last)) == 0;
+    }
+    for (size_t at = 0; at < len; at++) {
+        out[at] = text[at];
+        if (!is_plain((unsigned char)text[at]))
+            return false;
+    }
+    return true;
+}
+
 static size_t escape_byte(unsigned char c, char out[6])
 {
     static const char hex[] = "0123456789abcdef";
@@ -161,6 +225,11 @@ void line_quoted(struct line *line, struct slice text, size_t max)
     static const size_t mark = sizeof(LINE_CUT_MARK) - 1;
     assert((size_t)(line->end - line->next) >= max + 2);
     *line->next++ = '"';
+    if (text.len <= max - mark && copy_plain(line->next, text.ptr, text.len)) {
+        line->next += text.len;
+        *line->next++ = '"';
+        return;
+    }
     size_t used;
     line->next += line_escape(text, line->next, max - mark, &used);
     if (used < text.len)

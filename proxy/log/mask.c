@@ -10,6 +10,10 @@
 
 #include <stdio.h>
 
+#ifdef __SSE4_2__
+#include <nmmintrin.h>
+#endif
+
 #include "stopgap/banned.h"
 
 /* What a byte does to a text; the kind of text decides which of them count. */
@@ -78,34 +82,38 @@ static char next_folded(struct slice text, size_t *pos)
     return ascii_lower(c);
 }
 
-/* Does tail end in this word of at most eight letters? */
-static inline bool ends_in(uint64_t tail, struct slice word)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < word.len; i++)
-        value = value << 8 | (unsigned char)word.ptr[i];
-    return (tail & (UINT64_MAX >> (64 - 8 * word.len))) == value;
-}
+/* A word of at most eight letters as the number that the tail of a text is. */
+#define WORD_BYTE(word, i)                                                                         \
+    ((i) + 1 < sizeof(word) ? (uint64_t)(unsigned char)(word)[(i) % sizeof(word)]                  \
+                                  << (8 * ((sizeof(word) - 2 - (i)) % 8))                          \
+                            : 0)
+#define WORD_NUMBER(word)                                                                          \
+    (WORD_BYTE(word, 0) | WORD_BYTE(word, 1) | WORD_BYTE(word, 2) | WORD_BYTE(word, 3) |           \
+     WORD_BYTE(word, 4) | WORD_BYTE(word, 5) | WORD_BYTE(word, 6) | WORD_BYTE(word, 7))
+
+/* Does tail end in this word? A constant comparison: this is asked for each byte of a name. */
+#define ENDS_IN(tail, word)                                                                        \
+    (((tail) & (UINT64_MAX >> (64 - 8 * (sizeof(word) - 1)))) == WORD_NUMBER(word))
 
 static bool ends_in_secret_word(uint64_t tail)
 {
     switch (tail & 0xff) {
     case 's':
-        return ends_in(tail, SLICE("pass"));
+        return ENDS_IN(tail, "pass");
     case 'd':
-        return ends_in(tail, SLICE("pwd")) || ends_in(tail, SLICE("sid"));
+        return ENDS_IN(tail, "pwd") || ENDS_IN(tail, "sid");
     case 'n':
-        return ends_in(tail, SLICE("token"));
+        return ENDS_IN(tail, "token");
     case 't':
-        return ends_in(tail, SLICE("secret")) || ends_in(tail, SLICE("rps-cat"));
+        return ENDS_IN(tail, "secret") || ENDS_IN(tail, "rps-cat");
     case 'h':
-        return ends_in(tail, SLICE("auth"));
+        return ENDS_IN(tail, "auth");
     case 'a':
-        return ends_in(tail, SLICE("cadata"));
+        return ENDS_IN(tail, "cadata");
     case 'y':
-        return ends_in(tail, SLICE("key"));
+        return ENDS_IN(tail, "key");
     case 'e':
-        return ends_in(tail, SLICE("cookie"));
+        return ENDS_IN(tail, "cookie");
     default:
         return false;
     }
@@ -133,8 +141,8 @@ static bool ends_in_scheme(struct slice text)
     uint64_t tail = 0;
     for (size_t pos = text.len > SCHEME_SPAN ? text.len - SCHEME_SPAN : 0; pos < text.len;)
         tail = tail << 8 | (unsigned char)next_folded(text, &pos);
-    return ends_in(tail, SLICE("basic")) || ends_in(tail, SLICE("bearer")) ||
-           ends_in(tail, SLICE("ntlm")) || ends_in(tail, SLICE("egotiate"));
+    return ENDS_IN(tail, "basic") || ENDS_IN(tail, "bearer") || ENDS_IN(tail, "ntlm") ||
+           ENDS_IN(tail, "egotiate");
 }
 
 static unsigned class_of(char c)
@@ -142,8 +150,41 @@ static unsigned class_of(char c)
     return classes[(unsigned char)c];
 }
 
+#ifdef __SSE4_2__
+
+/* The first byte of a target at pos or behind it that means something, in steps of sixteen; where
+ * the rest begins when it is not in them. The lower half of a byte picks a set of upper halves. */
+static size_t skip_plain(struct slice text, size_t pos)
+{
+    const __m128i lower = _mm_setr_epi8(0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 2, 0, 2, 0, 3);
+    const __m128i upper = _mm_setr_epi8(0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128i half = _mm_set1_epi8(0x0f);
+    for (; text.len - pos >= 16; pos += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + pos));
+        __m128i sets = _mm_shuffle_epi8(lower, _mm_and_si128(bytes, half));
+        __m128i set = _mm_shuffle_epi8(upper, _mm_and_si128(_mm_srli_epi16(bytes, 4), half));
+        __m128i none = _mm_cmpeq_epi8(_mm_and_si128(sets, set), _mm_setzero_si128());
+        unsigned found = (unsigned)_mm_movemask_epi8(none) ^ 0xffff;
+        if (found != 0)
+            return pos + (size_t)__builtin_ctz(found);
+    }
+    return pos;
+}
+
+#else
+
+static size_t skip_plain(struct slice text, size_t pos)
+{
+    (void)text;
+    return pos;
+}
+
+#endif
+
 static size_t find_syntax(struct slice text, size_t pos, unsigned syntax)
 {
+    if (syntax == MASK_IN_TARGET)
+        pos = skip_plain(text, pos);
     while (pos < text.len && (class_of(text.ptr[pos]) & syntax) == 0)
         pos++;
     return pos;
@@ -152,12 +193,14 @@ static size_t find_syntax(struct slice text, size_t pos, unsigned syntax)
 /* Where the value ends that begins at pos. An encoded "&" belongs to the value. */
 static size_t value_end(struct slice text, size_t pos, unsigned syntax, char assignment)
 {
+    if (syntax == MASK_IN_TARGET) {
+        size_t len = slice_find(slice_from(text, pos), '&');
+        return len == SIZE_MAX ? text.len : pos + len;
+    }
     for (; pos < text.len; pos++) {
         char c = text.ptr[pos];
         if (c == '&' && assignment != ':')
             break;
-        if (syntax == MASK_IN_TARGET)
-            continue;
         if (c == '\r' || c == '\n' || (c == '<' && assignment == '>'))
             break;
         /* After a scheme's name comes one token. */
@@ -178,7 +221,11 @@ static void mask_values(struct slice text, unsigned syntax, struct output *out)
         if (pos == text.len)
             break;
         size_t at = pos;
-        char c = next_folded(text, &pos);
+        char c = text.ptr[pos];
+        if (c == '%')
+            c = next_folded(text, &pos);
+        else
+            pos++;
         unsigned class = class_of(c) & syntax;
         struct slice before = slice_make(text.ptr + name, at - name);
         bool is_value = false;
