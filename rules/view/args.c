@@ -2,6 +2,7 @@
 #include "args.h"
 
 #include "decode.h"
+#include "split.h"
 
 #include "stopgap/limits.h"
 
@@ -9,77 +10,20 @@
 
 /* ---- queries and forms */
 
-/* Position of the first separator in text, or its length. */
-static size_t find_separator(struct slice text, enum args_split split)
-{
-    size_t end = slice_find(text, '&');
-    if (end == SIZE_MAX)
-        end = text.len;
-    if (split == SPLIT_AMPERSAND)
-        return end;
-    size_t question = slice_find(slice_head(text, end), '?');
-    return question == SIZE_MAX ? end : question;
-}
-
-/* How often c is in text. Eight bytes at a time: a loop over bytes took a third of args_split. */
-static size_t count_byte(struct slice text, char c)
-{
-    const uint64_t low_bits = 0x7F7F7F7F7F7F7F7Full;
-    const uint64_t wanted = 0x0101010101010101ull * (unsigned char)c;
-    size_t n = 0;
-    for (; text.len >= sizeof(uint64_t); text = slice_from(text, sizeof(uint64_t))) {
-        uint64_t word;
-        memcpy(&word, text.ptr, sizeof(word));
-        word ^= wanted;
-        /* The top bit of each byte that is zero now, and of no other. */
-        uint64_t hits = ~(((word & low_bits) + low_bits) | word | low_bits);
-        n += (size_t)__builtin_popcountll(hits);
-    }
-    for (size_t i = 0; i < text.len; i++)
-        n += text.ptr[i] == c;
-    return n;
-}
-
-static size_t count_elements(struct slice text, enum args_split split, size_t max)
-{
-    size_t n = 1 + count_byte(text, '&');
-    if (split == SPLIT_QUESTION)
-        n += count_byte(text, '?');
-    return n < max ? n : max;
-}
-
-static struct named_value name_value(struct slice element)
-{
-    size_t equals = slice_find(element, '=');
-    if (equals == SIZE_MAX)
-        return (struct named_value){element, slice_from(element, element.len)};
-    return (struct named_value){slice_head(element, equals), slice_from(element, equals + 1)};
-}
-
 bool args_split(struct slice text, enum args_split split, size_t max, struct arena *arena,
                 struct arg_list *ret_list)
 {
+    const struct split cut = {.separator = '&', .other = split == SPLIT_QUESTION ? '?' : '&'};
     *ret_list = (struct arg_list){0};
     if (text.len == 0)
         return true;
-    max = count_elements(text, split, max);
+    size_t n = split_count(text, &cut);
+    max = n < max ? n : max;
     struct named_value *items = arena_alloc(arena, max * sizeof(*items));
     if (items == NULL)
         return false;
     ret_list->items = items;
-    while (text.len != 0) {
-        size_t end = find_separator(text, split);
-        struct slice element = slice_head(text, end);
-        text = slice_from(text, end + 1);
-        if (element.len == 0)
-            continue;
-        if (ret_list->n == max) {
-            /* Empty elements cannot bring us here before the limit: each was counted. */
-            ret_list->is_truncated = true;
-            break;
-        }
-        items[ret_list->n++] = name_value(element);
-    }
+    ret_list->is_truncated = !split_pairs(text, &cut, items, max, &ret_list->n);
     return true;
 }
 
@@ -147,65 +91,38 @@ bool args_equal(const struct arg_list *a, const struct arg_list *b)
 
 static bool is_cookie_field(const struct header_field *field)
 {
-    return field->name.len == 6 && slice_equal_nocase(field->name, SLICE("Cookie"));
+    return field->name.len == 6 && ascii_lower(field->name.ptr[0]) == 'c' &&
+           slice_equal_nocase(field->name, SLICE("Cookie"));
 }
 
-/* ASP.NET trims a cookie with .NET's idea of white space, in which NBSP and NEL count: either
- * could hide a name from a rule. */
-static struct slice trim_front(struct slice text)
-{
-    while (text.len != 0) {
-        unsigned char first = (unsigned char)text.ptr[0];
-        bool is_utf8 = first == 0xC2 && text.len > 1 &&
-                       ((unsigned char)text.ptr[1] == 0xA0 || (unsigned char)text.ptr[1] == 0x85);
-        bool is_blank = first == ' ' || (first >= '\t' && first <= '\r') || first == 0xA0 ||
-                        first == 0x85 || is_utf8;
-        if (!is_blank)
-            break;
-        text = slice_from(text, is_utf8 ? 2 : 1);
-    }
-    return text;
-}
+static const struct split cookie_cut = {.separator = ';', .other = ';', .is_cookie = true};
 
-static size_t count_cookies(const struct request_head *head)
+static size_t count_cookies(const struct request_head *head, size_t *ret_first)
 {
     size_t n = 0;
-    for (size_t i = 0; i < head->n_fields; i++)
-        if (is_cookie_field(&head->fields[i]))
-            n += 1 + count_byte(head->fields[i].value, ';');
-    return n < LIMIT_COOKIES ? n : LIMIT_COOKIES;
-}
-
-/* Add the cookies of one field; false when there are more than max. */
-static bool add_cookies(struct slice rest, size_t max, struct named_value *items, size_t *n)
-{
-    struct slice element;
-    while (slice_next(&rest, ';', &element)) {
-        element = trim_front(element);
-        if (element.len == 0)
+    for (size_t i = head->n_fields; i-- != 0;) {
+        if (!is_cookie_field(&head->fields[i]))
             continue;
-        if (*n == max)
-            return false;
-        struct named_value *cookie = &items[(*n)++];
-        *cookie = name_value(element);
-        cookie->name = slice_trim(cookie->name);
-        cookie->value = slice_trim(cookie->value);
+        n += split_count(head->fields[i].value, &cookie_cut);
+        *ret_first = i;
     }
-    return true;
+    return n < LIMIT_COOKIES ? n : LIMIT_COOKIES;
 }
 
 bool cookies_split(const struct request_head *head, struct arena *arena, struct arg_list *ret_list)
 {
+    size_t first = 0;
     *ret_list = (struct arg_list){0};
-    size_t max = count_cookies(head);
+    size_t max = count_cookies(head, &first);
     if (max == 0)
         return true;
     struct named_value *items = arena_alloc(arena, max * sizeof(*items));
     if (items == NULL)
         return false;
     ret_list->items = items;
-    for (size_t i = 0; i < head->n_fields && !ret_list->is_truncated; i++)
+    for (size_t i = first; i < head->n_fields && !ret_list->is_truncated; i++)
         if (is_cookie_field(&head->fields[i]))
-            ret_list->is_truncated = !add_cookies(head->fields[i].value, max, items, &ret_list->n);
+            ret_list->is_truncated =
+                !split_pairs(head->fields[i].value, &cookie_cut, items, max, &ret_list->n);
     return true;
 }

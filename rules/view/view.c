@@ -4,6 +4,7 @@
 #include "args.h"
 #include "decode.h"
 #include "path.h"
+#include "split.h"
 
 #include "stopgap/limits.h"
 
@@ -232,6 +233,25 @@ static bool build_stable(struct build *build)
     return build_stable_args(build, stable);
 }
 
+/* Nothing in the target that a second reading could change: no escape, no "+", no second "?", no
+ * capital in a plain path. Most requests of clients are so. */
+static bool is_simple(const struct build *build)
+{
+    const struct request_view *raw = &build->views.view[VIEW_RAW];
+    bool has_upper = false;
+    return !build->is_asterisk && (build->views.anomalies & ANOMALY_ABSOLUTE_FORM) == 0 &&
+           !split_has_any(raw->query, "%+?") && path_is_plain(raw->path, &has_upper) && !has_upper;
+}
+
+/* All views are RAW. */
+static void build_simple(struct build *build)
+{
+    struct request_view *views = build->views.view;
+    views[VIEW_ONCE] = views[VIEW_RAW];
+    views[VIEW_ONCE].is_same = true;
+    views[VIEW_STABLE] = views[VIEW_ONCE];
+}
+
 /* ---- the rest of a request */
 
 static void compare_vdirs(struct build *build)
@@ -251,8 +271,13 @@ bool views_build(const struct request_head *head, struct arena *arena,
 {
     struct build build = {.arena = arena};
     struct arg_list cookies;
-    if (!build_raw(&build, head) || !build_once(&build) || !build_stable(&build) ||
-        !cookies_split(head, arena, &cookies))
+    if (!build_raw(&build, head))
+        return false;
+    if (is_simple(&build))
+        build_simple(&build);
+    else if (!build_once(&build) || !build_stable(&build))
+        return false;
+    if (!cookies_split(head, arena, &cookies))
         return false;
     compare_vdirs(&build);
     build.views.cookies = cookies.items;
