@@ -18,6 +18,7 @@ static const struct known_name known_names[] = {
     {SLICE_INIT("forwarded"), KNOWN_FORWARDED},
     {SLICE_INIT("connection"), KNOWN_CONNECTION},
     {SLICE_INIT("keep-alive"), KNOWN_KEEP_ALIVE},
+    {SLICE_INIT("authorization"), KNOWN_AUTHORIZATION},
     {SLICE_INIT("content-length"), KNOWN_CONTENT_LENGTH},
     {SLICE_INIT("http2-settings"), KNOWN_HTTP2_SETTINGS},
     {SLICE_INIT("x-forwarded-for"), KNOWN_X_FORWARDED_FOR},
@@ -28,21 +29,21 @@ static const struct known_name known_names[] = {
 };
 
 /* Where the names of each length begin; those of length n end where those of n + 1 begin. */
-static const unsigned char first_of_length[] = {0, 0, 0, 1, 1, 2,  2,  3,  5, 5,
-                                                6, 8, 8, 8, 8, 10, 11, 13, 15};
+static const unsigned char first_of_length[KNOWN_NAME_BYTES + 2] = {0, 0, 0, 1, 1, 2,  2,  3,  5, 5,
+                                                                    6, 8, 8, 8, 9, 11, 12, 14, 16};
 
-/* Bits of the first letters of the names of each length: most names are neither. */
 #define LETTER(c) (1u << ((c)&31))
-static const uint32_t first_letters[] = {[2] = LETTER('t'),
-                                         [4] = LETTER('h'),
-                                         [6] = LETTER('e'),
-                                         [7] = LETTER('t') | LETTER('u'),
-                                         [9] = LETTER('f'),
-                                         [10] = LETTER('c') | LETTER('k'),
-                                         [14] = LETTER('c') | LETTER('h'),
-                                         [15] = LETTER('x'),
-                                         [16] = LETTER('x') | LETTER('p'),
-                                         [17] = LETTER('t') | LETTER('x')};
+const uint32_t http_first_letters[KNOWN_NAME_BYTES + 1] = {[2] = LETTER('t'),
+                                                           [4] = LETTER('h'),
+                                                           [6] = LETTER('e'),
+                                                           [7] = LETTER('t') | LETTER('u'),
+                                                           [9] = LETTER('f'),
+                                                           [10] = LETTER('c') | LETTER('k'),
+                                                           [13] = LETTER('a'),
+                                                           [14] = LETTER('c') | LETTER('h'),
+                                                           [15] = LETTER('x'),
+                                                           [16] = LETTER('x') | LETTER('p'),
+                                                           [17] = LETTER('t') | LETTER('x')};
 
 /* CGI and IIS name variables with "_" for "-". */
 static bool is_alike(struct slice name, struct slice ours)
@@ -60,11 +61,8 @@ static bool is_ours(enum known_field id)
            id == KNOWN_X_FORWARDED_HOST;
 }
 
-enum known_field http_known_field(struct slice name)
+enum known_field http_look_up_field(struct slice name)
 {
-    if (name.len >= sizeof(first_letters) / sizeof(first_letters[0]) || name.len == 0 ||
-        (first_letters[name.len] & LETTER((unsigned char)name.ptr[0])) == 0)
-        return KNOWN_OTHER;
     for (size_t i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
         const struct known_name *known = &known_names[i];
         if (slice_equal_nocase(known->name, name))
@@ -94,8 +92,7 @@ static bool is_bound_scheme(struct slice credentials)
 bool http_binds_connection(const struct http_head *head)
 {
     for (size_t i = 0; i < head->n_fields; i++)
-        if (slice_equal_nocase(head->fields[i].name, SLICE("Authorization")) &&
-            is_bound_scheme(head->fields[i].value))
+        if (head->known[i] == KNOWN_AUTHORIZATION && is_bound_scheme(head->fields[i].value))
             return true;
     return false;
 }

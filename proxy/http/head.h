@@ -23,10 +23,25 @@ enum known_field {
     KNOWN_X_FORWARDED_PROTO,
     KNOWN_X_FORWARDED_HOST,
     KNOWN_FORWARDED,
+    KNOWN_AUTHORIZATION,
     KNOWN_LOOKALIKE, /* one of ours, or one that frames, but for "_" where that has "-" */
 };
 
-enum known_field http_known_field(struct slice name);
+enum { KNOWN_NAME_BYTES = 17 }; /* the longest */
+
+/* Bits of the first letters of the names of each length: most names are neither. */
+extern const uint32_t http_first_letters[KNOWN_NAME_BYTES + 1];
+
+/* http_known_field behind its first check. */
+enum known_field http_look_up_field(struct slice name);
+
+static inline enum known_field http_known_field(struct slice name)
+{
+    if (name.len == 0 || name.len > KNOWN_NAME_BYTES ||
+        (http_first_letters[name.len] >> (name.ptr[0] & 31) & 1) == 0)
+        return KNOWN_OTHER;
+    return http_look_up_field(name);
+}
 
 /* How the end of a body is found (RFC 9112 6.3). */
 enum http_framing {

@@ -95,23 +95,29 @@ static void pay_overhead(struct http_parser *parser, size_t n)
     parser->is_new_chunk = false;
 }
 
+/* Hand data over. False: over the limit. */
+static bool give_body(struct http_parser *parser, struct slice data)
+{
+    uint64_t max = parser->limits->body_bytes != 0 ? parser->limits->body_bytes : INT64_MAX;
+    if (!parser->is_response && data.len > max - parser->body_bytes) {
+        parser->suspect = data.ptr;
+        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE,
+                          "body over its limit (RFC 9110 15.5.14)");
+        return false;
+    }
+    parser->body_bytes += data.len;
+    parser->on_body(parser->body_ctx, data);
+    return true;
+}
+
 static int on_body(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *parser = parser_of(llhttp);
-    uint64_t max = parser->limits->body_bytes != 0 ? parser->limits->body_bytes : INT64_MAX;
-    if (!parser->is_response && len > max - parser->body_bytes) {
-        parser->suspect = at;
-        (void)http_refuse(parser, 413, END_BODY_TOO_LARGE,
-                          "body over its limit (RFC 9110 15.5.14)");
-        return -1;
-    }
     if (!count_overhead(parser, at))
         return -1;
-    parser->body_bytes += len;
     pay_overhead(parser, len);
     parser->mark = at + len;
-    parser->on_body(parser->body_ctx, slice_make(at, len));
-    return 0;
+    return give_body(parser, slice_make(at, len)) ? 0 : -1;
 }
 
 static int on_chunk_header(llhttp_t *llhttp)
@@ -301,12 +307,6 @@ static bool head_build(struct http_parser *parser)
     return true;
 }
 
-/* Whether something follows the head, as far as its fields say. */
-static bool may_have_body(const struct http_parser *parser)
-{
-    return parser->is_response ? !parser->is_empty : parser->has_framing;
-}
-
 static enum parse_result head_complete(struct http_parser *parser, bool keep)
 {
     parser->head_len = parser->fed;
@@ -319,7 +319,7 @@ static enum parse_result head_complete(struct http_parser *parser, bool keep)
     }
     if (!head_build(parser))
         return http_refuse(parser, 503, END_NO_MEMORY, "no memory for the head");
-    if (may_have_body(parser) && !is_pause(feed_head(parser)))
+    if (parser->has_transfer && !parser->is_empty && !is_pause(feed_head(parser)))
         return refuse_llhttp(parser);
     if (!strict_check_head(parser))
         return PARSE_REFUSED;
@@ -362,7 +362,7 @@ enum parse_result http_parse_head(struct http_parser *parser, struct slice bytes
 static bool ends_in_crlf(const struct http_parser *parser, struct slice bytes, size_t used)
 {
     char before = used >= 2 ? bytes.ptr[used - 2] : parser->last_byte;
-    return parser->head.framing != FRAMING_CHUNKED || used == 0 || before == '\r';
+    return used == 0 || before == '\r';
 }
 
 /* llhttp, up to the line of the next chunk. *ret_used: what it took. */
@@ -394,15 +394,10 @@ static enum llhttp_errno body_step(struct http_parser *parser, struct slice byte
     return HPE_USER;
 }
 
-enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
+static enum parse_result chunked_body(struct http_parser *parser, struct slice bytes,
+                                      size_t *ret_used)
 {
-    *ret_used = 0;
-    if (parser->is_done)
-        return PARSE_DONE;
     parser->mark = bytes.ptr;
-    parser->base = bytes.ptr;
-    parser->base_len = bytes.len;
-    parser->suspect = NULL;
     llhttp_resume(&parser->llhttp);
     enum llhttp_errno error = HPE_OK;
     size_t at = 0;
@@ -422,6 +417,33 @@ enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes
     if (bytes.len != 0)
         parser->last_byte = bytes.ptr[bytes.len - 1];
     return is_done ? PARSE_DONE : PARSE_MORE;
+}
+
+/* By Content-Length, or to the end of the connection (RFC 9112 6.3). */
+static enum parse_result counted_body(struct http_parser *parser, struct slice bytes,
+                                      size_t *ret_used)
+{
+    const struct http_head *head = &parser->head;
+    bool has_end = head->framing == FRAMING_LENGTH;
+    uint64_t left = has_end ? head->content_length - parser->body_bytes : UINT64_MAX;
+    struct slice data = bytes.len < left ? bytes : slice_head(bytes, (size_t)left);
+    if (data.len != 0 && !give_body(parser, data))
+        return PARSE_REFUSED;
+    *ret_used = data.len;
+    parser->is_done = has_end && parser->body_bytes == head->content_length;
+    return parser->is_done ? PARSE_DONE : PARSE_MORE;
+}
+
+enum parse_result http_parse_body(struct http_parser *parser, struct slice bytes, size_t *ret_used)
+{
+    *ret_used = 0;
+    if (parser->is_done)
+        return PARSE_DONE;
+    parser->base = bytes.ptr;
+    parser->base_len = bytes.len;
+    parser->suspect = NULL;
+    return parser->head.framing == FRAMING_CHUNKED ? chunked_body(parser, bytes, ret_used)
+                                                   : counted_body(parser, bytes, ret_used);
 }
 
 bool http_parse_end(struct http_parser *parser)

@@ -1,9 +1,10 @@
 /* One message from bytes: the lines of the head by our own strict scanner, the meaning of its
- * fields by strict.c, what frames the body and the body itself by llhttp in strict mode.
+ * fields by strict.c, Transfer-Encoding and chunked bodies by llhttp in strict mode; bytes that
+ * have a length are counted.
  *
  * llhttp sees a start line of ours ("POST / HTTP/1.1"), because it refuses RPC_IN_DATA and
  * RPC_OUT_DATA and because its reading of start lines is laxer than what may be forwarded, and of
- * the fields those that frame. Without a body to come it is not asked. */
+ * the fields those that frame. */
 #pragma once
 
 #include "http/chunk_line.h"
@@ -74,7 +75,7 @@ struct http_parser {
     bool is_response;
     bool is_head_request; /* response: to HEAD */
     bool has_start_line;
-    bool has_framing; /* a Content-Length or Transfer-Encoding */
+    bool has_transfer; /* a Transfer-Encoding: llhttp judges it and reads the body */
     bool is_head_done;
     bool is_done;
     bool is_empty; /* the message ends with its head */

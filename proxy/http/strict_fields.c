@@ -88,7 +88,7 @@ static enum parse_result keep_field(struct http_parser *parser, struct slice nam
     raw->value = (unsigned)(value.ptr - parser->base);
     raw->value_len = (unsigned)value.len;
     raw->known = (unsigned char)known;
-    parser->has_framing |= known == KNOWN_CONTENT_LENGTH || known == KNOWN_TRANSFER_ENCODING;
+    parser->has_transfer |= known == KNOWN_TRANSFER_ENCODING;
     parser->n_raw = n + 1;
     return PARSE_HEAD;
 }

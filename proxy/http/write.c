@@ -12,7 +12,8 @@ struct out {
     bool ok;
 };
 
-static void put(struct out *out, struct slice bytes)
+/* Inlined, so that a literal is a few stores. */
+__attribute__((always_inline)) static inline void put(struct out *out, struct slice bytes)
 {
     if (!out->ok || bytes.len > out->room) {
         out->ok = false;
