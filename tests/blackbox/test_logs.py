@@ -103,7 +103,7 @@ def test_the_form_of_the_logon_page_leaves_no_password_in_the_log(pair, client):
     ("header, name: Authorization", "Authorization: Basic " + BASIC), ("cookie, name: cadata", "Cookie: cadata=" + COOKIE)])
 def test_a_match_in_a_secret_field_is_reported_without_its_value(proxy, exchange, client, publisher, tmp_path, field, send):
     rule = (block_rule("TEST-SECRET", "/owa/x")
-            .replace(b"{field: path, equals: /owa/x}", b"{field: %s, exists: true}" % field.encode())
+            .replace(b"{field: path, equals: /owa/x}", b"{all: [{field: path, equals: /owa/x}, {field: %s, exists: true}]}" % field.encode())
             .replace(b"    - target: /owa/x\n", b"    - {target: /owa/x, headers: ['%s']}\n" % (send.split(" ")[0] + " cadata=x").encode()))
     path = publisher.bundle(tmp_path / "a.sgb", [rule])
     one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path)
