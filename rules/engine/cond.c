@@ -220,10 +220,16 @@ static void add_literal_pattern(const struct cond_context *context, struct cond 
     const struct node *node = cond->node;
     bool is_text = node->field != FIELD_CLIENT && node->field != FIELD_ANOMALY &&
                    node->field != FIELD_BODY_ANOMALY;
-    if (node->is_negated || context->is_response || !is_text)
-        return;
     bool is_whole = node->op == OP_EQUALS || node->op == OP_ONE_OF;
     enum exact_kind kind = is_whole ? exact_kind_of(node->field) : EXACT_NONE;
+    if (context->is_response || !is_text)
+        return;
+    /* A request has one of these: a bit that is set says that it is none of what else may be. */
+    if (node->is_negated && !node->is_case_sensitive &&
+        (kind == EXACT_METHOD || kind == EXACT_VDIR))
+        cond->excluded = pattern_add_exact(context->table, kind, cond->literals, cond->n_literals);
+    if (node->is_negated)
+        return;
     cond->patterns[0] =
         kind != EXACT_NONE
             ? pattern_add_exact(context->table, kind, cond->literals, cond->n_literals)

@@ -163,7 +163,7 @@ static bool is_ruled_out(const struct evaluation *evaluation, const struct cond 
     if (cond->name_pattern != NULL && !bit_is_set(evaluation->bits, cond->name_pattern->bit))
         return true;
     if (cond->node->is_negated)
-        return false;
+        return cond->excluded != NULL && bit_is_set(evaluation->bits, cond->excluded->bit);
     for (size_t i = 0; i < cond->n_patterns; i++) {
         const struct pattern *pattern = cond->patterns[i];
         if (pattern->is_used && !bit_is_set(evaluation->bits, pattern->bit))
@@ -172,15 +172,12 @@ static bool is_ruled_out(const struct evaluation *evaluation, const struct cond 
     return false;
 }
 
-static enum truth evaluate_test(struct evaluation *evaluation, const struct cond *cond,
-                                enum view_id view, struct witness *ret_witness)
+static enum truth test_values(struct evaluation *evaluation, const struct cond *cond,
+                              enum view_id view, struct witness *ret_witness)
 {
-    if (field_needs_body(cond->node->field) && !evaluation->fields->has_body_bytes)
-        return TRUTH_UNKNOWN;
-    if (is_ruled_out(evaluation, cond))
-        return TRUTH_NO;
-    struct field_walk walk = {.fields = evaluation->fields, .cond = cond, .view = view};
+    struct field_walk walk; /* its text is not worth clearing */
     struct named_value value;
+    field_walk_init(&walk, evaluation->fields, cond, view);
     enum truth result = TRUTH_NO;
     while (field_walk_next(&walk, &value)) {
         struct match match;
@@ -196,6 +193,15 @@ static enum truth evaluate_test(struct evaluation *evaluation, const struct cond
             result = TRUTH_UNKNOWN;
     }
     return result;
+}
+
+static enum truth evaluate_test(struct evaluation *evaluation, const struct cond *cond,
+                                enum view_id view, struct witness *ret_witness)
+{
+    if (field_needs_body(cond->node->field) && !evaluation->fields->has_body_bytes)
+        return TRUTH_UNKNOWN;
+    return is_ruled_out(evaluation, cond) ? TRUTH_NO
+                                          : test_values(evaluation, cond, view, ret_witness);
 }
 
 /* What is more telling for a reader of the log: the cookie rather than the path. */

@@ -64,9 +64,10 @@ static void note_value(struct explaining *explaining, const struct witness *witn
 static void note_values(struct noting *noting, const struct cond *cond, enum view_id view,
                         const struct witness *witness, struct explain_view *ret_view)
 {
-    struct field_walk walk = {.fields = noting->evaluation.fields, .cond = cond, .view = view};
+    struct field_walk walk;
     struct witness first = {.cond = cond, .view = view};
     struct named_value value;
+    field_walk_init(&walk, noting->evaluation.fields, cond, view);
     while (field_walk_next(&walk, &value))
         if (ret_view->n_values++ == 0)
             first.value = value;

@@ -80,5 +80,16 @@ struct field_walk {
     char text[64]; /* of a value that has no bytes of its own: an address, a status */
 };
 
+static inline void field_walk_init(struct field_walk *walk, const struct fields *fields,
+                                   const struct cond *cond, enum view_id view)
+{
+    walk->fields = fields;
+    walk->cond = cond;
+    walk->view = view;
+    walk->next = 0;
+    walk->next_text = 0;
+    walk->chunk = NULL;
+}
+
 /* The next value and the name it has in the request (empty for fields without names). */
 bool field_walk_next(struct field_walk *walk, struct named_value *ret_value);

@@ -140,7 +140,7 @@ struct pattern *pattern_add_exact(struct pattern_table *table, enum exact_kind k
     size_t shortest = SIZE_MAX;
     for (size_t i = 0; i < n; i++)
         shortest = literals[i].len < shortest ? literals[i].len : shortest;
-    if (n == 0 || shortest == 0)
+    if (n == 0)
         return NULL;
     struct buf text;
     buf_init(&text, MAX_EXACT_BYTES);

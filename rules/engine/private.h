@@ -71,6 +71,7 @@ struct cond {
     struct pattern *patterns[MAX_PARTS]; /* all must have hit before the test can be true */
     size_t n_patterns;
     struct pattern *name_pattern; /* hits when a field of that name is there */
+    struct pattern *excluded;     /* hits when a negated test is not true; NULL: not known so */
     const struct iis_slot *slot;  /* iis_input tests */
     uint32_t anomalies;           /* anomaly tests: bits of which one must be set */
 };

@@ -72,26 +72,37 @@ static bool is_shown(const struct subject *subject, struct slice text, unsigned 
 
 /* ---- names with values */
 
+/* Which names and values of a kind the scan must see, beside those in the table. */
+struct pairs {
+    struct subject *subject;
+    const struct exact_table *table;
+    unsigned names; /* NEED_... of patterns about names; 0: none */
+    bool all_values;
+};
+
+static struct pairs pairs_of(struct subject *subject, const struct ruleset *set,
+                             enum exact_kind kind, enum field_id names, enum field_id values)
+{
+    return (struct pairs){.subject = subject,
+                          .table = &set->exact[kind],
+                          .names = set->needs[names],
+                          .all_values = (set->needs[values] & NEED_LINE) != 0};
+}
+
 /* Look a name up, and show it where a pattern is about names. Returns whether the scan is to see
  * its value. */
-static inline bool add_name(struct subject *subject, const struct ruleset *set,
-                            enum exact_kind kind, struct slice name)
+static inline bool add_name(const struct pairs *pairs, struct slice name)
 {
-    static const enum field_id name_fields[EXACT_KIND_COUNT] = {[EXACT_HEADER] = FIELD_HEADER_NAME,
-                                                                [EXACT_COOKIE] = FIELD_COOKIE_NAME,
-                                                                [EXACT_ARG] = FIELD_ARG_NAME};
-    static const enum field_id value_fields[EXACT_KIND_COUNT] = {
-        [EXACT_HEADER] = FIELD_HEADER, [EXACT_COOKIE] = FIELD_COOKIE, [EXACT_ARG] = FIELD_ARG};
-    unsigned flags = exact_find(&set->exact[kind], name, subject->bits);
-    unsigned needs = set->needs[name_fields[kind]];
-    if (needs != 0 && !is_shown(subject, name, needs))
-        add_line(subject, name);
-    return ((flags & EXACT_SCANS) | (set->needs[value_fields[kind]] & NEED_LINE)) != 0;
+    unsigned flags = exact_find(pairs->table, name, pairs->subject->bits);
+    if (pairs->names != 0 && !is_shown(pairs->subject, name, pairs->names))
+        add_line(pairs->subject, name);
+    return pairs->all_values || (flags & EXACT_SCANS) != 0;
 }
 
 static void add_target(struct subject *subject, const struct fields *fields)
 {
     const struct ruleset *set = fields->set;
+    struct pairs args = pairs_of(subject, set, EXACT_ARG, FIELD_ARG_NAME, FIELD_ARG);
     subject->target = slice_make(NULL, 0);
     for (int i = 0; i < VIEW_COUNT; i++) {
         const struct request_view *view = &fields->views.view[i];
@@ -100,8 +111,7 @@ static void add_target(struct subject *subject, const struct fields *fields)
         add_view(subject, set, view, i == VIEW_RAW);
         for (size_t a = 0; a < view->n_args; a++) {
             const struct named_value *arg = &view->args[a];
-            if (add_name(subject, set, EXACT_ARG, arg->name) &&
-                !is_shown(subject, arg->value, set->needs[FIELD_ARG]))
+            if (add_name(&args, arg->name) && !is_shown(subject, arg->value, set->needs[FIELD_ARG]))
                 add_line(subject, arg->value);
         }
     }
@@ -125,16 +135,18 @@ static void add_fields(struct subject *subject, const struct fields *fields)
 {
     const struct ruleset *set = fields->set;
     const struct request_head *head = fields->head;
+    struct pairs headers = pairs_of(subject, set, EXACT_HEADER, FIELD_HEADER_NAME, FIELD_HEADER);
+    struct pairs cookies = pairs_of(subject, set, EXACT_COOKIE, FIELD_COOKIE_NAME, FIELD_COOKIE);
     for (size_t i = 0; i < head->n_fields; i++) {
         const struct header_field *field = &head->fields[i];
-        if (!add_name(subject, set, EXACT_HEADER, field->name))
+        if (!add_name(&headers, field->name))
             continue;
         add_line(subject, field->value);
         add_decoded(subject, fields->header_values, field->value, i);
     }
     for (size_t i = 0; i < fields->views.n_cookies; i++) {
         const struct named_value *cookie = &fields->views.cookies[i];
-        if (!add_name(subject, set, EXACT_COOKIE, cookie->name))
+        if (!add_name(&cookies, cookie->name))
             continue;
         add_line(subject, cookie->value);
         add_decoded(subject, fields->cookie_values, cookie->value, i);
