@@ -1,6 +1,8 @@
 /* The path of a rule set, from folders to a set in force, and what stops it. */
 #include "stopgap/ruleset.h"
 
+#include "engine/engine.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -259,6 +261,72 @@ static void test_the_shipped_rules_load(void **state)
     ruleset_unref(set);
 }
 
+/* What no server behind needs is left out, and what is left has to prove itself without it. */
+static void test_the_shipped_rules_load_for_each_generation_of_servers(void **state)
+{
+    (void)state;
+    static const char *const builds[] = {"15.0.847.32",  "15.0.1497.48", "15.1.2507.6",
+                                         "15.1.2507.16", "15.1.2507.75", "15.2.2562.53"};
+    size_t n_before = SIZE_MAX;
+    for (size_t i = 0; i < sizeof(builds) / sizeof(builds[0]); i++) {
+        struct build build;
+        struct err err = {0};
+        assert_true(build_parse(slice_str(builds[i]), &build));
+        struct build_span span = build_span_exact(&build);
+        struct mitigation_policy policy = {.is_org_on = true,
+                                           .is_server_on = true,
+                                           .uses_builds = true,
+                                           .builds = &span,
+                                           .n_builds = 1};
+        struct rules_source source = {.use_builtin = true, .policy = &policy};
+        struct ruleset *set = rules_load(&source, &err);
+        if (set == NULL)
+            fail_msg("%s: %s %s", builds[i], err.code, err.text);
+        print_message("  %s: %zu rules\n", builds[i], ruleset_n_rules(set));
+        if (i + 1 == sizeof(builds) / sizeof(builds[0]))
+            assert_true(ruleset_n_rules(set) < n_before);
+        n_before = n_before == SIZE_MAX ? ruleset_n_rules(set) : n_before;
+        ruleset_unref(set);
+    }
+}
+
+static bool is_about_bodies(const struct rule *rule)
+{
+    bool has_body = false;
+    for (size_t i = 0; i < rule->n_must_block; i++)
+        has_body = has_body || rule->must_block[i].body_len != 0;
+    return has_body;
+}
+
+/* Samples must not depend on what another rule wants to see of a body. */
+static void test_each_shipped_rule_about_bodies_proves_itself_alone(void **state)
+{
+    (void)state;
+    struct rules_source all = {.use_builtin = true};
+    struct err err = {0};
+    struct ruleset *set = rules_load(&all, &err);
+    assert_non_null(set);
+    size_t n = ruleset_n_rules(set);
+    struct mode_row *rows = calloc(n, sizeof(*rows));
+    assert_non_null(rows);
+    for (size_t alone = 0; alone < n; alone++) {
+        if (!is_about_bodies(ruleset_source_rule(set, alone)))
+            continue;
+        struct rules_changes changes = {.modes = rows};
+        for (size_t i = 0; i < n; i++)
+            if (i != alone)
+                rows[changes.n_modes++] =
+                    (struct mode_row){.rule = ruleset_rule(set, i)->id, .mode = RULES_OFF};
+        struct rules_source source = {.use_builtin = true, .changes = &changes};
+        struct ruleset *one = rules_load(&source, &err);
+        if (one == NULL)
+            fail_msg("%s: %s %s", ruleset_rule(set, alone)->id, err.code, err.text);
+        ruleset_unref(one);
+    }
+    free(rows);
+    ruleset_unref(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +337,8 @@ int main(void)
         cmocka_unit_test(test_options_are_on_when_they_are_asked_for),
         cmocka_unit_test(test_a_bundle_needs_a_root_of_trust),
         cmocka_unit_test(test_the_shipped_rules_load),
+        cmocka_unit_test(test_the_shipped_rules_load_for_each_generation_of_servers),
+        cmocka_unit_test(test_each_shipped_rule_about_bodies_proves_itself_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
