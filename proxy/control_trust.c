@@ -272,7 +272,10 @@ bool control_trust_begin(struct control *control, const struct ruleset *set, str
     if (control->trust == NULL)
         return true;
     struct trust_set sets[TRUST_MAX_NAMES];
-    return trust_begin(control->trust, sets, ruleset_bundles(set, sets, TRUST_MAX_NAMES), err);
+    if (!trust_begin(control->trust, sets, ruleset_bundles(set, sets, TRUST_MAX_NAMES), err))
+        return false;
+    size_t n = ruleset_bundles_on_trial(set, sets, TRUST_MAX_NAMES);
+    return trust_try(control->trust, sets, n, err);
 }
 
 void control_trust_refused(struct control *control, const struct err *why)

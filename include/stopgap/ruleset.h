@@ -98,6 +98,8 @@ const char *ruleset_hash(const struct ruleset *set);
 
 /* The signed bundles that it was made of, at most max; returns how many. */
 size_t ruleset_bundles(const struct ruleset *set, struct trust_set *ret_sets, size_t max);
+/* Those whose rules are on trial beside them. */
+size_t ruleset_bundles_on_trial(const struct ruleset *set, struct trust_set *ret_sets, size_t max);
 
 struct ruleset_stats {
     size_t n_rules;

@@ -94,7 +94,12 @@ MUST_USE bool trust_start(struct trust_store *store, struct trust_set *ret_falle
 MUST_USE bool trust_begin(struct trust_store *store, const struct trust_set *sets, size_t n,
                           struct err *err);
 
-/* The sets in force ran for TRUST_PROVE_S: they are good. */
+/* These are about to be tried on live traffic beside the sets in force: what kills the program then
+ * is known as its cause, too. Each must have been kept. Writes nothing when nothing changed. */
+MUST_USE bool trust_try(struct trust_store *store, const struct trust_set *sets, size_t n,
+                        struct err *err);
+
+/* The sets in force ran for TRUST_PROVE_S: they are good. Those on trial have not killed. */
 MUST_USE bool trust_prove(struct trust_store *store, struct err *err);
 
 /* The program ends as it should: a try that was under way is no death. */

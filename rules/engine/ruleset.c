@@ -106,6 +106,20 @@ struct origins *ruleset_candidate(const struct ruleset *set)
     return set->candidate;
 }
 
+size_t ruleset_bundles_on_trial(const struct ruleset *set, struct trust_set *ret_sets, size_t max)
+{
+    const struct origins *candidate = set->candidate;
+    size_t n = 0;
+    for (size_t i = 0; candidate != NULL && i < candidate->n && n < max; i++) {
+        const struct origin *origin = &candidate->items[i];
+        const struct origin *known = origins_find(set->origins, ORIGIN_BUNDLE, origin->source);
+        if (origin->kind == ORIGIN_BUNDLE &&
+            (known == NULL || strcmp(known->hash, origin->hash) != 0))
+            ret_sets[n++] = origin->bundle;
+    }
+    return n;
+}
+
 size_t ruleset_bundles(const struct ruleset *set, struct trust_set *ret_sets, size_t max)
 {
     const struct origins *origins = set->origins;

@@ -261,12 +261,55 @@ out:
     return done;
 }
 
-/* Change every set in force that is not proved; false: there is none. */
+static bool is_tried(const struct state_set *set)
+{
+    return set->is_candidate && set->tries != 0;
+}
+
+/* Note that a candidate is on trial; false: nothing changed. */
+static bool try_one(struct state *next, const struct trust_set *set)
+{
+    struct state_set *known = find_set(next, set);
+    if (known != NULL && (known->is_active || is_tried(known)))
+        return false;
+    if (known == NULL)
+        known = add_set(next, set, NULL); /* without room it is tried all the same */
+    if (known == NULL)
+        return false;
+    for (size_t i = 0; i < next->n_sets; i++)
+        if (is_same_name(&next->sets[i].set, set))
+            next->sets[i].is_candidate = false;
+    known->is_candidate = true;
+    known->tries = 1;
+    return true;
+}
+
+bool trust_try(struct trust_store *store, const struct trust_set *sets, size_t n, struct err *err)
+{
+    bool is_change = false;
+    if (store->folder < 0 || n == 0)
+        return true;
+    struct state *next = store_change(store, err);
+    if (next == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        is_change |= store_has_kept(store, sets[i].file) && try_one(next, &sets[i]);
+    drop_idle(next);
+    bool done = !is_change || store_commit(store, err);
+    store_unlock(store);
+    return done;
+}
+
+/* Change every set in force that is not proved, and what is on trial; false: there is none. */
 static bool settle(struct state *next, bool is_proved)
 {
     bool is_change = false;
     for (size_t i = 0; i < next->n_sets; i++) {
         struct state_set *set = &next->sets[i];
+        if (is_tried(set)) {
+            set->tries = 0;
+            is_change = true;
+        }
         if (!set->is_active || set->is_proved || (!is_proved && set->tries == 0))
             continue;
         set->is_proved = is_proved;
@@ -304,11 +347,12 @@ bool trust_end(struct trust_store *store, struct err *err)
 static void give_up(const struct trust_store *store, struct state *next, size_t index)
 {
     const struct trust_set fallen = next->sets[index].set;
+    bool was_active = next->sets[index].is_active;
     note_failed(store, next, &fallen, "E_CRASHLOOP");
     next->sets[index].is_active = next->sets[index].is_candidate = false;
     for (size_t i = 0; i < next->n_sets; i++) {
         struct state_set *set = &next->sets[i];
-        if (!is_same_name(&set->set, &fallen) || !set->is_good || i == index)
+        if (!was_active || !is_same_name(&set->set, &fallen) || !set->is_good || i == index)
             continue;
         set->is_active = true;
         set->is_good = false;
@@ -330,7 +374,7 @@ bool trust_start(struct trust_store *store, struct trust_set *ret_fallen, struct
         return false;
     for (size_t i = 0; i < next->n_sets; i++) {
         struct state_set *set = &next->sets[i];
-        if (!set->is_active || set->is_proved)
+        if (!is_tried(set) && (!set->is_active || set->is_proved))
             continue;
         is_change = true;
         if (set->tries < TRUST_MAX_TRIES) {

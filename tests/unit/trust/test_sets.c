@@ -179,6 +179,37 @@ static void test_a_first_set_that_kills_leaves_nothing_of_its_name(void **state)
     assert_int_equal(fallen.serial, 1);
 }
 
+/* It only detects, and kills all the same; the set in force is not to blame. */
+static void test_a_candidate_that_kills_while_it_is_on_trial_is_given_up(void **state)
+{
+    (void)state;
+    struct trust_set fallen;
+    struct err err = {0};
+    start_anew();
+    struct trust_store *store = open_store("state");
+    live(store, 1, TRUST_FROM_FEED, true);
+    live(store, 2, TRUST_FROM_FEED, true);
+    struct trust_set third = keep(store, 3, TRUST_FROM_FEED);
+    must(trust_try(store, &third, 1, &err), &err);
+    trust_close(store);
+    assert_int_equal(start(&fallen), 2);
+    assert_string_equal(fallen.name, "");
+    assert_int_equal(start(&fallen), 2);
+    assert_int_equal(fallen.serial, 3);
+    store = open_store("state");
+    assert_int_equal(chosen(store, TRUST_NEWEST), 2);
+    assert_int_equal(chosen(store, TRUST_LAST_GOOD), 1);
+    check_code("offered again", open_code(store, "s3"), "E_CRASHLOOP");
+    /* One that runs for long enough, or ends in an orderly way, is none of those. */
+    struct trust_set fourth = keep(store, 4, TRUST_FROM_FEED);
+    must(trust_try(store, &fourth, 1, &err), &err);
+    must(trust_prove(store, &err), &err);
+    trust_close(store);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(start(&fallen), 2);
+    assert_string_equal(fallen.name, "");
+}
+
 /* ---- what was accepted stays */
 
 static void test_kept_sets_outlive_their_keys_but_not_a_withdrawal(void **state)
@@ -345,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_two_deaths_while_trying_bring_the_last_known_good_set_back),
         cmocka_unit_test(test_an_orderly_end_is_no_death_and_a_proved_set_needs_no_tries),
         cmocka_unit_test(test_a_first_set_that_kills_leaves_nothing_of_its_name),
+        cmocka_unit_test(test_a_candidate_that_kills_while_it_is_on_trial_is_given_up),
         cmocka_unit_test(test_kept_sets_outlive_their_keys_but_not_a_withdrawal),
         cmocka_unit_test(test_a_damaged_kept_bundle_is_noticed_and_the_other_one_is_there),
         cmocka_unit_test(test_a_lost_state_is_rebuilt_from_the_kept_sets),
