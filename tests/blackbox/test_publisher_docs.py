@@ -107,3 +107,18 @@ def test_the_whole_rotation_with_openssl_and_tar_is_followed(folder, stopgap_bin
     verify(folder, stopgap_bin, "r/0000000001", "--state", "s", "--at", "2027-11-25")
     shown = call(folder, stopgap_bin, "root", "show", "r")
     assert shown.returncode == 0 and "root 2, epoch 1" in shown.stdout and "0/1" not in shown.stdout, shown.stdout
+
+
+def test_each_row_of_the_list_of_threats_names_tests_that_exist(source_dir):
+    text = (source_dir / "rules/trust/README.md").read_text()
+    rows = re.findall(r"^\| ([0-9][0-9, ]*) \|.*\| ([^|]+) \|$", text, re.M)
+    assert sorted(int(n) for numbers, _ in rows for n in numbers.split(", ")) == list(range(1, 64))
+    tests = source_dir / "tests"
+    code = "\n".join(p.read_text() for folder in ("unit", "blackbox") for p in (tests / folder).rglob("test_*.[cp]*"))
+    for numbers, named in rows:
+        assert "test_" in named or "row 9" in named or named == "the same", numbers
+        for name in re.findall(r"`([a-z0-9_]+)`", named):
+            assert re.search(r"\b(test_)?%s\b" % name, code), "row %s names %s, which does not exist" % (numbers, name)
+        for folder, stem in re.findall(r"(unit/[a-z]+/|)(test_[a-z_]+)", re.sub(r"`[^`]*`", "", named)):
+            path = tests / (folder or "blackbox/") / (stem + (".c" if folder else ".py"))
+            assert path.exists(), "row %s names %s" % (numbers, path)

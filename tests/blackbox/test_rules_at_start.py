@@ -48,13 +48,18 @@ def without_samples(publisher, path):
     publisher.bundle(path, [block_rule().split(b"samples:")[0]])
 
 
+def opening_a_hole(publisher, path):
+    """Signed by the publisher: what a thief of its keys would like to do."""
+    publisher.bundle(path, [block_rule().replace(b"type: block, status: 403", b"type: allow")])
+
+
 def failing_its_sample(publisher, path):
     publisher.bundle(path, [block_rule().replace(b"target: /owa/blocked", b"target: /owa/other")])
 
 
 CASES = [(unsigned, "E_SIG_THRESHOLD"), (wrongly_signed, "E_SIG_THRESHOLD"), (of_a_stranger, "E_SIG_THRESHOLD"),
          (altered, "E_HASH"), (no_bundle, "E_BUNDLE_FORMAT"), (cut_off, "E_BUNDLE_TRUNCATED"), (empty, "E_BUNDLE_"),
-         (uncompilable, "E_COMPILE"), (without_samples, "E_LINT"), (failing_its_sample, "E_SELFTEST")]
+         (uncompilable, "E_COMPILE"), (without_samples, "E_LINT"), (opening_a_hole, "E_LINT"), (failing_its_sample, "E_SELFTEST")]
 
 
 def check_loud(one, client, code, path):

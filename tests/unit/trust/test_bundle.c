@@ -382,6 +382,28 @@ static void test_only_regular_files_of_bounded_size_are_read(void **state)
     check_code("a byte over the maximum", open_alone("large"), "E_BUNDLE_SIZE");
 }
 
+/* What was checked is what is used: the file is not looked at again. */
+static void test_a_file_that_is_swapped_after_the_check_changes_nothing(void **state)
+{
+    (void)state;
+    const char *name;
+    make_plain_root(1, "");
+    struct manifest facts = plain_facts(5);
+    struct draft draft;
+    make_draft(&draft, &facts);
+    sign_draft(&draft, 0);
+    put_draft(&draft, "b");
+    struct trust_store *store = open_store(NULL);
+    struct bundle *bundle = bundle_open(store, in_folder("b"), NULL);
+    assert_non_null(bundle);
+    int fd = open(in_folder("b"), O_WRONLY | O_TRUNC); /* the very file, not another of its name */
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_true(slice_equal(bundle_rule(bundle, 0, &name), SLICE("id: A\n")));
+    bundle_close(bundle);
+    trust_close(store);
+}
+
 static void test_expiry_is_a_state(void **state)
 {
     (void)state;
@@ -415,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_a_listed_file_that_is_absent_is_missing),
         cmocka_unit_test(test_no_flipped_bit_is_accepted),
         cmocka_unit_test(test_only_regular_files_of_bounded_size_are_read),
+        cmocka_unit_test(test_a_file_that_is_swapped_after_the_check_changes_nothing),
         cmocka_unit_test(test_expiry_is_a_state),
     };
     return cmocka_run_group_tests(tests, publisher_setup, publisher_teardown);
