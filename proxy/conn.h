@@ -48,6 +48,7 @@ struct conn {
     struct address_place *place; /* what it counts for in shared->addresses, or NULL */
     uint16_t port;
     bool is_bound;   /* a request may have authenticated the upstream connection: it is kept */
+    bool is_known;   /* a request with credentials was answered well */
     bool is_trusted; /* the peer is one of trusted_proxies */
     bool has_ended;  /* the client sends nothing more */
     bool has_failed; /* the client's stream broke, or memory is out: close with the two below */

@@ -32,6 +32,7 @@ static void control_close_handles(struct control *control)
     control_feed_stop(control);
     control_builds_stop(control);
     control_trust_stop(control);
+    control_canary_stop(control);
     control_leave_admin(control);
     if (control->admin != NULL)
         admin_stop(control->admin);
@@ -214,6 +215,9 @@ static bool control_start(struct control *control, struct err *err)
     control_eocs_start(control);
     control_feed_start(control);
     control_trust_start(control);
+    control_canary_start(control);
+    if (control->has_begun_with_kept)
+        control_reload_rules(control, NULL, NULL);
     return true;
 }
 
@@ -234,6 +238,7 @@ static void control_done(struct control *control)
     control_eocs_done(control);
     control_feed_done(control);
     control_trust_done(control);
+    control_canary_done(control);
     events_free(control->events);
     health_free(control->health);
     free(control->policy);

@@ -4,6 +4,7 @@
 #include "admin/admin.h"
 #include "config/config.h"
 #include "control.h"
+#include "control_canary.h"
 #include "control_eocs.h"
 #include "control_feed.h"
 #include "control_mitigations.h"
@@ -42,6 +43,7 @@ struct tls_load {
 /* Where the rules of a load come from, beside those compiled in; owned. */
 struct rule_files {
     struct string_list bundles; /* configured ones, then what lies in the watched directory */
+    size_t n_own;               /* configured ones */
     char *eocs_directory;       /* NULL: none */
 };
 
@@ -51,6 +53,7 @@ struct load_job {
     struct control *control;
     struct rule_files files;
     struct policy_copy *policy;
+    struct load_order order;
     struct ruleset *set;   /* the result, or NULL with err */
     struct lease **leases; /* one a worker */
     struct err err;
@@ -114,6 +117,7 @@ struct control {
         uint64_t retry_at_ms;
     } stale;
 
+    struct control_canary canary;
     struct rules_judgement judgement; /* of it; all 0: nobody was asked */
     char cache[4096];                 /* folder of compiled databases; "": none */
     struct ruleset *set;              /* active */
@@ -147,14 +151,16 @@ struct control {
     bool is_listening;
     bool is_draining;
     bool is_stopping;
-    atomic_bool is_over; /* the same, for what runs on the pool */
+    bool has_begun_with_kept; /* the first set is what was in force; the files are still to be read
+                               */
+    atomic_bool is_over;      /* the same, for what runs on the pool */
 };
 
 /* control_rules.c */
 /* With a judgement where there are rules that are not in the program. On the pool, too. */
 struct ruleset *control_load(struct control *control, const struct rule_files *files,
-                             const struct policy_copy *policy, struct rules_judgement *judgement,
-                             struct err *err);
+                             const struct policy_copy *policy, struct load_order *order,
+                             struct rules_judgement *judgement, struct err *err);
 /* What was judged is in force now: remember, and tell. */
 void control_note_judgement(struct control *control, const struct rules_judgement *judgement);
 /* Load at start: a set that is refused leaves the built-in rules. NULL with err. */
@@ -170,6 +176,9 @@ void control_rules_done(struct control *control);
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 /* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
+/* A load that promotes what is on trial, or returns to a set; order is moved from. While another
+ * load is under way nothing happens. */
+void control_load_ordered(struct control *control, struct load_order *order);
 
 /* control_totals.c */
 void control_retire_leases(struct control *control);
@@ -181,6 +190,9 @@ void control_totals_done(struct control *control);
 bool control_find_rule_files(const struct control *control, struct rule_files *ret_files,
                              struct err *err);
 void control_rule_files_done(struct rule_files *files);
+/* At the start: the operator's files, and what was in force beside them, so that what came by
+ * itself meanwhile goes through its trial. False: nothing is kept, or none comes by itself. */
+bool control_find_kept_files(struct control *control, struct rule_files *ret_files);
 /* Load again when a bundle comes into the watched directory. */
 void control_watch_start(struct control *control);
 

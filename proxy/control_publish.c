@@ -24,6 +24,7 @@ static void publish(struct control *control, struct load_job *job)
     control->set = job->set;
     control->set_since = control_unix_now();
     control_tell_mitigations(control, old, control->set);
+    control_canary_loaded(control, job, old);
     ruleset_unref(old);
 }
 
@@ -52,6 +53,7 @@ static void tell_waiting(struct control *control, size_t n, bool ok, const char 
 static void job_free(struct load_job *job)
 {
     control_rule_files_done(&job->files);
+    load_order_done(&job->order);
     control_tls_load_free(job->control, &job->tls);
     free(job->leases);
     free(job->policy);
@@ -75,8 +77,10 @@ static void job_finish(struct control *control, struct load_job *job)
         strcmp(ruleset_name(job->set), old) == 0) {
         (void)snprintf(text, sizeof(text), "rules unchanged: %s", old);
         job_drop_result(job);
+        control_canary_loaded(control, job, NULL);
     } else if (ok && publish_prepare(control)) {
         (void)snprintf(text, sizeof(text), "rules %s -> %s", old, ruleset_name(job->set));
+        control_note_judgement(control, &job->judgement);
         publish(control, job);
         is_new = true;
     } else {
@@ -87,9 +91,9 @@ static void job_finish(struct control *control, struct load_job *job)
         err_format(&job->err, line, sizeof(line));
         (void)snprintf(text, sizeof(text), "rules refused, %s stays active: %s", old, line);
         job_drop_result(job);
+        control_canary_loaded(control, job, NULL);
     }
     if (ok) {
-        control_note_judgement(control, &job->judgement);
         control_trust_loaded(control, is_new);
         control_policy_warn(control);
         control->reloads_ok++;
@@ -107,18 +111,33 @@ static void job_finish(struct control *control, struct load_job *job)
 
 /* ---- the load under way */
 
+/* The set of before is published again, and what came since then is marked. */
+static void take_back(struct load_job *job)
+{
+    const struct load_order *order = &job->order;
+    struct trust_store *trust = job->control->trust;
+    struct err err = {.kind = ERR_NONE};
+    for (size_t i = 0; trust != NULL && i < order->n_given_up; i++)
+        if (!trust_fail(trust, &order->given_up[i], order->code, &err))
+            break; /* it is remembered in memory; a full disk must not keep bad rules in force */
+    job->set = ruleset_ref(order->returns_to);
+}
+
 static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
     struct control *control = job->control;
     if (job->reads_tls)
         (void)control_tls_load(control, &job->tls, control->n_workers);
-    if (!job->had_error) {
-        job->set = control_load(control, &job->files, job->policy, &job->judgement, &job->err);
-        job->had_error = job->set == NULL;
-        if (job->had_error)
+    if (job->order.returns_to != NULL) {
+        take_back(job);
+    } else if (!job->had_error) {
+        job->set = control_load(control, &job->files, job->policy, &job->order, &job->judgement,
+                                &job->err);
+        if (job->set == NULL)
             control_trust_refused(control, &job->err);
     }
+    job->had_error = job->had_error || job->set == NULL;
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {
         job->leases[i] = lease_new(job->set, &job->err);
         job->had_error = job->leases[i] == NULL;
@@ -154,6 +173,43 @@ static void notify_reloading(void)
     notify_state(state);
 }
 
+/* order is moved from. */
+static void start_job(struct control *control, struct load_order *order)
+{
+    struct load_job *job = calloc(1, sizeof(*job));
+    struct err err = {0};
+    if (job != NULL) {
+        job->control = control;
+        job->leases = calloc(control->n_workers, sizeof(struct lease *));
+        job->policy = control_policy(control);
+        job->order = *order;
+        *order = (struct load_order){.tries = false};
+    }
+    if (job != NULL && job->leases != NULL && job->policy != NULL) {
+        /* A directory that cannot be read refuses the rules, not the certificates. */
+        job->had_error = job->order.returns_to == NULL && !job->order.promotes &&
+                         !control_find_rule_files(control, &job->files, &job->err);
+        notify_reloading();
+        control->job = job;
+        job->n_waiting = control->n_waiting;
+        job->reads_tls = control->wants_tls;
+        control->wants_tls = false;
+        (void)uv_queue_work(&control->loop, &job->work, on_load,
+                            on_loaded); /* with a callback it cannot fail */
+        return;
+    }
+    (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
+    if (job != NULL) {
+        control_canary_loaded(control, job, NULL);
+        job_free(job);
+    }
+    load_order_done(order);
+    control->wants_tls = false; /* who asked is told no */
+    control->reloads_failed++;
+    control_note_refusal(control, &err);
+    tell_waiting(control, control->n_waiting, false, err.text);
+}
+
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx)
 {
     control->wants_tls = true;
@@ -172,31 +228,14 @@ void control_reload_rules(struct control *control, admin_reload_cb done, void *d
         control->wants_another = true;
         return;
     }
-    struct load_job *job = calloc(1, sizeof(*job));
-    struct err err = {0};
-    if (job != NULL) {
-        job->control = control;
-        job->leases = calloc(control->n_workers, sizeof(struct lease *));
-        job->policy = control_policy(control);
-    }
-    if (job == NULL || job->leases == NULL || job->policy == NULL) {
-        (void)err_set(&err, ERR_MEMORY, "E_MEMORY", "no memory for a reload");
-    } else {
-        /* A directory that cannot be read refuses the rules, not the certificates. */
-        job->had_error = !control_find_rule_files(control, &job->files, &job->err);
-        notify_reloading();
-        control->job = job;
-        job->n_waiting = control->n_waiting;
-        job->reads_tls = control->wants_tls;
-        control->wants_tls = false;
-        (void)uv_queue_work(&control->loop, &job->work, on_load,
-                            on_loaded); /* with a callback it cannot fail */
-        return;
-    }
-    if (job != NULL)
-        job_free(job);
-    control->wants_tls = false; /* who asked is told no */
-    control->reloads_failed++;
-    control_note_refusal(control, &err);
-    tell_waiting(control, control->n_waiting, false, err.text);
+    struct load_order order;
+    control_canary_order(control, &order);
+    start_job(control, &order);
+}
+
+void control_load_ordered(struct control *control, struct load_order *order)
+{
+    if (control->job == NULL)
+        start_job(control, order);
+    load_order_done(order);
 }

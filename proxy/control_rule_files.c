@@ -108,23 +108,54 @@ static bool kept_bundles(const struct control *control, struct string_list *list
     return ok;
 }
 
+/* The feed's rules. */
+static bool add_eocs(const struct control *control, struct rule_files *files, struct err *err)
+{
+    const char *eocs = control_eocs_directory(control);
+    if (eocs == NULL)
+        return true;
+    files->eocs_directory = strdup(eocs);
+    return files->eocs_directory != NULL ||
+           err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
+}
+
+static bool add_own(const struct control *control, struct rule_files *files, struct err *err)
+{
+    const struct string_list *own = &control->config->rules;
+    bool ok = true;
+    for (size_t i = 0; ok && i < own->n; i++)
+        ok = config_add_string(&files->bundles, own->items[i], err);
+    files->n_own = files->bundles.n;
+    return ok;
+}
+
+bool control_find_kept_files(struct control *control, struct rule_files *ret_files)
+{
+    struct err err;
+    struct string_list kept = {0};
+    *ret_files = (struct rule_files){0};
+    if (control->config->rules_watch == NULL && control->config->feed.names.n == 0)
+        return false;
+    control_trust_kept(control, TRUST_IN_FORCE, &kept);
+    bool ok = kept.n != 0 && add_own(control, ret_files, &err);
+    for (size_t i = 0; ok && i < kept.n; i++)
+        ok = config_add_string(&ret_files->bundles, kept.items[i], &err);
+    ok = ok && add_eocs(control, ret_files, &err);
+    string_list_free(&kept);
+    if (!ok)
+        control_rule_files_done(ret_files);
+    return ok;
+}
+
 bool control_find_rule_files(const struct control *control, struct rule_files *ret_files,
                              struct err *err)
 {
     const struct config *config = control->config;
-    const char *eocs = control_eocs_directory(control);
     *ret_files = (struct rule_files){0};
-    bool ok = true;
-    for (size_t i = 0; ok && i < config->rules.n; i++)
-        ok = config_add_string(&ret_files->bundles, config->rules.items[i], err);
+    bool ok = add_own(control, ret_files, err);
     if (ok && config->rules_watch != NULL)
         ok = watched_bundles(config->rules_watch, &ret_files->bundles, err);
-    ok = ok && kept_bundles(control, &ret_files->bundles, err);
-    if (ok && eocs != NULL) {
-        ret_files->eocs_directory = strdup(eocs);
-        ok = ret_files->eocs_directory != NULL ||
-             err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory for the rules");
-    }
+    ok = ok && kept_bundles(control, &ret_files->bundles, err) && add_eocs(control, ret_files, err);
     if (!ok)
         control_rule_files_done(ret_files);
     return ok;

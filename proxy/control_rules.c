@@ -8,8 +8,8 @@
 #include "stopgap/banned.h"
 
 struct ruleset *control_load(struct control *control, const struct rule_files *files,
-                             const struct policy_copy *policy, struct rules_judgement *judgement,
-                             struct err *err)
+                             const struct policy_copy *policy, struct load_order *order,
+                             struct rules_judgement *judgement, struct err *err)
 {
     const struct config *config = control->config;
     *judgement = (struct rules_judgement){.cost = 0};
@@ -17,17 +17,25 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .use_builtin = config->use_builtin,
         .bundle_paths = (const char *const *)files->bundles.items,
         .n_bundles = files->bundles.n,
+        .n_own_bundles = files->n_own,
         .eocs_directory = files->eocs_directory,
         .cache = control->cache[0] != '\0' ? control->cache : NULL,
         .judge = jail_judge,
         .judge_ctx = &control->is_over,
         .judgement = judgement,
         .max_cost = config->max_cost,
+        .before = order->before,
+        .tries = order->tries,
+        .promotes = order->promotes,
+        .refused = order->refused_list,
+        .n_refused = order->n_refused,
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
         .is_stale = policy->is_stale,
     };
+    for (size_t i = 0; i < order->n_refused; i++)
+        order->refused_list[i] = order->refused[i];
     return rules_load(&source, err);
 }
 
@@ -75,7 +83,8 @@ static bool load_instead(struct control *control, bool is_less, const struct rul
 {
     if (control->set != NULL || !is_less)
         return false;
-    control->set = control_load(control, files, policy, &control->judgement, err);
+    struct load_order order = {.tries = false};
+    control->set = control_load(control, files, policy, &order, &control->judgement, err);
     if (control->set != NULL && files->eocs_directory == NULL)
         control_eocs_drop(control);
     return control->set != NULL;
@@ -128,14 +137,34 @@ static void note_first(struct control *control, bool is_whole)
         control_trust_first(control);
 }
 
+/* What was in force before the start, where rules come by themselves: then the files follow, as a
+ * reload. False: there is no such set, or it does not load. */
+static bool load_kept(struct control *control, const struct policy_copy *policy)
+{
+    struct rule_files files;
+    struct load_order order = {.tries = false};
+    struct err ignored;
+    if (!control_find_kept_files(control, &files))
+        return false;
+    control->set = control_load(control, &files, policy, &order, &control->judgement, &ignored);
+    control->has_begun_with_kept = control->set != NULL;
+    control_rule_files_done(&files);
+    return control->set != NULL;
+}
+
 /* The first set. What is refused is left out step by step, first what Microsoft's feed gave: it
  * must not keep mail down after a reboot. What is compiled in still protects, and log, metric and
  * status say that it is not what was asked for. */
 static void load_first(struct control *control, const struct policy_copy *policy, struct err *err)
 {
     struct rule_files files;
+    struct load_order order = {.tries = false};
+    if (load_kept(control, policy)) {
+        note_first(control, true);
+        return;
+    }
     if (control_find_rule_files(control, &files, err))
-        control->set = control_load(control, &files, policy, &control->judgement, err);
+        control->set = control_load(control, &files, policy, &order, &control->judgement, err);
     bool is_whole = control->set != NULL;
     if (!is_whole)
         control_trust_refused(control, err);

@@ -16,6 +16,7 @@ static void collect_rules(struct control *control, struct status *status)
     status->ruleset_since_unix = control->set_since;
     ruleset_stats(set, &status->ruleset);
     status->judgement = control->judgement;
+    control_collect_canary(control, status);
     status->trust_is_expired = status->ruleset.expires_unix != 0 &&
                                (int64_t)control_unix_now() > status->ruleset.expires_unix;
     size_t n = ruleset_n_rules(set);

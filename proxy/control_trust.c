@@ -310,6 +310,9 @@ static void count_start(struct control *control)
 {
     struct trust_set fallen;
     struct err err = {0};
+    /* What was on trial is blamed for a death then, not the set in force beside it. */
+    if (control_canary_was_cut(control) && !trust_end(control->trust, &err))
+        control_trust_note_error(control, &err);
     if (!trust_start(control->trust, &fallen, &err))
         control_trust_note_error(control, &err);
     else if (fallen.name[0] != '\0')

@@ -98,6 +98,15 @@ static bool relay_send_head(struct txn *txn)
     return true;
 }
 
+static void note_credentials(struct txn *txn)
+{
+    struct conn *conn = txn->conn;
+    enum http_credentials shown =
+        conn->is_bound ? CREDENTIALS_CONNECTION : http_credentials(&txn->request.head);
+    conn->is_bound = shown == CREDENTIALS_CONNECTION;
+    txn->has_credentials = shown != CREDENTIALS_NONE;
+}
+
 static enum step_result relay_start(struct txn *txn)
 {
     struct upstream *upstream = txn->conn->upstream;
@@ -106,7 +115,7 @@ static enum step_result relay_start(struct txn *txn)
     txn->request.on_body = on_request_body;
     txn->request.body_ctx = txn;
     txn->sent_us = clock_now_us();
-    txn->conn->is_bound = txn->conn->is_bound || http_binds_connection(&txn->request.head);
+    note_credentials(txn);
     http_parser_init_response(&txn->response, &txn->conn->worker->shared->response_limits,
                               slice_equal(txn->request.head.method, SLICE("HEAD")));
     if (!relay_send_head(txn))

@@ -228,6 +228,7 @@ static enum step_result txn_decide(struct txn *txn, const struct verdict *verdic
 {
     const struct config *config = txn->conn->worker->config;
     txn->decision = decide(verdict, config->fail_mode);
+    txn->would_stop = verdict->would_stop;
     if (verdict->n_hits != 0) {
         txn->rule_id = verdict->hits[0].rule_id;
         if (verdict->is_excluded)

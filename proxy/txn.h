@@ -61,6 +61,8 @@ struct txn {
     struct slice ruleset;
     struct slice vdir;
     bool sent_continue;
+    bool would_stop;      /* rules on trial would have stopped it */
+    bool has_credentials; /* or its connection has; known when it goes upstream */
 
     struct http_parser response;
     struct buf response_buf;

@@ -7,9 +7,40 @@
 
 #include "stopgap/banned.h"
 
+/* Pages that Exchange shows to everybody: that credentials came along says nothing. */
+static bool is_open_page(struct slice target)
+{
+    struct slice path = slice_head(target, slice_find(target, '?'));
+    return slice_ends_with_nocase(path, SLICE("/healthcheck.htm")) ||
+           memmem(path.ptr, path.len, "/auth/", 6) != NULL ||
+           memmem(path.ptr, path.len, ".json", 5) != NULL;
+}
+
+/* By these a set of rules is watched: do clients that Exchange knows get through? */
+static void count_known(const struct txn *txn, struct worker_stats *stats)
+{
+    struct conn *conn = txn->conn;
+    unsigned status = txn->has_response ? txn->response.head.status : 0;
+    bool is_stopped = txn->reason == END_RULE_BLOCK || txn->reason == END_RULE_ABORT;
+    if (is_stopped && conn->is_known)
+        counter_add(&stats->blocked_known, 1);
+    if (status >= 500)
+        counter_add(&stats->server_errors, 1);
+    bool is_good = status / 100 == 2 || status == 304;
+    if (!is_good || !txn->has_credentials || is_open_page(txn->request.head.target))
+        return;
+    conn->is_known = true;
+    counter_add(&stats->authenticated, 1);
+    if (txn->would_stop)
+        counter_add(&stats->would_stop, 1);
+}
+
 static void txn_count(const struct txn *txn)
 {
     struct worker_stats *stats = &txn->conn->worker->stats;
+    count_known(txn, stats);
+    if (txn->ruleset.len != 0)
+        counter_add(&stats->inspected[inspect_bucket(txn->inspect_us)], 1);
     counter_add(&stats->requests, 1);
     counter_add(&stats->client_bytes_out, txn->bytes_out);
     counter_add(&stats->ended[txn->reason], 1);

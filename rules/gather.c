@@ -169,9 +169,12 @@ static bool gather_eocs(const struct rules_source *source, struct origins *origi
 static bool is_refused(const struct rules_source *source, const struct origin *origin)
 {
     bool is_listed = false;
-    for (size_t i = 0; i < source->n_refused && origin->is_tried && !is_listed; i++)
+    for (size_t i = 0; i < source->n_refused && !is_listed; i++)
         is_listed = strcmp(source->refused[i], origin->hash) == 0;
-    return is_listed;
+    if (is_listed || !origin->is_tried || origin->kind != ORIGIN_BUNDLE || source->trust == NULL)
+        return is_listed;
+    const char *code = trust_failed_code(source->trust, &origin->bundle);
+    return strcmp(code, "E_CANARY") == 0 || strcmp(code, "E_WATCHDOG") == 0;
 }
 
 /* In the place of a source that failed stands the one that is in force, or none. NULL: no memory.
@@ -205,8 +208,6 @@ struct origins *rules_gather(const struct rules_source *source, struct err *err)
         origins_unref(origins);
         return NULL;
     }
-    if (source->n_refused == 0)
-        return origins;
     struct origins *rest = replace_refused(source, origins);
     if (rest == NULL)
         (void)no_memory(err);

@@ -25,12 +25,24 @@ struct candidate {
     struct origins *before; /* borrowed; NULL: nothing is on trial */
 };
 
-static struct origins *choose_before(const struct rules_source *source)
+/* What was on trial is loaded from the bytes that were. Looking at the files again makes them kept
+ * ones, without which the trust store lets nothing come into force. False with err. */
+static bool choose(const struct rules_source *source, struct candidate *ret_candidate,
+                   struct err *err)
 {
-    if (source->before == NULL || !source->tries)
-        return NULL;
-    struct origins *on_trial = ruleset_candidate(source->before);
-    return source->promotes && on_trial != NULL ? on_trial : ruleset_origins(source->before);
+    struct origins *on_trial = source->before != NULL ? ruleset_candidate(source->before) : NULL;
+    if (source->promotes && on_trial != NULL) {
+        struct err ignored;
+        origins_unref(rules_gather(source, &ignored));
+        *ret_candidate = (struct candidate){.origins = origins_ref(on_trial)};
+    } else {
+        *ret_candidate = (struct candidate){
+            .origins = rules_gather(source, err),
+            .before =
+                source->before != NULL && source->tries ? ruleset_origins(source->before) : NULL,
+        };
+    }
+    return ret_candidate->origins != NULL;
 }
 
 /* ---- what was judged before */
@@ -119,9 +131,8 @@ static bool be_judged(const struct rules_source *source, const struct candidate 
 
 struct ruleset *rules_load(const struct rules_source *source, struct err *err)
 {
-    struct candidate candidate = {.origins = rules_gather(source, err),
-                                  .before = choose_before(source)};
-    if (candidate.origins == NULL)
+    struct candidate candidate;
+    if (!choose(source, &candidate, err))
         return NULL;
     bool is_asked = source->judge != NULL && has_foreign_rules(candidate.origins);
     const struct build_request request = {

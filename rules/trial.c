@@ -135,7 +135,7 @@ struct origins *trial_origins(const struct origins *candidate, const struct orig
 
 static bool is_among(const struct origins *origins, const struct origin *origin)
 {
-    for (size_t i = 0; i < origins->n; i++)
+    for (size_t i = 0; origins != NULL && i < origins->n; i++)
         if (strcmp(origins->items[i].label, origin->label) == 0 &&
             strcmp(origins->items[i].hash, origin->hash) == 0)
             return true;
@@ -158,8 +158,25 @@ bool ruleset_trial(const struct ruleset *set, struct rules_trial *ret_trial)
         (void)snprintf(ret_trial->name + len, sizeof(ret_trial->name) - len, "%s%s",
                        len != 0 ? "+" : "", origin->label);
         ret_trial->is_critical |= origin->is_critical;
-        if (ret_trial->n_hashes < sizeof(ret_trial->hash) / sizeof(ret_trial->hash[0]))
-            ret_trial->hash[ret_trial->n_hashes++] = origin->hash;
     }
     return true;
+}
+
+size_t ruleset_news(const struct ruleset *set, const struct ruleset *before,
+                    const char **ret_hashes, struct trust_set *ret_bundles, size_t max,
+                    size_t *ret_n_bundles)
+{
+    const struct origins *candidate = ruleset_candidate(set);
+    const struct origins *origins = candidate != NULL ? candidate : ruleset_origins(set);
+    size_t n = 0;
+    *ret_n_bundles = 0;
+    for (size_t i = 0; origins != NULL && i < origins->n && n < max; i++) {
+        const struct origin *origin = &origins->items[i];
+        if (origin->kind == ORIGIN_DIRECTORY || is_among(ruleset_origins(before), origin))
+            continue;
+        ret_hashes[n++] = origin->hash;
+        if (origin->kind == ORIGIN_BUNDLE)
+            ret_bundles[(*ret_n_bundles)++] = origin->bundle;
+    }
+    return n;
 }

@@ -138,13 +138,18 @@ struct rule_info {
 /* Rules that only report until the set is promoted. */
 struct rules_trial {
     size_t n_rules;
-    bool is_critical;    /* one of their publishers says that it is urgent */
-    char name[256];      /* "core@1.6" */
-    const char *hash[8]; /* SHA-256 of the sources; borrowed from the set */
-    size_t n_hashes;
+    bool is_critical; /* one of their publishers says that it is urgent */
+    char name[256];   /* "core@1.6" */
 };
 /* False: nothing is on trial. */
 bool ruleset_trial(const struct ruleset *set, struct rules_trial *ret_trial);
+
+/* The sources of set, or of what is on trial in it, that `before` has not in force: their hashes,
+ * borrowed from set, and the bundles among them. At most max of both; returns the number of hashes.
+ */
+size_t ruleset_news(const struct ruleset *set, const struct ruleset *before,
+                    const char **ret_hashes, struct trust_set *ret_bundles, size_t max,
+                    size_t *ret_n_bundles);
 
 size_t ruleset_n_rules(const struct ruleset *set);
 const struct rule_info *ruleset_rule(const struct ruleset *set, size_t index);

@@ -85,6 +85,18 @@ struct trust_status { /* how far the trust in rule sets reaches */
     uint64_t error_unix;
 };
 
+struct canary_status { /* new rules: on trial, or watched in force */
+    bool is_on_trial, is_watched;
+    const char *name; /* of what is, or was the last time: "core@1.6" */
+    uint64_t since_unix, until_unix;
+    uint64_t requests, requests_wanted; /* since then */
+    uint64_t authenticated, stopped;    /* of these: would have been, or were */
+    uint64_t n_trials, n_promoted, n_failed, n_returned;
+    char error[1024]; /* of the last failure; empty: none since the start */
+    char error_code[32];
+    uint64_t error_unix;
+};
+
 struct feed_status {       /* Microsoft's feed of mitigations */
     const char *url;       /* NULL: not configured */
     const char *document;  /* SHA-256 of the signed content; "": none yet */
@@ -181,6 +193,7 @@ struct status {
     char tls_error[1024]; /* why the last certificates were refused; empty after good ones */
     char tls_error_code[32];
     uint64_t tls_error_unix;
+    struct canary_status canary;
     struct feed_status feed;
     struct own_feed_status own_feed;
     struct trust_status trust;

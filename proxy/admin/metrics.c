@@ -122,6 +122,15 @@ static bool render_rules(const struct status *status, struct buf *out)
         render_gauge(out, "ruleset_former_keys",
                      "1 when a bundle was accepted under keys that no longer count",
                      status->ruleset.has_former_keys) &&
+        render_gauge(out, "rules_on_trial", "Rules that only report until their trial is over",
+                     status->ruleset.n_on_trial) &&
+        render_family(out, "counter", "new_rules_total", "Ends of trials and watches") &&
+        render_label(out, PREFIX "new_rules_total{", "result", "promoted") &&
+        render_number(out, status->canary.n_promoted) &&
+        render_label(out, PREFIX "new_rules_total{", "result", "failed") &&
+        render_number(out, status->canary.n_failed) &&
+        render_label(out, PREFIX "new_rules_total{", "result", "returned") &&
+        render_number(out, status->canary.n_returned) &&
         render_gauge(out, "last_reload_successful", "0 when the last load was refused",
                      status->reload_error[0] == '\0') &&
         render_family(out, "counter", "reloads_total", "Loads of rules by their result") &&

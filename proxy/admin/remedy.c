@@ -31,6 +31,12 @@ static const struct {
     {"E_JAIL",
      "The process that judges rules could not be started or limited: look at the limits of "
      "processes and the filter of system calls of the service."},
+    {"E_CANARY",
+     "New rules would have stopped clients; the rules before stay: tell their publisher, "
+     "and look at the decision log for ids that end in ~trial."},
+    {"E_WATCHDOG",
+     "New rules harmed traffic and were taken back: tell their publisher, and look at "
+     "the decision log of that time."},
     {"E_COST", "A pattern is too expensive: its author makes it narrower."},
     {"E_SELFTEST", "A rule fails one of its own samples: its author corrects rule or sample; "
                    "until then disable that rule in the configuration."},

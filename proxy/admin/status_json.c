@@ -1,5 +1,6 @@
 /* struct status as JSON, schema version 1: what /status.json answers. */
 #include "admin/admin.h"
+#include "admin/canary.h"
 #include "admin/remedy.h"
 #include "admin/trust.h"
 
@@ -433,6 +434,7 @@ bool status_render_json(const struct status *status, struct buf *out)
         root != NULL && add_program(root, status) && add_servers(root, status) &&
         add_pass_through(root, status) && add_ruleset(root, status) && add_reload(root, status) &&
         add_tls(root, status) && add_feed(root, status) && add_own_feed(root, status) &&
+        json_object_set_new(root, "new_rules", canary_render_json(&status->canary)) == 0 &&
         json_object_set_new(root, "trust", trust_render_json(&status->trust)) == 0 &&
         add_certificates(root, status) && add_rules(root, status) &&
         add_mitigations(root, status) && add_webhook(root, status) && add_stale(root, status) &&

@@ -1,4 +1,5 @@
 /* The JSON of a running program as a page for a terminal. */
+#include "admin/canary.h"
 #include "admin/page.h"
 #include "admin/trust.h"
 
@@ -428,6 +429,7 @@ bool status_render_text(struct slice json, FILE *out, struct err *err)
     print_tls(root, out);
     print_feed(root, out);
     print_own_feed(root, out);
+    canary_render_text(root, out);
     trust_render_text(root, out);
     print_webhook(root, out);
     print_stale(root, out);

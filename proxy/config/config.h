@@ -205,6 +205,12 @@ struct harden_config {                         /* options among the shipped rule
     enum shapes_mode shapes; /* methods, content types and paths that no client uses */
 };
 
+struct canary_config {                      /* new rules of feeds and of the watched directory */
+    uint64_t time_ms, critical_ms, long_ms; /* on trial; time 0: never */
+    uint64_t requests;                      /* that a trial needs as well */
+    uint64_t per_mille; /* of authenticated requests may be stopped, on trial and under watch */
+};
+
 struct config {
     struct listen_config *listen;
     size_t n_listen;
@@ -226,6 +232,8 @@ struct config {
     char *trust_path;                 /* root file */
     struct string_list rules_enabled; /* ids of options */
     enum when_stale when_stale;
+    struct canary_config canary;
+    uint64_t watchdog_ms;    /* how long new rules in force are watched; 0: not */
     uint64_t max_cost;       /* of rules that are not in the program; those that are cost 1000 */
     uint64_t stale_after_ms; /* without a sign of whoever looks after the rules */
     struct mode_config *modes;

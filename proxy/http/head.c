@@ -89,12 +89,19 @@ static bool is_bound_scheme(struct slice credentials)
            !slice_equal_nocase(scheme, SLICE("Bearer"));
 }
 
-bool http_binds_connection(const struct http_head *head)
+enum http_credentials http_credentials(const struct http_head *head)
 {
-    for (size_t i = 0; i < head->n_fields; i++)
-        if (head->known[i] == KNOWN_AUTHORIZATION && is_bound_scheme(head->fields[i].value))
-            return true;
-    return false;
+    enum http_credentials found = CREDENTIALS_NONE;
+    for (size_t i = 0; i < head->n_fields; i++) {
+        const struct header_field *field = &head->fields[i];
+        if (head->known[i] == KNOWN_AUTHORIZATION && is_bound_scheme(field->value))
+            return CREDENTIALS_CONNECTION;
+        if (head->known[i] == KNOWN_AUTHORIZATION ||
+            (head->known[i] == KNOWN_OTHER &&
+             slice_equal_nocase(field->name, SLICE("X-OWA-CANARY"))))
+            found = CREDENTIALS_REQUEST;
+    }
+    return found;
 }
 
 bool http_is_nominated(const struct http_head *head, struct slice name)

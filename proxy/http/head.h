@@ -87,9 +87,14 @@ static inline struct slice http_field_line(const struct http_head *head, size_t 
 /* Is name listed in a Connection field of this head (RFC 9110 7.6.1)? */
 bool http_is_nominated(const struct http_head *head, struct slice name);
 
-/* Does this request authenticate its connection, or may it? NTLM and Negotiate do; Basic and Bearer
- * stand in each request anew. What is not known counts as if it did. */
-bool http_binds_connection(const struct http_head *head);
+/* What a request shows of its sender. */
+enum http_credentials {
+    CREDENTIALS_NONE = 0,
+    CREDENTIALS_REQUEST,    /* Basic and Bearer stand in each request anew, as OWA's canary does */
+    CREDENTIALS_CONNECTION, /* NTLM and Negotiate authenticate the connection, or may; what is not
+                               known counts as if it did */
+};
+enum http_credentials http_credentials(const struct http_head *head);
 
 /* Does the list of a field hold this token? */
 bool http_list_has(struct slice list, struct slice token);

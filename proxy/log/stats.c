@@ -15,6 +15,8 @@ void worker_stats_add(struct worker_stats *sum, const struct worker_stats *part)
 #define X(field, name, help) sum->field += read_counter(&part->field);
     WORKER_COUNTERS(X)
 #undef X
+    for (unsigned i = 0; i < INSPECT_BUCKETS; i++)
+        sum->inspected[i] += read_counter(&part->inspected[i]);
     for (unsigned i = 0; i < END_REASON_COUNT; i++)
         sum->ended[i] += read_counter(&part->ended[i]);
     sum->connections_open += read_counter(&part->connections_open);

@@ -53,9 +53,9 @@ def rule(when, must_block, name="TEST-2"):
 
 def slow_rule():
     """A word wakes patterns that try every way to cut the text behind it."""
-    regexes = ", ".join("{field: body, regex: 'Process cmd.exe (?:[a-zA-Z/]+[. ]?)+[!%s]'}" % end for end in "%#=&")
+    regexes = ", ".join("{field: body, regex: 'Process cmd.(?:[a-zA-Z/]+[. ]?)+[!%s]'}" % end for end in "%#")
     return rule("{any: [%s]}" % regexes,
-                "{target: /x, method: POST, headers: ['Content-Type: text/plain'], body: 'Process cmd.exe a!'}")
+                "{target: /x, method: POST, headers: ['Content-Type: text/plain'], body: 'Process cmd.a!'}")
 
 
 def endless_rule():

@@ -43,7 +43,8 @@ class Fed:
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.lines = ["eocs:", "  url: %s" % server.url, "  ca: %s" % authority.cert, "  every: 200ms",
                       "  timeout: 10s", "  sign_anchors: %s" % (documents.folder / "sign.pem"),
-                      "  ts_anchors: %s" % (documents.folder / "stamp.pem"), "state: %s" % self.state]
+                      "  ts_anchors: %s" % (documents.folder / "stamp.pem"), "state: %s" % self.state,
+                      "rules:", "  canary: 0s"]
 
     def start(self, *more):
         lines = self.lines[:1] + ["  " + line for line in more] + self.lines[1:]
@@ -154,7 +155,7 @@ def test_what_cannot_be_done_by_a_proxy_is_alarmed_and_the_rest_applied(fed):
 def with_bundle(fed, publisher, tmp_path, name):
     path = str(tmp_path / "own.sgb")
     publisher.bundle(path, [block_rule(name, "/owa/own")], serial=1)
-    fed.lines += ["rules:", "  bundles: [%s]" % path, "  trust: %s" % publisher.root_path]
+    fed.lines += ["  bundles: [%s]" % path, "  trust: %s" % publisher.root_path]
     return path
 
 

@@ -285,7 +285,7 @@ def test_a_file_name_that_is_no_utf_8_does_not_hide_the_event(proxy, exchange, p
     script.write_text("#!/bin/sh\ncat >> %s\necho >> %s\n" % (told, told))
     script.chmod(0o755)
     one = proxy(exchange(), "--trust", publisher.root_path,
-                config="rules: {watch: %s}\nevents: {command: [%s]}\n" % (folder, script))
+                config="rules: {canary: 0s, watch: %s}\nevents: {command: [%s]}\n" % (folder, script))
     with open(bytes(folder) + b"/umlaut-\xe4.sgb", "wb") as bundle:
         bundle.write(b"no bundle")
     one.wait_event("rules_refused")

@@ -46,7 +46,7 @@ class Fed:
         keys = {"names": "[exchange-core]", "ring": "early", "spread": "0s", "every": "300ms", "timeout": "3s", **more}
         lines = ["feed:", "  urls: [%s]" % ", ".join(server.base for server in servers)]
         lines += ["  %s: %s" % pair for pair in keys.items()]
-        lines += ["rules:", "  trust: %s" % self.publisher.root, "state: %s" % self.state]
+        lines += ["rules:", "  canary: 0s", "  trust: %s" % self.publisher.root, "state: %s" % self.state]
         self.proxy = self.start_proxy(self.exchange(), config="\n".join(lines) + "\n")
         return self.proxy
 

@@ -208,7 +208,7 @@ def test_a_request_that_waits_for_its_body_is_judged_by_the_set_it_began_with(pr
 def test_a_set_moved_into_the_watched_directory_becomes_active(proxy, exchange, client, publisher, tmp_path):
     watched = tmp_path / "watched"
     watched.mkdir()
-    one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched)
+    one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched, config="rules: {canary: 0s}\n")
     assert client(one).ask("/owa/one").status == 200
     publisher.bundle(watched / "set.sgb", [block_rule(path="/owa/one")], serial=1)
     wait_for(lambda: "test-rules@1.1" in one.ruleset_name(), lambda: "the new set: " + one.describe())
@@ -222,7 +222,7 @@ def test_a_bad_set_in_the_watched_directory_is_refused(proxy, exchange, client, 
     watched = tmp_path / "watched"
     watched.mkdir()
     publisher.bundle(watched / "set.sgb", [block_rule(path="/owa/one")], serial=1)
-    one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched)
+    one = proxy(exchange(), "--trust", publisher.root_path, "--rules-watch", watched, config="rules: {canary: 0s}\n")
     assert client(one).ask("/owa/one").status == 403
     write_into_place(watched / "set.sgb", b"rubbish" * 1000)
     wait_for(lambda: one.reload_error(), lambda: "the refusal: " + one.describe())

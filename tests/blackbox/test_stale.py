@@ -92,7 +92,7 @@ def test_a_newer_signed_set_is_a_sign_and_the_date_of_a_set_is_one_against(start
     folder.mkdir()
     publisher.created = "2026-11-30T00:00:00Z"
     publisher.bundle(folder / "a.sgb", [block_rule("TEST-A", "/owa/a")], 1)
-    one = start("--trust", publisher.root_path, config="rules: {when_stale: 'on', watch: %s}\n" % folder)
+    one = start("--trust", publisher.root_path, config="rules: {when_stale: 'on', canary: 0s, watch: %s}\n" % folder)
     assert in_force(one) == []
     clock.set(LATER)
     wait_in_force(one)

@@ -146,7 +146,7 @@ static void test_a_rule_that_stops_clients_is_refused(void **state)
     }
 }
 
-#define SLOW(end) "{field: body, regex: 'Process cmd.exe (?:[a-zA-Z/]+[. ]?)+[!" end "]'}"
+#define SLOW(end) "{field: body, regex: 'Process cmd.(?:[a-zA-Z/]+[. ]?)+[!" end "]'}"
 
 /* A word wakes a pattern that tries every way to cut the text behind it. */
 static void test_a_costly_rule_is_refused(void **state)
@@ -154,9 +154,9 @@ static void test_a_costly_rule_is_refused(void **state)
     struct rules_judgement judgement = {.cost = 0};
     struct err err;
     (void)state;
-    assert_false(judge(one_rule("{any: [" SLOW("%") ", " SLOW("#") ", " SLOW("=") "]}",
+    assert_false(judge(one_rule(SLOW("%"),
                                 "{target: /x, method: POST, headers: ['Content-Type: text/plain'],"
-                                " body: 'Process cmd.exe a!'}",
+                                " body: 'Process cmd.a!'}",
                                 "{target: /owa/}"),
                        3000, &judgement, &err));
     if (strcmp(err.code, "E_COST") != 0)

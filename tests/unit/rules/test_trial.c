@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
+#include "stopgap/trust.h"
 
 #include "stopgap/banned.h"
 
@@ -155,8 +156,15 @@ static void test_new_rules_report_and_old_ones_act(void **state)
     assert_true(ruleset_trial(set, &trial));
     assert_int_equal(trial.n_rules, 2);
     assert_string_equal(trial.name, "core@1.2");
-    assert_int_equal(trial.n_hashes, 1);
-    assert_string_equal(trial.hash[0], "core@1.2");
+    const char *hashes[4];
+    struct trust_set bundles[4];
+    size_t n_bundles;
+    struct ruleset *old = build(before, NULL);
+    assert_int_equal(ruleset_news(set, old, hashes, bundles, 4, &n_bundles), 1);
+    assert_string_equal(hashes[0], "core@1.2");
+    assert_int_equal(n_bundles, 1);
+    assert_int_equal(ruleset_news(old, old, hashes, bundles, 4, &n_bundles), 0);
+    ruleset_unref(old);
     assert_false(trial.is_critical);
     assert_string_equal(ruleset_name(set), "core@1.1+trial:core@1.2");
     assert_ptr_equal(ruleset_candidate(set), after);

@@ -1,0 +1,253 @@
+"""New rules that come by themselves only report at first; what the traffic says decides about them."""
+
+import re
+import signal
+import threading
+
+import pytest
+
+from harness.bundles import block_rule
+from harness.wait import wait_for
+
+KNOWN = ["Authorization: Basic YW5uYTpob3JzZQ=="]  # a client that Exchange answers well
+
+
+class Trial:
+    """A proxy with a watched directory that holds a set which blocks /owa/one."""
+
+    def __init__(self, proxy, upstream, publisher, folder, settings):
+        self.publisher = publisher
+        self.watched = folder / "watched"
+        self.watched.mkdir()
+        self.start = lambda: proxy(upstream, "--rules-watch", self.watched, "--trust", publisher.root_path,
+                                   "--state", folder / "state", config="rules: {%s}\n" % settings)
+        self.publish([block_rule(path="/owa/one")], 1)
+        self.proxy = self.start()
+
+    def publish(self, rules, serial, urgency=None):
+        def change(members):
+            if urgency:
+                self.publisher.sign_again(members, lambda text: text.replace(b"urgency normal", b"urgency " + urgency))
+        self.publisher.bundle(self.watched / "set.sgb", rules, serial=serial, change=change)
+
+    def wait_event(self, pattern):
+        return self.proxy.wait_event(pattern, 60)
+
+    def state(self):
+        return self.proxy.status()["new_rules"]
+
+
+NEW = [block_rule(path="/owa/one"), block_rule("TEST-2", "/owa/two")]
+
+
+@pytest.fixture
+def trial_with(proxy, exchange, publisher, tmp_path):
+    return lambda settings: Trial(proxy, exchange(), publisher, tmp_path, settings)
+
+
+@pytest.fixture
+def trial(trial_with):
+    """Good after 20 requests and a second."""
+    return trial_with("canary: 1s, canary_requests: 20")
+
+
+def test_a_new_rule_reports_first_and_acts_after_its_trial(trial, client):
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial .*test-rules@1.2")
+    one = client(trial.proxy)
+    assert one.ask("/owa/two").status == 200
+    decision = trial.proxy.wait_decision(target="/owa/two")
+    assert decision["rules"][0]["id"] == "TEST-2~trial" and decision["decision"] == "detect"
+    assert one.ask("/owa/one").status == 403
+    state = trial.state()
+    assert state["state"] == "on_trial" and state["name"] == "test-rules@1.2" and state["requests_wanted"] == 20
+    assert "test-rules@1.1" in trial.proxy.ruleset_name() and "trial:test-rules@1.2" in trial.proxy.ruleset_name()
+    assert "on trial" in trial.proxy.command("status").stdout
+    for _ in range(20):
+        assert client(trial.proxy).ask("/owa/").status == 200
+    trial.wait_event("event=rules_promoted .*test-rules@1.2")
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.2"), lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/two").status == 403
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    assert trial.state()["state"] == "watched" and trial.state()["promoted"] == 1
+
+
+def test_a_changed_rule_keeps_protecting_in_its_old_form(trial, client):
+    trial.publish([block_rule(path="/owa/other")], 2)
+    trial.wait_event("event=rules_on_trial")
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    assert client(trial.proxy).ask("/owa/other").status == 200
+
+
+def test_a_rule_that_goes_is_gone_at_once(trial_with, client):
+    trial = trial_with("canary: 30m")
+    trial.publish([block_rule("TEST-9", "/owa/nine")], 2)
+    trial.wait_event("event=rules_on_trial")
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    trial.publish([block_rule(path="/owa/one")], 3)
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.3"), lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/nine").status == 200 and trial.state()["state"] != "on_trial"
+
+
+def stop_clients(trial, client, path="/owa/two", n=15):
+    one = client(trial.proxy)
+    for _ in range(n):
+        assert one.ask(path, fields=KNOWN).status == 200
+
+
+def test_rules_that_would_stop_clients_are_not_promoted(trial_with, client):
+    trial = trial_with("canary: 1s, canary_requests: 2000")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    stop_clients(trial, client)
+    line = trial.wait_event("event=rules_trial_failed")
+    assert "code=E_CANARY" in line and "name=test-rules@1.2" in line
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.1"), lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/two").status == 200
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    shown = trial.proxy.command("status").stdout
+    assert "E_CANARY" in shown and "NEW RULES FAILED" in shown
+    # It is not tried again, whoever asks, until there is a newer one.
+    assert trial.proxy.command("reload").returncode == 0
+    assert trial.proxy.ruleset_name().endswith("+test-rules@1.1") and trial.state()["trials"] == 1
+    trial.publish([block_rule(path="/owa/one"), block_rule("TEST-2", "/owa/better")], 3)
+    trial.wait_event("event=rules_on_trial .*test-rules@1.3")
+
+
+def test_what_failed_is_remembered_over_a_restart(trial_with, client):
+    trial = trial_with("canary: 1s, canary_requests: 2000")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    stop_clients(trial, client)
+    trial.wait_event("event=rules_trial_failed")
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.1"), lambda: trial.proxy.describe(), 30)
+    trial.proxy.terminate()
+    again = trial.start()
+    assert client(again).ask("/owa/one").status == 403
+    assert client(again).ask("/owa/two").status == 200
+
+
+def test_a_trial_goes_on_after_a_restart(trial_with, client):
+    trial = trial_with("canary: 30m, canary_requests: 2000")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    trial.proxy.terminate()
+    again = trial.start()
+    again.wait_event("event=rules_on_trial .*test-rules@1.2", 60)
+    assert client(again).ask("/owa/one").status == 403
+    assert client(again).ask("/owa/two").status == 200
+
+
+def test_rules_on_trial_that_kill_the_program_are_given_up(trial_with, client):
+    trial = trial_with("canary: 30m")
+    trial.publish(NEW, 2)
+    one = trial.proxy
+    for _ in range(2):
+        one.wait_event("event=rules_on_trial", 60)
+        one.signal(signal.SIGKILL)
+        one.wait_end()
+        one = trial.start()
+    assert "died 2 times" in one.wait_event("event=rules_trial_failed", 60)
+    wait_for(lambda: one.ruleset_name().endswith("+test-rules@1.1"), lambda: one.describe(), 30)
+    assert client(one).ask("/owa/one").status == 403
+
+
+def test_attacks_do_not_end_a_trial(trial, client):
+    """Who has no credentials cannot take new rules away, however often they hit."""
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    attacker = client(trial.proxy)
+    for _ in range(40):
+        assert attacker.ask("/owa/two").status in (200, 403)
+    trial.wait_event("event=rules_promoted")
+
+
+def test_pages_for_everybody_prove_nobody(trial, client):
+    """Credentials on a page that Exchange shows to all are anybody's words."""
+    trial.publish([block_rule(path="/owa/one"), block_rule("TEST-2", "/owa/auth/page77.aspx")], 2)
+    trial.wait_event("event=rules_on_trial")
+    attacker = client(trial.proxy)
+    for _ in range(40):
+        assert attacker.ask("/owa/auth/page77.aspx", fields=KNOWN).status in (200, 403)
+    trial.wait_event("event=rules_promoted")
+
+
+def test_urgent_rules_need_no_requests(trial_with, client):
+    trial = trial_with("canary: 1h, canary_critical: 1s, canary_requests: 2000")
+    trial.publish(NEW, 2, b"critical")
+    assert "urgency=critical" in trial.wait_event("event=rules_on_trial")
+    trial.wait_event("event=rules_promoted")
+    wait_for(lambda: client(trial.proxy).ask("/owa/two").status == 403, lambda: trial.proxy.describe(), 30)
+
+
+def test_rules_that_stop_known_clients_are_taken_back(trial_with, client):
+    """Not seen on trial, as there was none: the watch sees it."""
+    trial = trial_with("canary: 0s")
+    trial.publish(NEW, 2)
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.2"), lambda: trial.proxy.describe(), 30)
+    one = client(trial.proxy)
+    assert one.ask("/owa/", fields=KNOWN).status == 200
+    for _ in range(5):
+        one.ask("/owa/two", fields=KNOWN)
+    line = trial.wait_event("event=rules_returned")
+    assert "code=E_WATCHDOG" in line
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.1"), lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/two").status == 200
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    assert trial.state()["returned"] == 1 and trial.state()["error"]["code"] == "E_WATCHDOG"
+    assert trial.proxy.command("reload").returncode == 0
+    assert trial.proxy.ruleset_name().endswith("+test-rules@1.1")
+
+
+def test_rules_that_end_the_watch_well_stay(trial_with, client):
+    trial = trial_with("canary: 0s, watchdog: 1s")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_proved")
+    assert trial.state()["state"] == "none"
+    assert client(trial.proxy).ask("/owa/two").status == 403
+
+
+def test_the_operators_own_files_act_at_once(proxy, exchange, client, publisher, tmp_path):
+    path = publisher.bundle(tmp_path / "own.sgb", [block_rule(path="/owa/one")], serial=1)
+    one = proxy(exchange(), "--rules", path, "--trust", publisher.root_path)
+    publisher.bundle(path, NEW, serial=2)
+    assert one.command("reload").returncode == 0
+    assert client(one).ask("/owa/two").status == 403
+
+
+def test_of_many_updates_at_once_the_last_one_wins(trial_with, client):
+    trial = trial_with("canary: 0s")
+    over = threading.Event()
+    failures = []
+
+    def load():
+        while not over.is_set():
+            one = client(trial.proxy)
+            if one.ask("/owa/one").status != 403 or one.ask("/owa/").status != 200:
+                failures.append("a request was judged by half a set")
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    for serial in range(2, 12):
+        trial.publish([block_rule(path="/owa/one"), block_rule("TEST-2", "/owa/n%d" % serial)], serial)
+        trial.proxy.signal(signal.SIGHUP)
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.11"), lambda: trial.proxy.describe(), 60)
+    over.set()
+    thread.join()
+    assert not failures
+    assert client(trial.proxy).ask("/owa/n11").status == 403
+    assert client(trial.proxy).ask("/owa/n10").status == 200
+
+
+def test_a_newer_set_takes_the_place_of_one_on_trial(trial_with, client):
+    trial = trial_with("canary: 1s, canary_requests: 20")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial .*test-rules@1.2")
+    trial.publish([block_rule(path="/owa/one"), block_rule("TEST-2", "/owa/three")], 3)
+    trial.wait_event("event=rules_on_trial .*test-rules@1.3")
+    for _ in range(20):
+        assert client(trial.proxy).ask("/owa/").status == 200
+    trial.wait_event("event=rules_promoted .*test-rules@1.3")
+    wait_for(lambda: client(trial.proxy).ask("/owa/three").status == 403, lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/two").status == 200
+    assert not re.search("rules_promoted .*test-rules@1.2", trial.proxy.err.text())
