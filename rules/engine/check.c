@@ -126,7 +126,7 @@ struct inspection *inspection_start(struct lease *lease, const struct request_he
     uint64_t *words = arena_alloc(arena, (n_words + 1) * sizeof(uint64_t));
     if (inspection == NULL || words == NULL)
         return NULL;
-    memset(inspection, 0, sizeof(*inspection));
+    memset(inspection, 0, offsetof(struct inspection, fields));
     memset(words, 0, n_words * sizeof(uint64_t));
     inspection->lease = lease;
     inspection->mode = mode;

@@ -116,7 +116,7 @@ static bool compute_inputs(struct fields *fields)
 bool fields_init(struct fields *fields, const struct ruleset *set, const struct request_head *head,
                  struct arena *arena)
 {
-    memset(fields, 0, sizeof(*fields));
+    memset(fields, 0, offsetof(struct fields, views));
     fields->set = set;
     fields->head = head;
     fields->arena = arena;

@@ -19,13 +19,11 @@ struct fields {
     const struct ruleset *set;
     const struct request_head *head;
     struct arena *arena;
-    struct request_views views;
     /* Values as each view decodes them; NULL where none of them differs from what was sent. */
     struct slice *header_values[VIEW_COUNT];
     struct slice *cookie_values[VIEW_COUNT];
     bool is_same[VIEW_COUNT]; /* nothing differs from the view before: need not be evaluated */
-    bool has_body_bytes;      /* the three below are known */
-    struct body_text texts[MAX_BODY_TEXTS];
+    bool has_body_bytes;      /* texts and values are known */
     size_t n_texts;
     struct body_values values; /* in JSON, XML, multipart */
     struct arena *body_arena;
@@ -33,6 +31,9 @@ struct fields {
     struct slice *inputs;                 /* [n_inputs][IIS_MAX_VALUES] of the set */
     unsigned char *n_input_values;        /* [n_inputs] */
     const struct response_head *response; /* NULL while a request is judged */
+    /* From here on not cleared: the one is built whole, n_texts counts the others. */
+    struct request_views views;
+    struct body_text texts[MAX_BODY_TEXTS];
 };
 
 /* Build the views of head. False: no memory. */

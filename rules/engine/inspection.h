@@ -7,7 +7,6 @@
 struct inspection {
     struct lease *lease;
     enum rules_mode mode;
-    struct fields fields;
     uint64_t *bits;       /* what the scans found */
     uint64_t *candidates; /* rules to evaluate */
     uint64_t *pending;    /* rules that the body decides */
@@ -24,6 +23,7 @@ struct inspection {
     bool *matched;                 /* trials only: [n_rules], in place of hits */
     struct explaining *explaining; /* explanations only: looks at the fields of the body */
     struct verdict verdict;
+    struct fields fields; /* the last: fields_init clears what needs it */
 };
 
 /* A new inspection in arena; NULL: no memory. */

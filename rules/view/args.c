@@ -14,17 +14,10 @@ bool args_split(struct slice text, enum args_split split, size_t max, struct are
                 struct arg_list *ret_list)
 {
     const struct split cut = {.separator = '&', .other = split == SPLIT_QUESTION ? '?' : '&'};
-    *ret_list = (struct arg_list){0};
-    if (text.len == 0)
-        return true;
-    size_t n = split_count(text, &cut);
-    max = n < max ? n : max;
-    struct named_value *items = arena_alloc(arena, max * sizeof(*items));
-    if (items == NULL)
-        return false;
-    ret_list->items = items;
-    ret_list->is_truncated = !split_pairs(text, &cut, items, max, &ret_list->n);
-    return true;
+    struct split_list list = {.max = max};
+    bool is_split = split_pairs(text, &cut, arena, &list);
+    *ret_list = (struct arg_list){list.items, list.n, list.is_truncated};
+    return is_split;
 }
 
 /* Decodes the parts of one text in order; parts without an escape or "+" stay where they are. */
@@ -95,34 +88,14 @@ static bool is_cookie_field(const struct header_field *field)
            slice_equal_nocase(field->name, SLICE("Cookie"));
 }
 
-static const struct split cookie_cut = {.separator = ';', .other = ';', .is_cookie = true};
-
-static size_t count_cookies(const struct request_head *head, size_t *ret_first)
-{
-    size_t n = 0;
-    for (size_t i = head->n_fields; i-- != 0;) {
-        if (!is_cookie_field(&head->fields[i]))
-            continue;
-        n += split_count(head->fields[i].value, &cookie_cut);
-        *ret_first = i;
-    }
-    return n < LIMIT_COOKIES ? n : LIMIT_COOKIES;
-}
-
 bool cookies_split(const struct request_head *head, struct arena *arena, struct arg_list *ret_list)
 {
-    size_t first = 0;
-    *ret_list = (struct arg_list){0};
-    size_t max = count_cookies(head, &first);
-    if (max == 0)
-        return true;
-    struct named_value *items = arena_alloc(arena, max * sizeof(*items));
-    if (items == NULL)
-        return false;
-    ret_list->items = items;
-    for (size_t i = first; i < head->n_fields && !ret_list->is_truncated; i++)
+    const struct split cut = {.separator = ';', .other = ';', .is_cookie = true};
+    struct split_list list = {.max = LIMIT_COOKIES};
+    bool is_split = true;
+    for (size_t i = 0; i < head->n_fields && is_split && !list.is_truncated; i++)
         if (is_cookie_field(&head->fields[i]))
-            ret_list->is_truncated =
-                !split_pairs(head->fields[i].value, &cookie_cut, items, max, &ret_list->n);
-    return true;
+            is_split = split_pairs(head->fields[i].value, &cut, arena, &list);
+    *ret_list = (struct arg_list){list.items, list.n, list.is_truncated};
+    return is_split;
 }

@@ -7,50 +7,64 @@
 
 #include "stopgap/banned.h"
 
-enum { STEP = 16 };
+enum {
+    STEP = 16,
+    BLOCK = 64,      /* as many marks as a number has bits */
+    FIRST_ROOM = 24, /* arguments and cookies of most requests */
+};
 
-/* Which of the up to sixteen bytes from `at` on are one of these. */
-static unsigned marks_slow(struct slice text, size_t at, char a, char b, char c)
+/* Which of the up to 64 bytes from `at` on are one of these. */
+static uint64_t marks_slow(struct slice text, size_t at, char a, char b, char c)
 {
-    unsigned marks = 0;
-    for (size_t i = 0; i < STEP && at + i < text.len; i++) {
+    uint64_t marks = 0;
+    for (size_t i = 0; i < BLOCK && at + i < text.len; i++) {
         char byte = text.ptr[at + i];
-        marks |= (unsigned)(byte == a || byte == b || byte == c) << i;
+        marks |= (uint64_t)(byte == a || byte == b || byte == c) << i;
     }
     return marks;
 }
 
-static inline unsigned marks_of(struct slice text, size_t at, char a, char b, char c)
-{
 #ifdef __SSE4_2__
-    if (text.len >= STEP) {
-        /* The last step begins early and forgets what is known. */
-        size_t from = text.len - at < STEP ? text.len - STEP : at;
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.ptr + from));
-        __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)),
-                                                 _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b))),
-                                    _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
-        return (unsigned)_mm_movemask_epi8(hits) >> (at - from);
+
+static inline uint64_t marks_at(const char *at, __m128i a, __m128i b, __m128i c)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, a), _mm_cmpeq_epi8(bytes, b)),
+                                _mm_cmpeq_epi8(bytes, c));
+    return (uint64_t)(unsigned)_mm_movemask_epi8(hits);
+}
+
+static inline uint64_t marks_of(struct slice text, size_t at, char a, char b, char c)
+{
+    if (text.len < STEP)
+        return marks_slow(text, at, a, b, c);
+    uint64_t marks = 0;
+    size_t end = text.len - at < BLOCK ? text.len : at + BLOCK;
+    for (size_t from = at; from < end; from += STEP) {
+        /* The last step begins early and shows again what is known. */
+        size_t here = end - from < STEP ? end - STEP : from;
+        uint64_t found =
+            marks_at(text.ptr + here, _mm_set1_epi8(a), _mm_set1_epi8(b), _mm_set1_epi8(c));
+        marks |= here < at ? found >> (at - here) : found << (here - at);
     }
-#endif
+    return marks;
+}
+
+#else
+
+static inline uint64_t marks_of(struct slice text, size_t at, char a, char b, char c)
+{
     return marks_slow(text, at, a, b, c);
 }
 
+#endif
+
 bool split_has_any(struct slice text, const char bytes[static 3])
 {
-    unsigned marks = 0;
-    for (size_t at = 0; at < text.len && marks == 0; at += STEP)
+    uint64_t marks = 0;
+    for (size_t at = 0; at < text.len && marks == 0; at += BLOCK)
         marks = marks_of(text, at, bytes[0], bytes[1], bytes[2]);
     return marks != 0;
-}
-
-size_t split_count(struct slice text, const struct split *split)
-{
-    size_t n = 1;
-    for (size_t at = 0; at < text.len; at += STEP)
-        n += (size_t)__builtin_popcount(
-            marks_of(text, at, split->separator, split->other, split->other));
-    return n;
 }
 
 /* ASP.NET trims a cookie with .NET's idea of white space, in which NBSP and NEL count: either
@@ -91,9 +105,22 @@ struct element {
     const char *equals; /* NULL: none */
 };
 
-/* The element ends here. False: there is no room for it. */
+static bool make_room(struct split_list *list, struct arena *arena)
+{
+    size_t room = list->room != 0 ? list->room * 2 : FIRST_ROOM;
+    struct named_value *items = arena_alloc(arena, room * sizeof(*items));
+    if (items == NULL)
+        return false;
+    if (list->n != 0)
+        memcpy(items, list->items, list->n * sizeof(*items));
+    list->items = items;
+    list->room = room;
+    return true;
+}
+
+/* The element ends here. False: no memory. */
 static inline bool element_end(const struct element *element, const char *end, bool is_cookie,
-                               struct named_value *items, size_t max, size_t *n)
+                               struct arena *arena, struct split_list *list)
 {
     const char *start = element->start;
     if (is_cookie && start != end && *start == ' ')
@@ -102,11 +129,15 @@ static inline bool element_end(const struct element *element, const char *end, b
         start = trim_front(slice_make(start, (size_t)(end - start))).ptr;
     if (start == end)
         return true;
-    if (*n == max)
+    if (list->n == list->max) {
+        list->is_truncated = true;
+        return true;
+    }
+    if (list->n == list->room && !make_room(list, arena))
         return false;
     const char *name_end = element->equals != NULL ? element->equals : end;
     const char *value = element->equals != NULL ? element->equals + 1 : end;
-    struct named_value *item = &items[(*n)++];
+    struct named_value *item = &list->items[list->n++];
     item->name = slice_make(start, (size_t)(name_end - start));
     item->value = slice_make(value, (size_t)(end - value));
     if (is_cookie)
@@ -114,23 +145,23 @@ static inline bool element_end(const struct element *element, const char *end, b
     return true;
 }
 
-bool split_pairs(struct slice text, const struct split *split, struct named_value *items,
-                 size_t max, size_t *n)
+bool split_pairs(struct slice text, const struct split *split, struct arena *arena,
+                 struct split_list *list)
 {
     const char *end = text.ptr + text.len;
     struct element element = {.start = text.ptr};
-    for (size_t at = 0; at < text.len; at += STEP) {
-        unsigned marks = marks_of(text, at, '=', split->separator, split->other);
+    for (size_t at = 0; at < text.len && !list->is_truncated; at += BLOCK) {
+        uint64_t marks = marks_of(text, at, '=', split->separator, split->other);
         for (; marks != 0; marks &= marks - 1) {
-            const char *mark = text.ptr + at + __builtin_ctz(marks);
+            const char *mark = text.ptr + at + __builtin_ctzll(marks);
             if (*mark == '=') {
                 element.equals = element.equals != NULL ? element.equals : mark;
                 continue;
             }
-            if (!element_end(&element, mark, split->is_cookie, items, max, n))
+            if (!element_end(&element, mark, split->is_cookie, arena, list))
                 return false;
             element = (struct element){.start = mark + 1};
         }
     }
-    return element_end(&element, end, split->is_cookie, items, max, n);
+    return element_end(&element, end, split->is_cookie, arena, list);
 }

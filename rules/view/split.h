@@ -13,10 +13,17 @@ struct split {
 /* Whether one of three bytes is in text. */
 bool split_has_any(struct slice text, const char bytes[static 3]);
 
-/* How many elements text may have at most: one more than separators. */
-size_t split_count(struct slice text, const struct split *split);
+/* The elements of text. An element without "=" is a name with an empty value; empty ones are left
+ * out. */
+struct split_list {
+    struct named_value *items; /* in arena */
+    size_t n;
+    size_t room;
+    size_t max;
+    bool is_truncated; /* there are more than max */
+};
 
-/* Put the elements of text behind the *n that items has, of max. An element without "=" is a name
- * with an empty value; empty ones are left out. False: there are more. */
-MUST_USE bool split_pairs(struct slice text, const struct split *split, struct named_value *items,
-                          size_t max, size_t *n);
+/* Put the elements of text behind those that list has; all-zero but for max is an empty list.
+ * False: no memory. */
+MUST_USE bool split_pairs(struct slice text, const struct split *split, struct arena *arena,
+                          struct split_list *list);
