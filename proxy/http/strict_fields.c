@@ -64,19 +64,23 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+static enum parse_result refuse_size(struct http_parser *parser, const char *name, bool is_long)
+{
+    parser->suspect = name;
+    return http_refuse(parser, 431, END_HEAD_TOO_LARGE,
+                       is_long ? "a field is too long (RFC 6585 5)"
+                               : "too many fields (RFC 6585 5)");
+}
+
 /* value  with the blanks behind it */
-static enum parse_result keep_field(struct http_parser *parser, struct slice name,
-                                    struct slice value)
+static inline enum parse_result keep_field(struct http_parser *parser, struct slice name,
+                                           struct slice value)
 {
     const struct http_limits *limits = parser->limits;
     unsigned n = parser->n_raw;
     bool is_long = name.len + value.len > limits->field_bytes;
-    if (is_long || n >= limits->fields) {
-        parser->suspect = name.ptr;
-        return http_refuse(parser, 431, END_HEAD_TOO_LARGE,
-                           is_long ? "a field is too long (RFC 6585 5)"
-                                   : "too many fields (RFC 6585 5)");
-    }
+    if (is_long || n >= limits->fields)
+        return refuse_size(parser, name.ptr, is_long);
     if (n == parser->raw_room && !raw_make_room(parser))
         return PARSE_REFUSED;
     while (value.len != 0 && is_blank(value.ptr[value.len - 1]))
@@ -88,8 +92,18 @@ static enum parse_result keep_field(struct http_parser *parser, struct slice nam
     raw->value = (unsigned)(value.ptr - parser->base);
     raw->value_len = (unsigned)value.len;
     raw->known = (unsigned char)known;
-    parser->has_transfer |= known == KNOWN_TRANSFER_ENCODING;
+    if (known == KNOWN_TRANSFER_ENCODING)
+        parser->has_transfer = true;
     parser->n_raw = n + 1;
+    return PARSE_HEAD;
+}
+
+/* The empty line at `line`. */
+static enum parse_result scan_end(struct http_parser *parser, const char *line, const char *end)
+{
+    if (!is_crlf(line, end))
+        return odd_end(parser, line, end);
+    parser->fed = (size_t)(line + 2 - parser->base);
     return PARSE_HEAD;
 }
 
@@ -98,13 +112,10 @@ enum parse_result strict_scan_fields(struct http_parser *parser, struct slice by
     const char *line = bytes.ptr + parser->fed;
     const char *end = bytes.ptr + bytes.len;
     while (line < end) {
-        if (*line == '\r' || *line == '\n') {
-            if (!is_crlf(line, end))
-                return odd_end(parser, line, end);
-            parser->fed = (size_t)(line + 2 - bytes.ptr);
-            return PARSE_HEAD;
-        }
+        parser->fed = (size_t)(line - bytes.ptr);
         const char *colon = line + bytes_token_run(line, end);
+        if (colon == line && (*line == '\r' || *line == '\n'))
+            return scan_end(parser, line, end);
         if (colon == end || colon == line || *colon != ':')
             return odd_name(parser, line, colon, end);
         const char *value = colon + 1;
@@ -118,7 +129,7 @@ enum parse_result strict_scan_fields(struct http_parser *parser, struct slice by
         if (result != PARSE_HEAD)
             return result;
         line = line_end + 2;
-        parser->fed = (size_t)(line - bytes.ptr);
     }
+    parser->fed = (size_t)(line - bytes.ptr);
     return PARSE_MORE;
 }
