@@ -83,6 +83,9 @@ bool exact_build(struct exact_table *table, struct exact_entry *entries, size_t 
     }
     qsort(entries, n, sizeof(*entries), compare_entries);
     n = merge(entries, n);
+    for (size_t i = 1; i < n; i++)
+        entries[i].is_same = entries[i].hash == entries[i - 1].hash &&
+                             compare_texts(entries[i].text, entries[i - 1].text) == 0;
     size_t n_buckets = MIN_BUCKETS;
     while (n_buckets < 2 * n)
         n_buckets *= 2;
@@ -100,10 +103,13 @@ unsigned exact_look_up(const struct exact_table *table, struct slice text, uint6
 {
     unsigned flags = 0;
     uint32_t hash = hash_text(text);
-    uint32_t bucket = hash & table->mask;
-    for (uint32_t i = table->offsets[bucket]; i < table->offsets[bucket + 1]; i++) {
-        const struct exact_entry *entry = &table->entries[i];
-        if (entry->hash != hash || !slice_equal_nocase(entry->text, text))
+    const uint32_t *bucket = &table->offsets[hash & table->mask];
+    const struct exact_entry *end = &table->entries[bucket[1]];
+    bool is_hit = false;
+    for (const struct exact_entry *entry = &table->entries[bucket[0]]; entry < end; entry++) {
+        if (!entry->is_same)
+            is_hit = entry->hash == hash && slice_equal_nocase(entry->text, text);
+        if (!is_hit)
             continue;
         flags |= entry->flags;
         if (bits != NULL && entry->bit != 0)

@@ -26,6 +26,7 @@ struct exact_entry {
     uint32_t hash;
     uint32_t bit;   /* to set where the text stands; 0: none */
     unsigned flags; /* of the value with this name */
+    bool is_same;   /* the text is that of the entry before */
 };
 
 enum { EXACT_SHAPES = 64 };
