@@ -204,7 +204,7 @@ static bool ask_mirrors(struct own_feed_run *run)
             return false;
         run->n_tls = 0;
         ask_kind(run, false, asks_all);
-        if (!run->has_pulse && (visit->config->allows_http || run->n_tls == 0)) {
+        if (!run->has_pulse && visit->config->allows_http) {
             ask_kind(run, true, asks_all);
             visit->is_degraded = run->has_pulse && run->n_tls != 0;
         }
