@@ -42,7 +42,7 @@ def rules_case(n, is_wide=False):
 
 def workers_case(n):
     members = [Member(name, name, workers=n) for name in ("haproxy", "stopgap", "nginx")]
-    return Case("workers-%d" % n, "GET 1 KiB, %d workers" % n, members, Load("get"), schemes=("all",))
+    return Case("workers-%d" % n, "GET 1 KiB, %d worker%s" % (n, "" if n == 1 else "s"), members, Load("get"), schemes=("all",))
 
 
 def transfer_cases(name, title, connections):

@@ -8,13 +8,15 @@ stopgap runs as it is shipped where a case says nothing else: all rules, block m
 decision log to a file. The others run without rules and without logs. bench/README.md has the method.
 
 Exit status: 0 measured; 1 a program failed or answered with errors; 2 wrong options;
-3 something is missing (the message names it); 130 interrupted.
+3 something is missing (the message names it); 130 interrupted. With 1 and 130 the tables that were
+complete are written all the same.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -115,22 +117,49 @@ def steps(tools, case, plan):
     return {"load": plan.rounds * n, "idle": idle.starts(plan) * n, "reload": plan.rounds * 2}[case.kind]
 
 
-def measure_all(tools, cases, plan, only_scheme):
+def planned(cases, only_scheme):
+    """(case, scheme) in the order in which they are measured."""
     known = load.schemes(sorted(os.sched_getaffinity(0)))
     pairs = [(case, known[name]) for case in cases for name in case.schemes if name in known]
-    if only_scheme:
-        pairs = [(case, scheme) for case, scheme in pairs if scheme.name.startswith(only_scheme)]
+    return [(case, scheme) for case, scheme in pairs if not only_scheme or scheme.name.startswith(only_scheme)]
+
+
+def measure_all(tools, pairs, plan, result):
+    """Adds table by table to the result: who interrupts it keeps those that are complete."""
     progress = Progress(sum(steps(tools, case, plan) for case, _ in pairs))
     for name, make in FORMS.items():
         (tools.folder / name).write_bytes(make())
-    return {
-        "machine": report.machine(),
-        "versions": tools.versions(),
-        "plan": vars(plan),
-        "command": " ".join(sys.argv),
-        "date": time.strftime("%Y-%m-%d"),
-        "tables": [measure_case(tools, case, scheme, plan, progress) for case, scheme in pairs],
-    }
+    for case, scheme in pairs:
+        result["tables"].append(measure_case(tools, case, scheme, plan, progress))
+
+
+def measure_options(options):
+    """(exit status, result)"""
+    plan = QUICK if options.quick else FULL
+    if options.rounds:
+        plan = Plan(options.rounds, min(plan.restarts, options.rounds), plan.warm_ms, plan.measured_ms)
+    result = {"machine": report.machine(), "versions": {}, "plan": vars(plan), "tables": []}
+    result.update(command=" ".join(sys.argv), date=time.strftime("%Y-%m-%d"))
+    with tempfile.TemporaryDirectory(prefix="stopgap-bench-") as folder:
+        tools = Tools(options.build, folder)
+        missing = tools.missing()
+        if missing:
+            print("missing: %s; './dev bench' builds and installs what is needed" % ", ".join(missing), file=sys.stderr)
+            return 3, result
+        result["versions"] = tools.versions()
+        try:
+            measure_all(tools, planned(chosen(options), options.scheme), plan, result)
+        except Failed as failure:
+            print("bench: %s" % failure, file=sys.stderr)
+            return 1, result
+        except KeyboardInterrupt:
+            print("bench: interrupted after %d tables" % len(result["tables"]), file=sys.stderr)
+            return 130, result
+    return 0, result
+
+
+def on_terminate(_signal, _frame):
+    raise KeyboardInterrupt
 
 
 def parse_options():
@@ -163,28 +192,15 @@ def main():
     if options.list:
         print("\n".join("%-18s %s" % (case.name, case.title) for case in CASES))
         return 0
-    plan = QUICK if options.quick else FULL
-    if options.rounds:
-        plan = Plan(options.rounds, min(plan.restarts, options.rounds), plan.warm_ms, plan.measured_ms)
-    with tempfile.TemporaryDirectory(prefix="stopgap-bench-") as folder:
-        tools = Tools(options.build, folder)
-        missing = tools.missing()
-        if missing:
-            print("missing: %s; './dev bench' builds and installs what is needed" % ", ".join(missing), file=sys.stderr)
-            return 3
-        try:
-            result = measure_all(tools, chosen(options), plan, options.scheme)
-        except Failed as failure:
-            print("bench: %s" % failure, file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            return 130
-    print(report.markdown(result))
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
-    if options.html:
-        pathlib.Path(options.html).write_text(page.page(result))
-    return 0
+    signal.signal(signal.SIGTERM, on_terminate)
+    status, result = measure_options(options)
+    if result["tables"]:
+        print(report.markdown(result))
+        if options.json:
+            pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+        if options.html:
+            pathlib.Path(options.html).write_text(page.page(result))
+    return status
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """The programs that are compared: how each is started, on which core, in front of one origin."""
 
+import ctypes
 import getpass
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +15,8 @@ import rulesets
 from rulesets import Failed
 
 START_SECONDS = 120  # thousands of rules are compiled and proved at start, on a busy machine
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 MODULE = "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"
 
 HAPROXY = """\
@@ -104,9 +108,10 @@ def free_port():
 
 
 def pinner(cores, is_batch):
-    """What a child does before exec: all its threads stay on these cores."""
+    """What a child does before exec: all its threads stay on these cores, and it ends when we end, however."""
 
     def pin():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         os.sched_setaffinity(0, cores)
         if is_batch:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -250,7 +255,7 @@ class Set:
                     argv = self.command(member, port) + self.extra.get(member.name, [])
                     self.start(member.name, argv, port, scheme.proxy)
                     self.prove_rules(member, port)
-        except Failed:
+        except BaseException:
             self.stop()
             raise
 

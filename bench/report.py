@@ -5,6 +5,7 @@
   bench/report.py result.json                       Markdown to standard output
   bench/report.py result.json --html report.html
   bench/report.py result.json --readme README.md    between its two marks
+  bench/report.py result.json again.json            tables of the second in place of those of the first
 
 Exit status: 0 done; 1 the file is no result, or has no marks; 2 wrong options.
 """
@@ -145,7 +146,9 @@ def summary_row(table):
         cells = {"stopgap": spread(reload_ratios(table), "%.2f")}
     else:
         cells = {name: spread(ratios(table, name), "%.2f") for name in names if name != "direct"}
-    unit = {"idle": ", KiB each", "reload": ", p99 over p99 without reloads"}.get(table["kind"], "")
+    unit = {"reload": ", p99 over p99 without reloads"}.get(table["kind"], "")
+    if table["kind"] == "idle":
+        unit = ", KiB each (HAProxy %s)" % cells["haproxy"].split()[0]
     wanted = [("stopgap",), ("nginx",), ("modsecurity", "modsecurity, core rule set"), ("floor",)]
     return [heading(table) + unit] + [next((cells[name] for name in one if name in cells), "") for one in wanted]
 
@@ -173,19 +176,30 @@ def put_between_marks(path, text):
     return True
 
 
+def read_results(paths):
+    """One result of several; a later table about the same takes the place of an earlier one."""
+    results = [json.loads(pathlib.Path(path).read_text()) for path in paths]
+    tables = {}
+    for result in results:
+        for table in result["tables"]:
+            tables[table["case"], table["scheme"]] = table
+    if not tables:
+        raise ValueError("no tables")
+    return {**results[-1], "tables": list(tables.values())}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("result", help="what compare.py --json wrote")
+    parser.add_argument("result", nargs="+", help="what compare.py --json wrote")
     parser.add_argument("--html", metavar="FILE", help="write the page with plots")
     parser.add_argument("--readme", metavar="FILE", help="put the short table between the marks of this file")
     options = parser.parse_args()
     try:
-        result = json.loads(pathlib.Path(options.result).read_text())
-        assert result["tables"]
-    except (OSError, ValueError, KeyError, AssertionError) as problem:
-        print("report: %s is no result of compare.py --json: %s" % (options.result, problem), file=sys.stderr)
+        result = read_results(options.result)
+    except (OSError, ValueError, KeyError) as problem:
+        print("report: %s is no result of compare.py --json: %s" % (" ".join(options.result), problem), file=sys.stderr)
         return 1
     if options.html:
         import page

@@ -90,6 +90,16 @@ def test_a_readme_without_marks_is_left_alone(report, tmp_path):
     assert "bench: begin" in done.stderr
 
 
+def test_a_table_that_was_measured_again_takes_the_place_of_the_first(report, tmp_path):
+    again = result()
+    again["tables"] = [table("get", [{"haproxy": figures(10.0), "stopgap": figures(2.0), "direct": figures(1.0)}])]
+    path = tmp_path / "again.json"
+    path.write_text(json.dumps(again))
+    text = report(path).stdout
+    assert text.count("--case get`") == 1 and "| stopgap | 0.20 (0.20..0.20) |" in text
+    assert "--case rules-1000`" in text
+
+
 def test_what_is_no_result_is_refused(report, tmp_path):
     other = tmp_path / "other.json"
     other.write_text("{}")
