@@ -83,6 +83,21 @@ static void judge_rules(struct doctor *doctor, const json_t *root)
                    "the last load was refused: %s", text_of(error, "text"));
 }
 
+/* How long nobody has looked after them, and what that does. */
+static void judge_age(struct doctor *doctor, const json_t *root)
+{
+    const json_t *stale = json_object_get(root, "stale");
+    bool is_stale = json_is_true(json_object_get(stale, "stale"));
+    if (text_of(stale, "reason")[0] == '\0')
+        return; /* a program that does not tell */
+    doctor_add(
+        doctor, is_stale ? DOCTOR_WARN : DOCTOR_FINE, "age", "",
+        is_stale ? "update stopgap or its rules; those in force stay, however old they are" : NULL,
+        "%s%s", text_of(stale, "reason"),
+        json_is_true(json_object_get(stale, "in_force")) ? "; the rules for this case are in force"
+                                                         : "");
+}
+
 static void judge_mode(struct doctor *doctor, const json_t *root)
 {
     const char *mode = text_of(root, "mode");
@@ -174,6 +189,7 @@ static void ask_proxy(struct doctor *doctor, const struct config *config)
                text_of(root, "version"), is_ready ? "ready" : "NOT ready");
     judge_mode(doctor, root);
     judge_rules(doctor, root);
+    judge_age(doctor, root);
     judge_mitigations(doctor, root);
     judge_feed(doctor, root);
     list_side_effects(doctor, root);

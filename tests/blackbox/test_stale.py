@@ -138,6 +138,25 @@ def test_a_block_at_run_time_takes_them_away(start, client, clock):
     assert in_force(one) == [] and ask(client, one, "/ecp/", OUTSIDE) == 200
 
 
+def test_the_doctor_names_the_age_and_what_it_does(start, stopgap, clock, tmp_path):
+    clock.set(LATER)
+    one = start()
+    wait_in_force(one)
+    path = tmp_path / "doctor.yaml"
+    path.write_text("listen: [{url: 'http://127.0.0.1:1'}]\nupstream: {url: 'http://127.0.0.1:2'}\nadmin: ['unix:%s']\n" % one.admin_path)
+
+    def found():
+        return [f for f in json.loads(stopgap("doctor", "-c", path, "--json").stdout)["findings"] if f["area"] == "age"]
+
+    (finding,) = found()
+    assert finding["verdict"] == "warn" and "52 days old" in finding["text"]
+    assert "the rules for this case are in force" in finding["text"]
+    clock.set(SOON)
+    wait_in_force(one, False)
+    (finding,) = found()
+    assert finding["verdict"] == "ok" and "in force" not in finding["text"]
+
+
 def test_the_tools_say_when_such_a_rule_is_in_force(stopgap, tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("listen: [{url: 'http://127.0.0.1:1'}]\nupstream: {url: 'http://127.0.0.1:2'}\n" + ON)
