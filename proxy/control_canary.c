@@ -337,7 +337,9 @@ void control_canary_start(struct control *control)
 void control_canary_stop(struct control *control)
 {
     struct control_canary *canary = &control->canary;
-    if (canary->control != NULL && !uv_is_closing((uv_handle_t *)&canary->timer))
+    if (canary->control == NULL)
+        return;
+    if (!uv_is_closing((uv_handle_t *)&canary->timer))
         uv_close((uv_handle_t *)&canary->timer, NULL);
     if (canary->watch == CANARY_TRIAL)
         note_deaths(canary, 0);

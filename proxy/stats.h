@@ -4,6 +4,7 @@
 
 #include "reason.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* X(field, metric name without prefix and suffix, help) */
@@ -48,6 +49,17 @@ struct worker_stats {
     uint64_t ended[END_REASON_COUNT];    /* transactions and connections by reason */
     uint64_t connections_open;           /* a gauge */
 };
+
+/* The counters by number, for who shows all of them. */
+struct worker_counter {
+    const char *field, *name, *help;
+    size_t offset; /* in struct worker_stats */
+};
+#define X(field, name, help) +1
+enum { WORKER_COUNTERS_N = 0 WORKER_COUNTERS(X) };
+#undef X
+extern const struct worker_counter worker_counters[WORKER_COUNTERS_N];
+uint64_t worker_counter_value(const struct worker_stats *stats, size_t index);
 
 /* For the worker: a plain add whose store cannot be seen half done from another thread. */
 static inline void counter_add(uint64_t *counter, uint64_t n)

@@ -186,9 +186,9 @@ static struct origins *replace_refused(const struct rules_source *source,
     struct origins *rest = origins_new();
     bool is_done = rest != NULL;
     for (size_t i = 0; i < origins->n && is_done; i++) {
-        const struct origin *one = &origins->items[i];
-        if (is_refused(source, one))
-            one = origins_find(before, one->kind, one->source);
+        const struct origin *item = &origins->items[i];
+        const struct origin *one =
+            is_refused(source, item) ? origins_find(before, item->kind, item->source) : item;
         if (one != NULL)
             is_done = origins_add_copy(rest, one);
     }

@@ -84,9 +84,9 @@ static bool render_program(const struct status *status, struct buf *out)
 static bool render_traffic(const struct worker_stats *stats, struct buf *out)
 {
     bool ok = true;
-#define X(field, name, help) ok = ok && render_value(out, "counter", name, help, stats->field);
-    WORKER_COUNTERS(X)
-#undef X
+    for (size_t i = 0; ok && i < WORKER_COUNTERS_N; i++)
+        ok = render_value(out, "counter", worker_counters[i].name, worker_counters[i].help,
+                          worker_counter_value(stats, i));
     ok = ok && render_gauge(out, "connections_open", "Client connections that are open",
                             stats->connections_open);
     ok = ok && render_family(out, "counter", "ended_total",

@@ -410,9 +410,8 @@ static bool add_counters(json_t *root, const struct worker_stats *stats)
 {
     json_t *counters = json_object();
     bool ok = json_object_set_new(root, "counters", counters) == 0;
-#define X(field, name, help) ok = ok && set_number(counters, #field, stats->field);
-    WORKER_COUNTERS(X)
-#undef X
+    for (size_t i = 0; ok && i < WORKER_COUNTERS_N; i++)
+        ok = set_number(counters, worker_counters[i].field, worker_counter_value(stats, i));
     ok = ok && set_number(root, "connections_open", stats->connections_open);
     json_t *ended = json_object();
     ok = json_object_set_new(root, "ended", ended) == 0 && ok;

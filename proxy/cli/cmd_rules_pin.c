@@ -111,7 +111,7 @@ static bool is_confirmed(const struct call *call)
     if (fgets(line, sizeof(line), stdin) == NULL)
         line[0] = '\0';
     line[strcspn(line, "\n")] = '\0';
-    return strcmp(line, call->name) == 0;
+    return call->name != NULL && strcmp(line, call->name) == 0;
 }
 
 static int ask(const struct call *call)

@@ -21,7 +21,7 @@ static const char help[] =
     "Sends the rules' own samples through a listener and shows, for each CVE, what it does about\n"
     "them. Samples are shapes: they carry no working attack. Their methods are GET, HEAD, POST,\n"
     "OPTIONS, RPC_IN_DATA and RPC_OUT_DATA; a sample with another, such as PUT or DELETE, is not\n"
-    "sent. They appear in logs, with the User-Agent stopgap-verify.\n"
+    "sent. They appear in logs, with the User-Agent stopgap-verify unless the attack needs another.\n"
     "\n"
     "  -c, --config FILE      the rules of this configuration; default: the built-in ones\n"
     "  --rules PATH           instead: a folder of rule files or a bundle (*.sgb); repeatable\n"

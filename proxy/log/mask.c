@@ -82,38 +82,35 @@ static char next_folded(struct slice text, size_t *pos)
     return ascii_lower(c);
 }
 
-/* A word of at most eight letters as the number that the tail of a text is. */
-#define WORD_BYTE(word, i)                                                                         \
-    ((i) + 1 < sizeof(word) ? (uint64_t)(unsigned char)(word)[(i) % sizeof(word)]                  \
-                                  << (8 * ((sizeof(word) - 2 - (i)) % 8))                          \
-                            : 0)
-#define WORD_NUMBER(word)                                                                          \
-    (WORD_BYTE(word, 0) | WORD_BYTE(word, 1) | WORD_BYTE(word, 2) | WORD_BYTE(word, 3) |           \
-     WORD_BYTE(word, 4) | WORD_BYTE(word, 5) | WORD_BYTE(word, 6) | WORD_BYTE(word, 7))
-
-/* Does tail end in this word? A constant comparison: this is asked for each byte of a name. */
-#define ENDS_IN(tail, word)                                                                        \
-    (((tail) & (UINT64_MAX >> (64 - 8 * (sizeof(word) - 1)))) == WORD_NUMBER(word))
+/* Does tail end in this word of one to eight letters? This is asked for each byte of a name, and a
+ * word that is constant costs one comparison. */
+static inline bool ends_in(uint64_t tail, struct slice word)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < word.len; i++)
+        number = number << 8 | (unsigned char)word.ptr[i];
+    return (tail ^ number) << (64 - 8 * word.len) == 0;
+}
 
 static bool ends_in_secret_word(uint64_t tail)
 {
     switch (tail & 0xff) {
     case 's':
-        return ENDS_IN(tail, "pass");
+        return ends_in(tail, SLICE("pass"));
     case 'd':
-        return ENDS_IN(tail, "pwd") || ENDS_IN(tail, "sid");
+        return ends_in(tail, SLICE("pwd")) || ends_in(tail, SLICE("sid"));
     case 'n':
-        return ENDS_IN(tail, "token");
+        return ends_in(tail, SLICE("token"));
     case 't':
-        return ENDS_IN(tail, "secret") || ENDS_IN(tail, "rps-cat");
+        return ends_in(tail, SLICE("secret")) || ends_in(tail, SLICE("rps-cat"));
     case 'h':
-        return ENDS_IN(tail, "auth");
+        return ends_in(tail, SLICE("auth"));
     case 'a':
-        return ENDS_IN(tail, "cadata");
+        return ends_in(tail, SLICE("cadata"));
     case 'y':
-        return ENDS_IN(tail, "key");
+        return ends_in(tail, SLICE("key"));
     case 'e':
-        return ENDS_IN(tail, "cookie");
+        return ends_in(tail, SLICE("cookie"));
     default:
         return false;
     }
@@ -141,8 +138,8 @@ static bool ends_in_scheme(struct slice text)
     uint64_t tail = 0;
     for (size_t pos = text.len > SCHEME_SPAN ? text.len - SCHEME_SPAN : 0; pos < text.len;)
         tail = tail << 8 | (unsigned char)next_folded(text, &pos);
-    return ENDS_IN(tail, "basic") || ENDS_IN(tail, "bearer") || ENDS_IN(tail, "ntlm") ||
-           ENDS_IN(tail, "egotiate");
+    return ends_in(tail, SLICE("basic")) || ends_in(tail, SLICE("bearer")) ||
+           ends_in(tail, SLICE("ntlm")) || ends_in(tail, SLICE("egotiate"));
 }
 
 static unsigned class_of(char c)

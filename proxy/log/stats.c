@@ -1,7 +1,22 @@
 /* Sums the counters of the workers. */
 #include "stats.h"
 
+#include <string.h>
+
 #include "stopgap/banned.h"
+
+const struct worker_counter worker_counters[WORKER_COUNTERS_N] = {
+#define X(field, name, help) {#field, name, help, offsetof(struct worker_stats, field)},
+    WORKER_COUNTERS(X)
+#undef X
+};
+
+uint64_t worker_counter_value(const struct worker_stats *stats, size_t index)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)stats + worker_counters[index].offset, sizeof(value));
+    return value;
+}
 
 /* The worker writes its counters while we read them: one whole load each, so that the value is
  * old at worst, never torn. */

@@ -149,7 +149,7 @@ static bool settle_one(struct piece_queue *queue, struct piece *last, struct pie
                        struct chunk_pool *pool)
 {
     struct slice bytes = piece->bytes;
-    if (last != NULL && settle_room(last) >= bytes.len) {
+    if (last != NULL && last->chunk != NULL && settle_room(last) >= bytes.len) {
         memcpy(last->chunk->data + (last->bytes.ptr + last->bytes.len - last->chunk->data),
                bytes.ptr, bytes.len);
         last->bytes.len += bytes.len;

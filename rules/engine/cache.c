@@ -25,7 +25,7 @@ enum {
     KEY_OFFSET = MAGIC_BYTES,
     HASH_OFFSET = KEY_OFFSET + CACHE_KEY_BYTES, /* SHA-256 of what follows it */
     HEADER_BYTES = HASH_OFFSET + HASH_BYTES,
-    NAME_LEN = 2 * CACHE_KEY_BYTES + sizeof(DATABASE) - 1,
+    NAME_LEN = (size_t)2 * CACHE_KEY_BYTES + sizeof(DATABASE) - 1,
     PATH_BYTES = 4096,
 };
 

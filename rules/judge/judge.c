@@ -58,7 +58,9 @@ bool judge_usual(struct ruleset *set, const struct corpus *usual, struct err *er
 {
     bool *matched = calloc(ruleset_n_rules(set) + 1, sizeof(*matched));
     struct lease *lease = lease_new(set, err);
-    bool is_good = (matched != NULL && lease != NULL) || no_memory(err);
+    bool is_good = matched != NULL && lease != NULL;
+    if (!is_good)
+        (void)no_memory(err);
     for (size_t i = 0; i < n_usual_requests && is_good; i++)
         is_good = judge_one(lease, &usual->requests[i], usual_requests[i].name, matched, err);
     lease_free(lease);

@@ -107,7 +107,7 @@ bool root_edit_dates(struct buf *text, const char *id, int64_t sunset, int64_t e
         at += space + 1;
         left -= space + 1;
     }
-    if (left < 2 * (UTC_DATE_CHARS + 1))
+    if (left < 2 * ((size_t)UTC_DATE_CHARS + 1))
         return false;
     memcpy(at, sunset_date, UTC_DATE_CHARS);
     memcpy(at + UTC_DATE_CHARS + 1, end_date, UTC_DATE_CHARS);

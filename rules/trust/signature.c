@@ -35,14 +35,14 @@ static void count_key(const struct root *root, size_t index,
                       struct signature_tally *tally)
 {
     const struct root_key *key = &root->keys[index];
+    bool is_good = !key->is_revoked && key->pkey != NULL &&
+                   key_verify(key->pkey, request->message, signature->data);
     if (key->is_revoked) {
         tally->revoked++;
-    } else if (key->pkey == NULL) {
-        count_unusable(key, tally);
-    } else if (key_verify(key->pkey, request->message, signature->data)) {
+    } else if (is_good) {
         tally->good++;
         tally->good_keys |= UINT32_C(1) << index;
-    } else if (!key_works(key->algorithm)) {
+    } else if (key->pkey == NULL || !key_works(key->algorithm)) {
         count_unusable(key, tally);
     } else {
         tally->bad++;

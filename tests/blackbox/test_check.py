@@ -38,7 +38,7 @@ def test_every_error_is_printed_with_its_place(check):
         "stopgap.yaml:4:11: upstream must be a mapping: write its keys as 'key: value' lines, indented below it",
         "stopgap.yaml:6:11: timeouts.header: '15' has no unit: write a duration such as 500ms, 15s, 65m or 2h",
         "stopgap.yaml:7:1: unknown key 'modus': did you mean 'modes'? Known here: listen, certificates, pass_through, upstream, health, workers, mode, "
-        "fail_mode, rules, modes, exclusions, harden, mitigations, eocs, events, state, log, admin, trusted_proxies, allow_upgrade, proxy_protocol, timeouts, limits",
+        "fail_mode, rules, modes, exclusions, harden, mitigations, eocs, feed, events, state, log, admin, trusted_proxies, allow_upgrade, proxy_protocol, timeouts, limits",
         "stopgap.yaml:8:1: duplicate key 'timeouts': it may stand here only once",
         "stopgap.yaml:9:10: workers: '1000' is out of range: write auto, or a number up to 64",
     ]
