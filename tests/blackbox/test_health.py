@@ -342,7 +342,7 @@ def test_only_the_configured_directories_are_checked(farm):
 
 BLOCK_ALL = """\
 id: TEST-ALL
-title: blocks everything
+title: blocks everything for the name that these tests ask for
 cve: []
 references: []
 severity: low
@@ -350,12 +350,13 @@ side_effects: everything is blocked
 action: {type: block, status: 403}
 when:
   all:
-    - {field: path, not_starts_with: /never/}
+    - {field: host, equals: mail.example.test}
 samples:
   must_block:
     - target: /owa/
+      headers: ["Host: mail.example.test"]
   must_pass:
-    - target: /never/
+    - target: /owa/
 """
 
 
