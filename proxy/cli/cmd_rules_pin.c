@@ -80,8 +80,11 @@ static int parse_options(int argc, char **argv, struct call *call)
 static int parse(int argc, char **argv, struct call *call)
 {
     bool is_pin = strcmp(argv[0], "pin") == 0;
-    *call = (struct call){
-        .what = argv[0], .reason = "", .days = TRUST_PIN_DAYS, .url = ADMIN_DEFAULT_URL};
+    *call = (struct call){.what = argv[0],
+                          .name = "",
+                          .reason = "",
+                          .days = TRUST_PIN_DAYS,
+                          .url = ADMIN_DEFAULT_URL};
     int code = parse_options(argc, argv, call);
     if (code >= 0)
         return code;

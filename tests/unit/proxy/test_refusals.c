@@ -43,7 +43,7 @@ static void test_a_flood_of_one_code_is_counted_and_told_of_a_few_times(void **s
 static void test_there_is_room_for_so_many_codes_and_the_rest_counts_as_the_last(void **state)
 {
     (void)state;
-    char code[48];
+    char code[64];
     refusals = (struct refusals){.n = 0};
     for (int i = 0; i < 2 * REFUSAL_CODES; i++) {
         (void)snprintf(code, sizeof(code), "E_%d_AND_A_NAME_THAT_IS_CUT_OFF_AT_THE_END", i);
