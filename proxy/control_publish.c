@@ -100,6 +100,7 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reload_err = (struct err){0};
         events_emit(control->events, EVENT_SET_LOADED, ruleset_name(control->set), "%s", text);
     } else {
+        control_trust_poke(control);
         control->reloads_failed++;
         control_note_refusal(control, &job->err);
     }

@@ -186,8 +186,13 @@ static void take_look(struct control_trust *trust)
         control_trust_note_error(trust->control, &trust->found.err);
     else if (!trust->is_unkept)
         trust->write_err = (struct err){0};
+    bool was_behind = trust->look.facts.is_behind;
     if (trust->found.is_good)
         trust->look = trust->found;
+    /* Between its signatures and its first request a set is no lag; the end of the load is looked
+     * at again. */
+    if (trust->saw_load || trust->control->job != NULL)
+        trust->look.facts.is_behind = was_behind;
     judge(trust, &standing);
     tell(trust, &standing);
 }
@@ -219,6 +224,7 @@ void control_trust_poke(struct control *control)
     uint64_t ran_s = boot_s() - trust->noted_boot_s;
     trust->run_s = ran_s >= NOTE_RUN_S ? ran_s : 0;
     trust->proves = trust->prove_boot_s != 0 && boot_s() >= trust->prove_boot_s;
+    trust->saw_load = control->job != NULL;
     trust->is_busy = true;
     (void)uv_queue_work(&control->loop, &trust->work, on_work,
                         on_worked); /* with a callback it cannot fail */

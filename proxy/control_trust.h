@@ -34,6 +34,7 @@ struct control_trust {
     uint64_t run_s;        /* to be noted now */
     uint64_t prove_boot_s; /* the sets in force are good then; 0: nothing is to be proved */
     bool proves;
+    bool saw_load; /* a load was under way when it began */
 
     struct trust_look found; /* the pool's while it is busy */
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -213,14 +214,17 @@ bool trust_find_pinned(struct trust_store *store, const struct bundle *bundle, c
 
 /* ---- cleaning up, and starting anew */
 
-static DIR *open_kept(const struct trust_store *store)
+/* What is in the folder of kept bundles; free each of them and the list. -1: nothing. */
+static int list_kept(const struct trust_store *store, struct dirent ***ret_entries)
 {
-    int fd =
-        store->folder >= 0 ? openat(store->folder, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL && fd >= 0)
-        (void)close(fd);
-    return dir;
+    return store->folder >= 0 ? scandirat(store->folder, FOLDER, ret_entries, NULL, alphasort) : -1;
+}
+
+static void free_list(struct dirent **entries, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
 }
 
 static bool is_named(const struct state *state, struct slice hash)
@@ -231,30 +235,31 @@ static bool is_named(const struct state *state, struct slice hash)
     return false;
 }
 
+/* Remove it, when it is an hour old. Files have the times of the system's clock, whatever the
+ * store's is. */
+static void prune(const struct trust_store *store, const char *name)
+{
+    char path[sizeof(FOLDER) + NAME_MAX + 2];
+    struct stat st;
+    (void)snprintf(path, sizeof(path), FOLDER "/%s", name);
+    if (fstatat(store->folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        llabs((long long)time(NULL) - (long long)st.st_mtime) >= PRUNE_AGE_S)
+        (void)unlinkat(store->folder, path, 0);
+}
+
 void trust_prune(struct trust_store *store)
 {
-    DIR *dir = open_kept(store);
-    const struct dirent *entry;
-    if (dir == NULL)
+    struct dirent **entries;
+    int n = list_kept(store, &entries);
+    if (n < 0)
         return;
-    if (!store_lock(store, NULL)) {
-        (void)closedir(dir);
-        return;
-    }
-    /* Files have the times of the system's clock, whatever this store's is. */
-    time_t now = time(NULL);
-    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
-    while ((entry = readdir(dir)) != NULL) {
-        struct stat st;
-        if (entry->d_name[0] == '.' ||
-            is_named(&store->state, hash_of_name(slice_str(entry->d_name))) ||
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(st.st_mode) || llabs((long long)now - (long long)st.st_mtime) < PRUNE_AGE_S)
-            continue;
-        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    }
-    store_unlock(store);
-    (void)closedir(dir);
+    bool is_locked = store_lock(store, NULL);
+    for (int i = 0; is_locked && i < n; i++)
+        if (!is_named(&store->state, hash_of_name(slice_str(entries[i]->d_name))))
+            prune(store, entries[i]->d_name);
+    if (is_locked)
+        store_unlock(store);
+    free_list(entries, n);
 }
 
 /* It was accepted once, and is accepted again by the root that is left: it was in force, or would
@@ -280,14 +285,13 @@ static void take_up(struct trust_store *store, const struct bundle *bundle)
 
 void store_rebuild(struct trust_store *store)
 {
-    DIR *dir = open_kept(store);
-    const struct dirent *entry;
-    if (dir == NULL)
+    struct dirent **entries;
+    int n = list_kept(store, &entries);
+    if (n < 0)
         return;
-    /* cppcheck-suppress readdirCalled; glibc locks each stream, and readdir_r is deprecated */
-    for (int i = 0; i < REBUILD_MAX && (entry = readdir(dir)) != NULL; i++) {
+    for (int i = 0; i < n && i < REBUILD_MAX; i++) {
         char path[4096];
-        int len = snprintf(path, sizeof(path), "%s/" FOLDER "/%s", store->path, entry->d_name);
+        int len = snprintf(path, sizeof(path), "%s/" FOLDER "/%s", store->path, entries[i]->d_name);
         if (len < 0 || (size_t)len >= sizeof(path) || !trust_is_kept(store, path))
             continue;
         struct bundle *bundle = bundle_open(store, path, NULL);
@@ -295,5 +299,5 @@ void store_rebuild(struct trust_store *store)
             take_up(store, bundle);
         bundle_close(bundle);
     }
-    (void)closedir(dir);
+    free_list(entries, n);
 }

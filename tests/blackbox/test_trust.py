@@ -186,6 +186,7 @@ def test_only_the_sets_with_a_role_are_kept(install):
     install.publish(6, OLD)
     assert one.command("reload").returncode == 0
     wait_for(lambda: len(install.kept_files()) == 1, lambda: install.kept_files())
+    assert "id=1080" not in one.err.text()  # a set is not behind while it is being loaded
 
 
 def test_a_flood_of_junk_is_counted_and_told_of_a_few_times(install, client):

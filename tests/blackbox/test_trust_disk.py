@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from harness.trust_state import NEW, OLD, Install, name_of, trust
+from harness.wait import wait_for
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def check_goes_on(install, one, client):
 def check_recovers(one, client):
     assert one.command("reload").returncode == 0
     assert client(one).ask(NEW).status == 403
-    assert one.command("status").returncode == 0
+    wait_for(lambda: one.command("status").returncode == 0, lambda: trust(one))
     assert "error" not in trust(one)
 
 
