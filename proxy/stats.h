@@ -55,8 +55,8 @@ struct worker_counter {
     const char *field, *name, *help;
     size_t offset; /* in struct worker_stats */
 };
-#define X(field, name, help) +1
-enum { WORKER_COUNTERS_N = 0 WORKER_COUNTERS(X) };
+#define X(field, name, help) COUNTER_##field,
+enum { WORKER_COUNTERS(X) WORKER_COUNTERS_N };
 #undef X
 extern const struct worker_counter worker_counters[WORKER_COUNTERS_N];
 uint64_t worker_counter_value(const struct worker_stats *stats, size_t index);

@@ -185,7 +185,7 @@ static struct origins *replace_refused(const struct rules_source *source,
     const struct origins *before = source->before != NULL ? ruleset_origins(source->before) : NULL;
     struct origins *rest = origins_new();
     bool is_done = rest != NULL;
-    for (size_t i = 0; i < origins->n && is_done; i++) {
+    for (size_t i = 0; origins->items != NULL && i < origins->n && is_done; i++) {
         const struct origin *item = &origins->items[i];
         const struct origin *one =
             is_refused(source, item) ? origins_find(before, item->kind, item->source) : item;
