@@ -9,6 +9,7 @@
 enum {
     ARENA_FIRST_BYTES = 16 * 1024, /* as the proxy gives a transaction */
     ENOUGH_NS = 400 * 1000 * 1000, /* of passes: their best is steady then */
+    COMPARE_PASSES = 8,            /* of a comparison: the least of fewer is still noise */
     MIN_PASSES = 3,                /* unless they take long: */
     LONG_NS = 1500 * 1000 * 1000,
     LEAST_PASSES = 2, /* in a single one an interruption would look like a slow rule */
@@ -278,7 +279,7 @@ bool cost_compare(struct ruleset *const sets[2], const struct cost_run *run, uns
     bool is_ready =
         contender_init(&both[0], sets[0], run, err) && contender_init(&both[1], sets[1], run, err);
     uint64_t end = now_ns() + (uint64_t)budget_ms * 1000000;
-    for (size_t pass = 0; is_ready && (pass < MIN_PASSES || now_ns() < end); pass++) {
+    for (size_t pass = 0; is_ready && (pass < COMPARE_PASSES || now_ns() < end); pass++) {
         both[0].measuring.n_failed = both[1].measuring.n_failed = 0;
         for (size_t i = 0; i < run->n; i++) {
             contend(&both[0], i);

@@ -98,8 +98,8 @@ static void test_the_shipped_rules_cost_a_thousand(void **state)
     (void)state;
     struct ruleset *set = shipped();
     assert_true(judge_cost(set, set, 0, &judgement, &err));
-    assert_in_range(judgement.cost, 500, 2000);
-    assert_in_range(judgement.worst_cost, 500, 2000);
+    assert_in_range(judgement.cost, 400, 2500);
+    assert_in_range(judgement.worst_cost, 400, 2500);
     ruleset_unref(set);
 }
 
