@@ -148,13 +148,15 @@ static void test_a_rule_that_stops_clients_is_refused(void **state)
 
 #define SLOW(end) "{field: body, regex: 'Process cmd.(?:[a-zA-Z/]+[. ]?)+[!" end "]'}"
 
-/* A word wakes a pattern that tries every way to cut the text behind it. */
+/* A word wakes patterns that try every way to cut the text behind it. Several, since a sanitizer
+ * slows everything down but them. */
 static void test_a_costly_rule_is_refused(void **state)
 {
     struct rules_judgement judgement = {.cost = 0};
     struct err err;
     (void)state;
-    assert_false(judge(one_rule(SLOW("%"),
+    assert_false(judge(one_rule("{any: [" SLOW("%") ", " SLOW("#") ", " SLOW("~") ", " SLOW(
+                                    "=") ", " SLOW("&") ", " SLOW("_") "]}",
                                 "{target: /x, method: POST, headers: ['Content-Type: text/plain'],"
                                 " body: 'Process cmd.a!'}",
                                 "{target: /owa/}"),
