@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "stopgap/banned.h"
 
@@ -124,10 +126,18 @@ static void take_back(struct load_job *job)
     job->set = ruleset_ref(order->returns_to);
 }
 
+/* This thread, and whom it starts to judge, leave the processor to those who serve requests. What
+ * else the pool does can wait as well. */
+static void yield_to_traffic(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOAD_NICENESS);
+}
+
 static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
     struct control *control = job->control;
+    yield_to_traffic();
     if (job->reads_tls)
         (void)control_tls_load(control, &job->tls, control->n_workers);
     if (job->order.returns_to != NULL) {

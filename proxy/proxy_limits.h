@@ -109,9 +109,10 @@ enum {
 
 /* What the process that judges rules may take. */
 enum {
+    LOAD_NICENESS = 5,         /* a third of what a request gets; it may still finish in time */
     JAIL_MEMORY_MIB = 1024,    /* of addresses; 5000 rules take 160 */
     JAIL_CPU_S = 60,           /* 5000 rules take 5 */
-    JAIL_WALL_MS = 120 * 1000, /* a busy machine gives it half of a CPU */
+    JAIL_WALL_MS = 120 * 1000, /* on a busy machine, and behind requests */
     JAIL_FILE_MIB = 257,       /* a compiled database of the largest size, and its header */
     JAIL_FILES = 32,           /* three streams, a few files of the cache */
 };
