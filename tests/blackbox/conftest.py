@@ -109,6 +109,12 @@ def successor(launcher):
     return launcher.succeed
 
 
+@pytest.fixture
+def restart(launcher):
+    """restart(proxy): its command line again, after its end."""
+    return launcher.restart
+
+
 def shared_pair(stopgap_bin, ports, folder, *options, **kwargs):
     launcher = Launcher(stopgap_bin, ports, folder)
     pair = Pair(launcher, *options, **kwargs)

@@ -49,6 +49,12 @@ class Launcher:
         self.made.append(Proxy(self.binary, argv, one.ports, one.folder, one.admin_path, **kwargs))
         return self.made[-1]
 
+    def restart(self, one, **kwargs):
+        """The same command line again, after `one` has ended and was sound; it is not waited for."""
+        one.stop_and_check()
+        self.made[self.made.index(one)] = again = Proxy(one.argv[0], one.argv[1:], one.ports, one.folder, one.admin_path, **kwargs)
+        return again
+
     def finish(self):
         """Stop all; every complaint is raised together after the last one has stopped."""
         failures = []
