@@ -172,7 +172,6 @@ static bool control_limit_clients(struct control *control, struct err *err)
 static bool control_start(struct control *control, struct err *err)
 {
     const struct config *config = control->config;
-    struct trust_options trust = {.root_path = config->trust_path, .state_dir = config->state_dir};
     fd_limit_raise(config);
     control->events = events_start(&control->loop, config);
     control->policy = policy_new(config);
@@ -182,14 +181,6 @@ static bool control_start(struct control *control, struct err *err)
     control->log = log_writer_start(config->access_log, config->decision_log, err);
     if (control->log == NULL)
         return false;
-    /* A state directory alone is for mitigations; a root is needed where bundles come in. */
-    bool has_signed =
-        config->rules.n != 0 || config->rules_watch != NULL || config->feed.urls.n != 0;
-    if (config->trust_path != NULL || (config->state_dir != NULL && has_signed)) {
-        control->trust = trust_open(&trust, err);
-        if (control->trust == NULL)
-            return false;
-    }
     if (config->mode == RULES_OFF)
         log_event("warn", "mode_off", "no request is inspected");
     if (config_has_upstream_tls(config) && !config->upstream.verify)

@@ -328,7 +328,7 @@ static bool has_all_names(const struct control *control)
 {
     struct trust_paths paths = {0};
     size_t n = control->config->feed.names.n;
-    if (!trust_find_paths(control->trust, TRUST_NEWEST, &paths, NULL))
+    if (control->trust == NULL || !trust_find_paths(control->trust, TRUST_NEWEST, &paths, NULL))
         return false;
     bool has_all = paths.n >= n;
     trust_paths_done(&paths);

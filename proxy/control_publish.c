@@ -197,6 +197,8 @@ static void start_job(struct control *control, struct load_order *order)
         *order = (struct load_order){.tries = false};
     }
     if (job != NULL && job->leases != NULL && job->policy != NULL) {
+        control_trust_mend(control);
+        control_watch_start(control);
         /* A directory that cannot be read refuses the rules, not the certificates. */
         job->had_error = job->order.returns_to == NULL && !job->order.promotes &&
                          !control_find_rule_files(control, &job->files, &job->err);

@@ -182,7 +182,7 @@ static void on_watch(uv_fs_event_t *watch, const char *file, int events, int sta
 void control_watch_start(struct control *control)
 {
     const char *directory = control->config->rules_watch;
-    if (directory == NULL)
+    if (directory == NULL || uv_is_active((uv_handle_t *)&control->watch))
         return;
     int status = uv_fs_event_start(&control->watch, on_watch, directory, 0);
     if (status != 0)

@@ -114,6 +114,9 @@ static void load_less(struct control *control, const struct rule_files *files,
     };
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++)
         (void)load_instead(control, attempts[i].is_less, &attempts[i].files, policy, err);
+    bool is_full = control->set == NULL && strcmp(refused.code, "E_STATE_WRITE") == 0;
+    (void)load_instead(control, is_full && control_trust_forget(control, &refused), files, policy,
+                       err);
     /* Without any rule requests are still checked for their form: better than no mail. */
     if (load_instead(control, true, &(struct rule_files){.eocs_directory = NULL}, policy, err) &&
         !has_builtin)

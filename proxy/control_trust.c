@@ -28,10 +28,11 @@ static uint64_t boot_s(void)
 static enum event_id mark_event(enum trust_mark mark)
 {
     static const enum event_id events[TRUST_MARK_COUNT] = {
-        [TRUST_MARK_NO_RULES] = EVENT_NO_RULES,         [TRUST_MARK_STATE_LOST] = EVENT_STATE_LOST,
-        [TRUST_MARK_ENDED] = EVENT_TRUST_ENDED,         [TRUST_MARK_STRANDED] = EVENT_STRANDED_SOON,
-        [TRUST_MARK_ROOT_EXPIRED] = EVENT_ROOT_EXPIRED, [TRUST_MARK_CLOCK] = EVENT_CLOCK_SUSPECT,
-        [TRUST_MARK_BEHIND] = EVENT_RULES_BEHIND,       [TRUST_MARK_PINNED] = EVENT_RULES_PINNED,
+        [TRUST_MARK_NO_RULES] = EVENT_NO_RULES,      [TRUST_MARK_STATE_LOST] = EVENT_STATE_LOST,
+        [TRUST_MARK_DAMAGED] = EVENT_TRUST_DAMAGED,  [TRUST_MARK_ENDED] = EVENT_TRUST_ENDED,
+        [TRUST_MARK_STRANDED] = EVENT_STRANDED_SOON, [TRUST_MARK_ROOT_EXPIRED] = EVENT_ROOT_EXPIRED,
+        [TRUST_MARK_CLOCK] = EVENT_CLOCK_SUSPECT,    [TRUST_MARK_BEHIND] = EVENT_RULES_BEHIND,
+        [TRUST_MARK_PINNED] = EVENT_RULES_PINNED,
     };
     return events[mark];
 }
@@ -133,7 +134,8 @@ static void judge(struct control_trust *trust, struct trust_standing *ret_standi
     facts->has_no_rules = trust->has_no_rules;
     bool asks = control->config->feed.names.n != 0;
     facts->has_feed = facts->has_feed && asks;
-    facts->has_bundles = facts->has_bundles || asks;
+    facts->has_bundles = facts->has_bundles || asks || trust->damage[0] != '\0';
+    memcpy(facts->damage, trust->damage, sizeof(facts->damage));
     struct trust_facts now = *facts;
     now.run_s += boot_s() - trust->noted_boot_s;
     trust_judge(&now, ret_standing);
@@ -216,10 +218,13 @@ static void on_worked(uv_work_t *work, int status)
 void control_trust_poke(struct control *control)
 {
     struct control_trust *trust = control->trust_watch;
-    if (trust == NULL || trust->store == NULL || control->is_stopping || trust->is_left)
+    if (trust == NULL || control->is_stopping || trust->is_left)
         return;
     trust->wants_another = trust->is_busy;
     if (trust->is_busy)
+        return;
+    control_trust_take_mended(trust);
+    if (trust->store == NULL)
         return;
     uint64_t ran_s = boot_s() - trust->noted_boot_s;
     trust->run_s = ran_s >= NOTE_RUN_S ? ran_s : 0;
@@ -248,7 +253,7 @@ static void on_timer(uv_timer_t *timer)
     bool is_due = boot_s() - trust->noted_boot_s >= NOTE_RUN_S || is_pin_over(trust) ||
                   (trust->prove_boot_s != 0 && boot_s() >= trust->prove_boot_s) ||
                   trust->write_err.kind != ERR_NONE;
-    if (is_due) {
+    if (is_due && trust->store != NULL) {
         control_trust_poke(trust->control);
         return;
     }
@@ -332,9 +337,6 @@ static void count_start(struct control *control)
 
 bool control_trust_init(struct control *control, struct err *err)
 {
-    const struct config *config = control->config;
-    const struct trust_options options = {.root_path = config->trust_path,
-                                          .state_dir = config->state_dir};
     struct control_trust *trust = calloc(1, sizeof(*trust));
     if (trust == NULL)
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
@@ -343,12 +345,10 @@ bool control_trust_init(struct control *control, struct err *err)
     trust->look.facts.released = trust_released();
     trust->noted_boot_s = boot_s();
     (void)uv_timer_init(&control->loop, &trust->timer);
-    if (control->trust == NULL)
-        return true;
-    trust->store = trust_open(&options, err);
-    if (trust->store == NULL)
+    if (!control_trust_open(control, err))
         return false;
-    count_start(control);
+    if (control->trust != NULL)
+        count_start(control);
     return true;
 }
 
@@ -357,8 +357,10 @@ void control_trust_start(struct control *control)
     struct control_trust *trust = control->trust_watch;
     trust->prove_boot_s = boot_s() + TRUST_PROVE_S;
     (void)uv_timer_start(&trust->timer, on_timer, TICK_MS, TICK_MS);
-    if (trust->store == NULL)
+    if (trust->store == NULL) {
+        on_timer(&trust->timer);
         return;
+    }
     look(trust); /* the loop does not run yet, and the first status shall be whole */
     take_look(trust);
 }

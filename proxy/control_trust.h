@@ -50,11 +50,20 @@ struct control_trust {
     bool is_unkept;       /* what is in force could not be kept; a load may cure that */
     uint64_t write_err_unix;
     bool has_no_rules; /* nothing could be loaded at the start */
+
+    char damage[TRUST_DAMAGE_BYTES]; /* as in struct trust_facts */
+    bool is_mended;                  /* store is still the one of before */
 };
 
-/* Look after the trust store: count this start, and give up a set that killed us. control->trust
- * is open, or NULL when no rule set is signed. False with err: no memory. */
+/* Open control->trust, when there may be signed sets, and look after it: count this start, and give
+ * up a set that killed us. What is damaged is left out and told. False with err: no memory, or
+ * something is damaged and another program is running, which would be replaced. */
 bool control_trust_init(struct control *control, struct err *err);
+/* The state takes no set (why), and has none: the configured ones are verified without it. At the
+ * start. False: there is no root file, or it cannot be used. */
+MUST_USE bool control_trust_forget(struct control *control, const struct err *why);
+/* Try to use what was damaged at the start. On the loop, while nothing is loaded. */
+void control_trust_mend(struct control *control);
 /* Begin to watch; the loop runs soon. */
 void control_trust_start(struct control *control);
 /* This program ends in an orderly way, so no set killed it, or has been replaced by one that looks
@@ -86,3 +95,8 @@ void control_trust_note_error(struct control *control, const struct err *err);
 void control_trust_feed(const struct control *control, int64_t *ret_pulse, int64_t *ret_silent_s);
 /* Something in the state was changed: look now. */
 void control_trust_poke(struct control *control);
+
+/* control_trust_open.c, for control_trust.c. Both stores; false as control_trust_init. */
+MUST_USE bool control_trust_open(struct control *control, struct err *err);
+/* The store of the watch becomes the mended one, while the pool does not have it. */
+void control_trust_take_mended(struct control_trust *trust);

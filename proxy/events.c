@@ -88,6 +88,7 @@ static const struct {
     [EVENT_STATE_WRITE] = {1083, "error", "state_write"},
     [EVENT_CRASH_LOOP] = {1084, "error", "crash_loop"},
     [EVENT_FLOOR_RESET] = {1085, "warn", "floor_reset"},
+    [EVENT_TRUST_DAMAGED] = {1086, "error", "trust_damaged"},
 };
 
 static void next_command(struct events *events);

@@ -12,10 +12,11 @@
 #include "stopgap/bundle.h"
 
 enum {
-    TRUST_NAME_BYTES = 64,   /* with the NUL, as all of these */
-    TRUST_HASH_BYTES = 65,   /* SHA-256 in hex */
-    TRUST_CODE_BYTES = 32,   /* "E_CRASHLOOP" */
-    TRUST_REASON_BYTES = 201 /* one line for whoever asks later */
+    TRUST_NAME_BYTES = 64,    /* with the NUL, as all of these */
+    TRUST_DAMAGE_BYTES = 600, /* an error and half a sentence */
+    TRUST_HASH_BYTES = 65,    /* SHA-256 in hex */
+    TRUST_CODE_BYTES = 32,    /* "E_CRASHLOOP" */
+    TRUST_REASON_BYTES = 201  /* one line for whoever asks later */
 };
 
 /* Why a set counts as good: it ran that long. A program that a set kills has died before. */
@@ -168,6 +169,7 @@ enum trust_freshness {
 /* What else is the case; any number of these at once. */
 enum trust_mark {
     TRUST_MARK_NO_RULES = 0, /* nothing could be loaded */
+    TRUST_MARK_DAMAGED,      /* root file or state folder could not be used when it started */
     TRUST_MARK_STATE_LOST,   /* the state was damaged; protection against old sets began anew */
     TRUST_MARK_ENDED,        /* nothing new can be accepted: the root or its keys have ended */
     TRUST_MARK_STRANDED,     /* this will be the case on a known date, unless a newer root comes */
@@ -177,6 +179,10 @@ enum trust_mark {
     TRUST_MARK_PINNED,
     TRUST_MARK_COUNT
 };
+
+/* Does this folder hold, or may it hold, what an earlier run remembers? False: it is absent, no
+ * folder, or nothing of a trust store is in it. state_dir NULL is false. */
+MUST_USE bool trust_was_used(const char *state_dir);
 
 /* What is known; all times in seconds since 1970, 0: none. */
 struct trust_facts {
@@ -198,6 +204,7 @@ struct trust_facts {
     bool has_bundles;  /* signed sets are in force, or should be */
     bool has_no_rules; /* nothing could be loaded */
     bool is_behind, is_pinned;
+    char damage[TRUST_DAMAGE_BYTES]; /* what could not be used, why, and what is done; "": none */
 };
 
 struct trust_standing {
@@ -223,8 +230,8 @@ void trust_judge(const struct trust_facts *facts, struct trust_standing *ret_sta
 
 /* "BUILTIN", "FRESH", "AGING", "STALE", "ABANDONED". */
 const char *trust_freshness_word(enum trust_freshness freshness);
-/* "NO_RULES", "STATE_LOST", "TRUST_ENDED", "STRANDED_SOON", "ROOT_EXPIRED", "CLOCK_SUSPECT",
- * "BEHIND", "PINNED". */
+/* "NO_RULES", "TRUST_DAMAGED", "STATE_LOST", "TRUST_ENDED", "STRANDED_SOON", "ROOT_EXPIRED",
+ * "CLOCK_SUSPECT", "BEHIND", "PINNED". */
 const char *trust_mark_word(enum trust_mark mark);
 /* What is the case and what to do, for a person: whole sentences without the word above. */
 void trust_describe_freshness(const struct trust_facts *facts,

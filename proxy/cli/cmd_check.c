@@ -5,6 +5,7 @@
 #include "policy.h"
 
 #include "stopgap/ruleset.h"
+#include "stopgap/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +59,34 @@ static void print_unknown_rules(const struct config *config)
     free(policy);
 }
 
+/* What a start, or the next load, would refuse. Nothing is written. */
+static bool check_signed(const struct config *config)
+{
+    struct err err = {0};
+    bool is_used = trust_was_used(config->state_dir);
+    const struct trust_options options = {.root_path = config->trust_path,
+                                          .state_dir = is_used ? config->state_dir : NULL,
+                                          .is_read_only = true};
+    if (!config_wants_trust(config) || (options.root_path == NULL && options.state_dir == NULL))
+        return true;
+    struct trust_store *store = trust_open(&options, &err);
+    bool is_good = store != NULL;
+    if (!is_good)
+        options_print_error(NULL, &err);
+    for (size_t i = 0; store != NULL && i < config->rules.n; i++) {
+        struct bundle *bundle = bundle_open(store, config->rules.items[i], &err);
+        if (bundle == NULL)
+            options_print_error(NULL, &err);
+        is_good = is_good && bundle != NULL;
+        bundle_close(bundle);
+    }
+    trust_close(store);
+    return is_good;
+}
+
 static int check_config(const struct config *config, const char *path, bool wants_print)
 {
-    if (!config_validate(config, options_print_error, NULL))
+    if (!config_validate(config, options_print_error, NULL) || !check_signed(config))
         return EXIT_FAILED;
     print_notes(config);
     if (config->n_modes + config->n_exclusions + config->rules_enabled.n != 0)

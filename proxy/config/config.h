@@ -290,7 +290,11 @@ typedef void (*config_error_cb)(void *ctx, const struct err *err);
  * with file, line, column and remedy; the config is then good for config_done only. */
 bool config_read_file(struct config *config, const char *path, config_error_cb on_error, void *ctx);
 
-/* What must hold for a whole config: at least one listener, an upstream, files that can be read. */
+/* Can there be signed rule sets? A state directory alone is for mitigations. */
+bool config_wants_trust(const struct config *config);
+
+/* What must hold for a whole config: at least one listener, an upstream, files that can be read.
+ * Errors of kind ERR_IO are about what signed rules come from; it may have worked before. */
 bool config_validate(const struct config *config, config_error_cb on_error, void *ctx);
 
 /* The effective config as YAML, secrets masked. */

@@ -18,13 +18,14 @@ struct checker {
     const struct config *config;
     config_error_cb on_error;
     void *ctx;
+    enum err_kind kind; /* of what is complained about now */
     bool is_good;
 };
 
 __attribute__((format(printf, 2, 3))) static void complain(struct checker *checker,
                                                            const char *format, ...)
 {
-    struct err err = {.kind = ERR_USAGE};
+    struct err err = {.kind = checker->kind};
     va_list args;
     va_start(args, format);
     (void)vsnprintf(err.text, sizeof(err.text), format, args);
@@ -234,11 +235,13 @@ static void check_upstream(struct checker *checker)
 static void check_rules(struct checker *checker)
 {
     const struct config *config = checker->config;
+    checker->kind = ERR_IO;
     for (size_t i = 0; i < config->rules.n; i++)
         check_readable(checker, "rules.bundles", config->rules.items[i]);
     check_directory(checker, "rules.watch", config->rules_watch, true);
     check_readable(checker, "rules.trust", config->trust_path);
     check_directory(checker, "state", config->state_dir, false);
+    checker->kind = ERR_USAGE;
     bool has_signed = config->rules.n != 0 || config->rules_watch != NULL;
     if (has_signed && config->trust_path == NULL && config->state_dir == NULL)
         complain(checker, "signed bundles need to know whom to trust: add rules.trust (--trust) "
@@ -355,9 +358,17 @@ static void check_limits(struct checker *checker)
                  config_format_size(limits->head_bytes).text);
 }
 
+bool config_wants_trust(const struct config *config)
+{
+    bool has_signed =
+        config->rules.n != 0 || config->rules_watch != NULL || config->feed.urls.n != 0;
+    return config->trust_path != NULL || (config->state_dir != NULL && has_signed);
+}
+
 bool config_validate(const struct config *config, config_error_cb on_error, void *ctx)
 {
-    struct checker checker = {.config = config, .on_error = on_error, .ctx = ctx, .is_good = true};
+    struct checker checker = {
+        .config = config, .on_error = on_error, .ctx = ctx, .kind = ERR_USAGE, .is_good = true};
     check_listeners(&checker);
     check_certificates(&checker);
     check_upstream(&checker);

@@ -25,13 +25,10 @@ static const char *const freshness_words[TRUST_FRESHNESS_COUNT] = {
 };
 
 static const char *const mark_words[TRUST_MARK_COUNT] = {
-    [TRUST_MARK_NO_RULES] = "NO_RULES",
-    [TRUST_MARK_STATE_LOST] = "STATE_LOST",
-    [TRUST_MARK_ENDED] = "TRUST_ENDED",
-    [TRUST_MARK_STRANDED] = "STRANDED_SOON",
-    [TRUST_MARK_ROOT_EXPIRED] = "ROOT_EXPIRED",
-    [TRUST_MARK_CLOCK] = "CLOCK_SUSPECT",
-    [TRUST_MARK_BEHIND] = "BEHIND",
+    [TRUST_MARK_NO_RULES] = "NO_RULES",      [TRUST_MARK_DAMAGED] = "TRUST_DAMAGED",
+    [TRUST_MARK_STATE_LOST] = "STATE_LOST",  [TRUST_MARK_ENDED] = "TRUST_ENDED",
+    [TRUST_MARK_STRANDED] = "STRANDED_SOON", [TRUST_MARK_ROOT_EXPIRED] = "ROOT_EXPIRED",
+    [TRUST_MARK_CLOCK] = "CLOCK_SUSPECT",    [TRUST_MARK_BEHIND] = "BEHIND",
     [TRUST_MARK_PINNED] = "PINNED",
 };
 
@@ -108,6 +105,8 @@ static bool has_mark(const struct trust_facts *facts, enum trust_mark mark)
     switch (mark) {
     case TRUST_MARK_NO_RULES:
         return facts->has_no_rules;
+    case TRUST_MARK_DAMAGED:
+        return facts->damage[0] != '\0';
     case TRUST_MARK_STATE_LOST:
         return facts->lost != 0 && now - facts->lost < DAYS(LOST_DAYS);
     case TRUST_MARK_ENDED:

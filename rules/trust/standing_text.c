@@ -102,6 +102,9 @@ void trust_describe_mark(const struct trust_facts *facts, const struct trust_sta
                        "no rule set could be loaded; requests are checked for their form only. See "
                        "the last load for the cause");
         break;
+    case TRUST_MARK_DAMAGED:
+        (void)snprintf(out, size, "at the start this could not be used: %s", facts->damage);
+        break;
     case TRUST_MARK_STATE_LOST:
         utc_format_date(facts->lost, when);
         (void)snprintf(out, size,

@@ -45,6 +45,19 @@ static int open_folder(const char *path, struct err *err)
     return folder;
 }
 
+bool trust_was_used(const char *state_dir)
+{
+    static const char *const names[] = {"state", "state.prev", "roots"};
+    int folder = state_dir != NULL ? open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder < 0)
+        return state_dir != NULL && errno != ENOENT && errno != ENOTDIR;
+    bool was_used = false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !was_used; i++)
+        was_used = faccessat(folder, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    (void)close(folder);
+    return was_used;
+}
+
 /* The root that the state names; NULL when there is none or its file is not the one meant. */
 static struct root *load_stored_root(struct trust_store *store)
 {

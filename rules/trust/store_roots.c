@@ -61,7 +61,11 @@ bool store_save_root(const struct trust_store *store, const struct root *root,
             return false;
     }
     store_format_root(path, "roots", root->version, "");
-    return file_replace(store->folder, path, buf_slice(&root->text), "E_STATE_WRITE", err);
+    if (file_replace(store->folder, path, buf_slice(&root->text), "E_STATE_WRITE", err))
+        return true;
+    /* If that was the first one: an empty folder would look like a state that was lost. */
+    (void)unlinkat(store->folder, "roots", AT_REMOVEDIR);
+    return false;
 }
 
 /* ---- reading */

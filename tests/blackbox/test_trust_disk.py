@@ -83,6 +83,33 @@ def test_a_disk_that_became_read_only(on_disk, small_disk, client):
     check_recovers(one, client)
 
 
+def test_a_first_start_on_a_full_disk(on_disk, small_disk, client):
+    on_disk.publish(1, OLD)
+    ballast = fill(small_disk)
+    one = on_disk.start()
+    assert client(one).ask(OLD).status == 403 and client(one).ask("/owa/").status == 200
+    one.wait_event("id=1086 state=TRUST_DAMAGED .*E_STATE_WRITE")
+    assert one.command("status").returncode == 1
+    assert one.command("reload").returncode == 1 and client(one).ask(OLD).status == 403
+    ballast.unlink()
+    on_disk.publish(2, NEW)
+    check_recovers(one, client)
+
+
+def test_a_first_start_on_a_read_only_disk(on_disk, small_disk, client):
+    on_disk.publish(1, OLD)
+    on_disk.state.rmdir()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    one = on_disk.start()
+    assert client(one).ask(OLD).status == 403 and client(one).ask("/owa/").status == 200
+    one.wait_event("id=1086 state=TRUST_DAMAGED .*E_STATE_OPEN")
+    assert one.command("status").returncode == 1
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    on_disk.publish(2, NEW)
+    check_recovers(one, client)
+    assert (on_disk.state / "state").exists()
+
+
 def test_a_state_that_cannot_be_replaced(install, client):
     """Without a disk of its own: a folder stands in the place of the file that is written."""
     install.publish(1, OLD)

@@ -156,6 +156,9 @@ static void test_marks_and_what_brings_them(void **state)
     check("three", &facts, TRUST_FRESH,
           mark(TRUST_MARK_BEHIND) | mark(TRUST_MARK_PINNED) | mark(TRUST_MARK_NO_RULES));
     facts = healthy();
+    (void)snprintf(facts.damage, sizeof(facts.damage), "a disk");
+    check("damage", &facts, TRUST_FRESH, mark(TRUST_MARK_DAMAGED));
+    facts = healthy();
     facts.lost = NOW - 7 * DAY + 1;
     check("lost", &facts, TRUST_FRESH, mark(TRUST_MARK_STATE_LOST));
     facts.lost = NOW - 7 * DAY;
@@ -228,9 +231,9 @@ static void test_words_are_stable(void **state)
 {
     (void)state;
     static const char *const freshness[] = {"BUILTIN", "FRESH", "AGING", "STALE", "ABANDONED"};
-    static const char *const marks[] = {"NO_RULES",      "STATE_LOST",   "TRUST_ENDED",
-                                        "STRANDED_SOON", "ROOT_EXPIRED", "CLOCK_SUSPECT",
-                                        "BEHIND",        "PINNED"};
+    static const char *const marks[] = {"NO_RULES",      "TRUST_DAMAGED", "STATE_LOST",
+                                        "TRUST_ENDED",   "STRANDED_SOON", "ROOT_EXPIRED",
+                                        "CLOCK_SUSPECT", "BEHIND",        "PINNED"};
     for (unsigned i = 0; i < TRUST_FRESHNESS_COUNT; i++)
         assert_string_equal(trust_freshness_word((enum trust_freshness)i), freshness[i]);
     for (unsigned i = 0; i < TRUST_MARK_COUNT; i++)
