@@ -314,8 +314,7 @@ bool control_feed_init(struct control *control, struct err *err)
     feed->control = control;
     atomic_init(&feed->cancel, false);
     feed->visit = (struct own_feed_visit){.config = &config->feed,
-                                          .root_path = config->trust_path,
-                                          .state_dir = config->state_dir,
+                                          .trust = config_trust(config),
                                           .writes = true,
                                           .cancel = &feed->cancel};
     (void)uv_timer_init(&control->loop, &feed->timer);

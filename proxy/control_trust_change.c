@@ -52,8 +52,7 @@ static bool change_store(const struct control *control, const struct admin_trust
                          struct err *err)
 {
     const struct config *config = control->config;
-    const struct trust_options options = {.root_path = config->trust_path,
-                                          .state_dir = config->state_dir};
+    const struct trust_options options = config_trust(config);
     if (control->trust == NULL || config->state_dir == NULL)
         return err_set(err, ERR_USAGE, "E_STATE_NONE",
                        "no rule set is signed here, or there is no state_dir to remember it in");

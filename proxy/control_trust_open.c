@@ -35,11 +35,12 @@ static const char without_memory[] =
 static void open_part(struct control *control, const struct err *why)
 {
     const struct config *config = control->config;
+    bool holds = config_trust(config).holds;
     const struct {
         struct trust_options options;
         const char *meaning;
     } parts[] = {
-        {{.state_dir = config->state_dir},
+        {{.state_dir = config->state_dir, .holds = holds},
          "signed sets are verified with the root of the state folder"},
         {{.root_path = config->trust_path}, without_memory},
     };
@@ -57,7 +58,8 @@ static void open_part(struct control *control, const struct err *why)
 
 bool control_trust_forget(struct control *control, const struct err *why)
 {
-    const struct trust_options options = {.root_path = control->config->trust_path};
+    struct trust_options options = config_trust(control->config);
+    options.state_dir = NULL;
     struct trust_store *loads = control->trust;
     struct trust_store *watch = control->trust_watch->store;
     struct err ignored;
@@ -72,12 +74,13 @@ bool control_trust_forget(struct control *control, const struct err *why)
 bool control_trust_open(struct control *control, struct err *err)
 {
     const struct config *config = control->config;
-    const struct trust_options whole = {.root_path = config->trust_path,
-                                        .state_dir = config->state_dir};
+    const struct trust_options whole = config_trust(config);
     if (!config_wants_trust(config) || open_both(control, &whole, err))
         return true;
-    /* The program that we would replace has its rules: better those than less protection. */
-    if (err->kind == ERR_MEMORY || control->take_over_url != NULL)
+    /* The program that we would replace has its rules: better those than less protection. And whom
+     * to trust was never said where there is no root at all. */
+    bool was_never = strcmp(err->code, "E_ROOT_NONE") == 0 && !trust_was_used(config->state_dir);
+    if (err->kind == ERR_MEMORY || control->take_over_url != NULL || was_never)
         return false;
     open_part(control, err);
     return true;
@@ -87,8 +90,7 @@ void control_trust_mend(struct control *control)
 {
     const struct config *config = control->config;
     struct control_trust *trust = control->trust_watch;
-    const struct trust_options whole = {.root_path = config->trust_path,
-                                        .state_dir = config->state_dir};
+    const struct trust_options whole = config_trust(config);
     struct err err;
     struct trust_store *store;
     if (trust->damage[0] == '\0' || (store = trust_open(&whole, &err)) == NULL)
@@ -103,8 +105,7 @@ void control_trust_mend(struct control *control)
 void control_trust_take_mended(struct control_trust *trust)
 {
     const struct config *config = trust->control->config;
-    const struct trust_options whole = {.root_path = config->trust_path,
-                                        .state_dir = config->state_dir};
+    const struct trust_options whole = config_trust(config);
     struct err err;
     struct trust_store *store = trust->is_mended ? trust_open(&whole, &err) : NULL;
     if (store == NULL)

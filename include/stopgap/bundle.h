@@ -18,6 +18,7 @@ struct trust_options {
     int64_t now;           /* seconds since 1970; 0: the system clock, read at each check */
     bool allow_test_root;  /* accept "usage test": never in production */
     bool is_read_only;     /* start from state_dir and write nothing: for what only looks */
+    bool holds;            /* a set that is new here is refused while the root has expired */
 };
 
 /* Read the root and the state. NULL with err: E_ROOT_*, E_STATE_*. */

@@ -64,9 +64,9 @@ static bool check_signed(const struct config *config)
 {
     struct err err = {0};
     bool is_used = trust_was_used(config->state_dir);
-    const struct trust_options options = {.root_path = config->trust_path,
-                                          .state_dir = is_used ? config->state_dir : NULL,
-                                          .is_read_only = true};
+    struct trust_options options = config_trust(config);
+    options.state_dir = is_used ? config->state_dir : NULL;
+    options.is_read_only = true;
     if (!config_wants_trust(config) || (options.root_path == NULL && options.state_dir == NULL))
         return true;
     struct trust_store *store = trust_open(&options, &err);

@@ -74,8 +74,7 @@ int feed_exit_code(const struct err *err)
 bool feed_visit_init(struct own_feed_visit *visit, const struct config *config, const char *verb)
 {
     *visit = (struct own_feed_visit){.config = &config->feed,
-                                     .root_path = config->trust_path,
-                                     .state_dir = config->state_dir,
+                                     .trust = config_trust(config),
                                      .steps = {.on_step = feed_print_step}};
     if (config->feed.names.n == 0 || config->feed.names.n > LIMIT_FEED_NAMES) {
         (void)cli_usage_error(verb, "feed.names lists no bundle, or more than %d",

@@ -141,8 +141,7 @@ static bool is_wanted(const struct feed_config *feed, const char *name)
 /* The roots that a bundle carries are followed even when it is not taken itself. */
 static bool take(const struct config *config, const char *path, struct buf *bytes, struct err *err)
 {
-    const struct trust_options options = {.root_path = config->trust_path,
-                                          .state_dir = config->state_dir};
+    const struct trust_options options = config_trust(config);
     struct trust_store *store = trust_open(&options, err);
     if (store == NULL)
         return false;

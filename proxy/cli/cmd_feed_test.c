@@ -134,8 +134,8 @@ static bool try_bundle(void *ctx, const struct bundle *bundle, struct err *err)
 {
     static const struct rules_changes all = {.takes_all = true};
     const struct config *config = ((const struct looker *)ctx)->config;
-    const struct trust_options options = {
-        .root_path = config->trust_path, .state_dir = config->state_dir, .is_read_only = true};
+    struct trust_options options = config_trust(config);
+    options.is_read_only = true;
     struct rules_judgement judgement;
     char path[64];
     const char *paths[] = {path};

@@ -1,6 +1,7 @@
 /* The effective configuration: built once from options and file, then never changed. */
 #pragma once
 
+#include "stopgap/bundle.h"
 #include "stopgap/err.h"
 #include "stopgap/request.h"
 #include "stopgap/ruleset.h"
@@ -168,6 +169,11 @@ struct feed_config {          /* signed bundles from web servers */
     bool allows_http;    /* mirrors without TLS, when none with TLS can be used */
 };
 
+enum root_expired { /* what a publisher can do whose root file is beyond its end */
+                    ROOT_EXPIRED_GO_ON = 0, /* new sets are taken, after the long trial */
+                    ROOT_EXPIRED_HOLD,      /* nothing new, but for the next root */
+};
+
 enum when_stale {
     WHEN_STALE_OFF = 0,
     WHEN_STALE_ON, /* rules with `activation: stale` are in force while the rules are stale */
@@ -231,6 +237,7 @@ struct config {
     char *rules_watch;                /* directory; *.sgb renamed into it are loaded */
     char *trust_path;                 /* root file */
     struct string_list rules_enabled; /* ids of options */
+    enum root_expired root_expired;
     enum when_stale when_stale;
     struct canary_config canary;
     uint64_t watchdog_ms;    /* how long new rules in force are watched; 0: not */
@@ -292,6 +299,8 @@ bool config_read_file(struct config *config, const char *path, config_error_cb o
 
 /* Can there be signed rule sets? A state directory alone is for mitigations. */
 bool config_wants_trust(const struct config *config);
+/* How the trust store is opened for it. */
+struct trust_options config_trust(const struct config *config);
 
 /* What must hold for a whole config: at least one listener, an upstream, files that can be read.
  * Errors of kind ERR_IO are about what signed rules come from; it may have worked before. */

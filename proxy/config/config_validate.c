@@ -358,13 +358,6 @@ static void check_limits(struct checker *checker)
                  config_format_size(limits->head_bytes).text);
 }
 
-bool config_wants_trust(const struct config *config)
-{
-    bool has_signed =
-        config->rules.n != 0 || config->rules_watch != NULL || config->feed.urls.n != 0;
-    return config->trust_path != NULL || (config->state_dir != NULL && has_signed);
-}
-
 bool config_validate(const struct config *config, config_error_cb on_error, void *ctx)
 {
     struct checker checker = {

@@ -249,9 +249,8 @@ void own_feed_run(struct own_feed_visit *visit)
 {
     struct own_feed_run run = {.visit = visit};
     /* Opened each time: what other processes brought counts, and this may be any thread. */
-    const struct trust_options options = {.root_path = visit->root_path,
-                                          .state_dir = visit->state_dir,
-                                          .is_read_only = !visit->writes};
+    struct trust_options options = visit->trust;
+    options.is_read_only = !visit->writes;
     reset(visit);
     run.store = trust_open(&options, &visit->err);
     if (run.store == NULL)

@@ -35,10 +35,9 @@ struct own_feed_name {
 struct own_feed_visit {
     /* what for; kept from visit to visit */
     const struct feed_config *config;
-    const char *root_path; /* as in struct trust_options */
-    const char *state_dir;
-    bool writes;               /* what is good is kept; else it is only judged */
-    const atomic_bool *cancel; /* as in fetch_request */
+    struct trust_options trust; /* is_read_only follows from writes */
+    bool writes;                /* what is good is kept; else it is only judged */
+    const atomic_bool *cancel;  /* as in fetch_request */
     struct feed_steps steps;
     /* Unless it writes: look at a bundle that was verified, for tools; NULL: nobody does. False
      * with err: it would be refused. */

@@ -127,6 +127,22 @@ static bool check_root_member(const struct root *root, const struct ustar *archi
                    name);
 }
 
+/* An operator may wish that keys whose successors are overdue authorise nothing new. */
+static bool check_hold(const struct trust_store *store, struct err *err)
+{
+    char when[UTC_DATE_CHARS + 1];
+    int64_t now = store_now(store);
+    if (now < store->state.signed_time)
+        now = store->state.signed_time;
+    if (!store->holds || now < store->root->expires)
+        return true;
+    utc_format_date(store->root->expires, when);
+    return err_set(err, ERR_TRUST, "E_ROOT_EXPIRED",
+                   "root %llu was meant to be replaced by %s, and rules.root_expired says that "
+                   "nothing new is taken until then; the rules of before stay in force",
+                   (unsigned long long)store->root->version, when);
+}
+
 /* Step G for what is not known yet: the keys at the time of signing, one history, its order. */
 static bool check_new(struct trust_store *store, struct bundle *bundle,
                       struct signature_tally *tally, struct err *err)
@@ -135,7 +151,7 @@ static bool check_new(struct trust_store *store, struct bundle *bundle,
     signature_apply_time(store->root, manifest->created, tally);
     if (tally->good < tally->needed)
         return fail_threshold(tally, "E_SIG_KEY_TIME", err);
-    return check_root_line(store, bundle, err);
+    return check_root_line(store, bundle, err) && check_hold(store, err);
 }
 
 static bool check_permitted(const struct trust_store *store, const struct manifest *manifest,

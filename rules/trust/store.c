@@ -159,6 +159,7 @@ struct trust_store *trust_open(const struct trust_options *options, struct err *
     store->fixed_now = options->now;
     store->allow_test_root = options->allow_test_root;
     store->is_read_only = options->is_read_only;
+    store->holds = options->holds;
     bool done = true;
     /* Who only looks makes no folder. */
     if (options->state_dir != NULL &&

@@ -17,6 +17,7 @@ struct trust_store {
     bool was_lost;
     bool allow_test_root;
     bool is_read_only; /* what changes is in memory only */
+    bool holds;        /* as in struct trust_options */
     int64_t fixed_now; /* 0: the system clock */
 };
 

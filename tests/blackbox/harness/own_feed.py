@@ -52,7 +52,10 @@ class OwnFeed:
 
     folder   what a web server shows: pulse, root/, bundles/
     root     the operator's copy of the first root
+    root_expires   of the next roots
     """
+
+    root_expires = "2035-12-31T00:00:00Z"
 
     def __init__(self, folder, has_pulse=True):
         self.work = pathlib.Path(folder)
@@ -87,7 +90,7 @@ class OwnFeed:
         signers = list(keys) + self.keys if signers is None else signers
         self.pulse_key = pulse_key or self.pulse_key
         lines = ["stopgap-root 1", "version %d" % version, "epoch %d" % epoch, "usage production",
-                 "created 2026-01-%02dT00:00:00Z" % version, "expires 2035-12-31T00:00:00Z"]
+                 "created 2026-01-%02dT00:00:00Z" % version, "expires " + self.root_expires]
         lines += ["previous " + sha256(self.roots[-1])] if self.roots else []
         lines += ["threshold root 1", "threshold rules 1"] + (["threshold pulse 1"] if self.pulse_key else [])
         lines += [key.line(days="2025-01-01 2035-06-01 2035-12-31") for key in keys]
