@@ -41,7 +41,7 @@ static bool expressions_init(struct expressions *list, const struct pattern_tabl
         return false;
     for (size_t i = 0; i < table->n; i++) {
         struct pattern *pattern = table->items[i];
-        if (!pattern->is_used || pattern->is_body != is_body || pattern->exact != EXACT_NONE)
+        if (!pattern->is_used || pattern->is_body != is_body || !pattern_is_scanned(pattern))
             continue;
         list->texts[list->n] = pattern->text;
         list->flags[list->n] = pattern->flags;
@@ -171,6 +171,41 @@ static bool build_exact(const struct pattern_table *table, struct ruleset *set)
     return is_done;
 }
 
+static size_t count_starts(const struct pattern_table *table)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < table->n; i++)
+        n += table->items[i]->start != START_NONE ? table->items[i]->n_literals : 0;
+    return n;
+}
+
+static size_t gather_starts(const struct pattern_table *table, enum start_kind kind,
+                            struct start_entry *entries)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct pattern *pattern = table->items[i];
+        for (size_t l = 0; pattern->start == kind && l < pattern->n_literals; l++)
+            entries[n++] = (struct start_entry){
+                .text = pattern->literals[l],
+                .bit = pattern->bit,
+                .is_whole = l >= pattern->n_literals - pattern->n_whole,
+            };
+    }
+    return n;
+}
+
+static bool build_starts(const struct pattern_table *table, struct ruleset *set)
+{
+    struct start_entry *entries = calloc(count_starts(table) + 1, sizeof(*entries));
+    bool is_done = entries != NULL;
+    for (int kind = START_NONE + 1; kind < START_KIND_COUNT && is_done; kind++)
+        is_done = starts_build(&set->starts[kind], entries,
+                               gather_starts(table, (enum start_kind)kind, entries), &set->memory);
+    free(entries);
+    return is_done;
+}
+
 bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct err *err)
 {
     uint32_t bit = BIT_FIRST_PATTERN;
@@ -185,7 +220,7 @@ bool pattern_compile(struct pattern_table *table, struct ruleset *set, struct er
     if (hs_valid_platform() != HS_SUCCESS)
         return err_set(err, ERR_COMPILE, "E_COMPILE",
                        "this processor lacks the instructions that Hyperscan needs (SSSE3)");
-    if (!build_exact(table, set))
+    if (!build_exact(table, set) || !build_starts(table, set))
         return err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
     if (!compile_database(table, set, false, err) || !compile_database(table, set, true, err))
         return false;

@@ -159,7 +159,7 @@ static unsigned needs_of(const struct cond *cond)
 {
     unsigned needs = 0;
     for (size_t i = 0; i < cond->n_patterns; i++)
-        if (cond->patterns[i]->is_used && cond->patterns[i]->exact == EXACT_NONE)
+        if (cond->patterns[i]->is_used && pattern_is_scanned(cond->patterns[i]))
             needs |= NEED_LINE | cond->patterns[i]->needs;
     return needs;
 }

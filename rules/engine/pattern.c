@@ -49,6 +49,8 @@ static int compare_patterns(const void *a, const void *b)
         return left->is_body ? 1 : -1;
     if (left->exact != right->exact)
         return left->exact < right->exact ? -1 : 1;
+    if (left->start != right->start)
+        return left->start < right->start ? -1 : 1;
     if (left->flags != right->flags)
         return left->flags < right->flags ? -1 : 1;
     return strcmp(left->text, right->text);
@@ -156,6 +158,48 @@ struct pattern *pattern_add_exact(struct pattern_table *table, enum exact_kind k
     return pattern;
 }
 
+/* The texts as slices, whole values last, and a text that names them. */
+static bool copy_starts(struct pattern_table *table, const struct regex_starts *starts,
+                        struct pattern *wanted, struct buf *name)
+{
+    struct slice *literals = arena_alloc(table->memory, starts->n * sizeof(*literals));
+    bool fits = literals != NULL;
+    for (int is_whole = 0; is_whole <= 1; is_whole++)
+        for (size_t i = 0; i < starts->n && fits; i++) {
+            const struct regex_start *start = &starts->items[i];
+            if ((int)start->is_whole != is_whole)
+                continue;
+            struct slice text = arena_copy(table->memory, slice_make(start->bytes, start->len));
+            literals[wanted->n_literals++] = text;
+            wanted->n_whole += start->is_whole;
+            fits = text.len == start->len && buf_append(name, SLICE("|^")) &&
+                   append_escaped(name, text) &&
+                   buf_append(name, slice_make("$", start->is_whole ? 1 : 0));
+        }
+    wanted->literals = literals;
+    return fits && buf_append(name, slice_make("", 1));
+}
+
+struct pattern *pattern_add_starts(struct pattern_table *table, enum start_kind kind,
+                                   const struct regex_starts *starts)
+{
+    struct pattern wanted = {.start = kind, .score = regex_starts_score(starts), .is_used = true};
+    struct pattern *pattern = NULL;
+    struct buf name;
+    buf_init(&name, MAX_EXPRESSION_BYTES);
+    if (wanted.score != 0 && copy_starts(table, starts, &wanted, &name)) {
+        wanted.text = name.ptr;
+        pattern = table_add(table, &wanted);
+    }
+    buf_done(&name);
+    return pattern;
+}
+
+bool pattern_is_scanned(const struct pattern *pattern)
+{
+    return pattern->exact == EXACT_NONE && pattern->start == START_NONE;
+}
+
 bool pattern_add_name(struct pattern_table *table, enum exact_kind kind, struct slice name,
                       unsigned flags)
 {
@@ -190,12 +234,14 @@ static bool probe(const char *text, unsigned *flags, unsigned *ret_width, struct
 }
 
 /* "A|B" with a long literal for each alternative; returns the bytes of the shortest, 0 where one
- * has none. The text is never longer than the regex. */
-static unsigned reduce_to_literals(struct slice regex, char *text)
+ * has none. The text is never longer than the regex. With is_loose, "^" is left out. */
+static unsigned reduce_to_literals(struct slice regex, bool is_loose, char *text,
+                                   bool *ret_is_anchored)
 {
     struct slice alternative;
     unsigned shortest = UINT32_MAX;
     size_t len = 0;
+    *ret_is_anchored = true;
     if (regex_is_obscure(regex))
         return 0;
     while (regex_next_alternative(&regex, &alternative)) {
@@ -204,6 +250,10 @@ static unsigned reduce_to_literals(struct slice regex, char *text)
             return 0;
         if (len != 0)
             text[len++] = '|';
+        if (literal.text.ptr[0] != '^')
+            *ret_is_anchored = false;
+        else if (is_loose)
+            literal.text = slice_from(literal.text, 1);
         memcpy(text + len, literal.text.ptr, literal.text.len);
         len += literal.text.len;
         shortest = literal.n_bytes < shortest ? literal.n_bytes : shortest;
@@ -214,14 +264,22 @@ static unsigned reduce_to_literals(struct slice regex, char *text)
 
 /* Add a pattern for what `part` of a regex must find. A long literal in it is enough: literals
  * cost the scan next to nothing, and PCRE2 confirms. Without one, the part itself is a pattern
- * that is only worth its price when a rule has no better guard. */
+ * that is only worth its price when a rule has no better guard. like->score is what a look at the
+ * start of the value tells, which no pattern need tell again. */
 static bool add_part(struct pattern_table *table, struct slice part, const struct pattern *like,
                      struct pattern **ret_pattern, struct err *err)
 {
     char text[LIMIT_PATTERN_BYTES + 1];
     struct pattern wanted = *like;
+    bool is_anchored;
     wanted.text = text;
-    wanted.score = reduce_to_literals(part, text);
+    wanted.score = reduce_to_literals(part, false, text, &is_anchored);
+    *ret_pattern = NULL;
+    if (wanted.score != 0 && is_anchored && like->score >= wanted.score)
+        return true;
+    /* A line that need not begin with a value is cheaper than an exact hit. */
+    if (wanted.score != 0 && !is_anchored)
+        wanted.score = reduce_to_literals(part, true, text, &is_anchored);
     if (wanted.score != 0) {
         wanted.flags |= HS_FLAG_CASELESS; /* "(?i)" may stand before it */
         wanted.is_used = true;
@@ -230,7 +288,6 @@ static bool add_part(struct pattern_table *table, struct slice part, const struc
         text[part.len] = '\0';
     }
     unsigned width = 0;
-    *ret_pattern = NULL;
     if (!probe(text, &wanted.flags, &width, err))
         return false;
     if (width == 0)
@@ -239,13 +296,30 @@ static bool add_part(struct pattern_table *table, struct slice part, const struc
     return *ret_pattern != NULL || err_set(err, ERR_MEMORY, "E_MEMORY", "out of memory");
 }
 
+/* The table that has the starts of field's values. */
+static enum start_kind start_kind_of(enum field_id field)
+{
+    return field == FIELD_PATH ? START_PATH : field == FIELD_TARGET ? START_TARGET : START_NONE;
+}
+
+static struct pattern *add_starts_of(struct pattern_table *table, const struct cond *cond)
+{
+    struct regex_starts starts;
+    enum start_kind kind = start_kind_of(cond->node->field);
+    if (kind == START_NONE || !regex_find_starts(slice_str(cond->node->value), &starts))
+        return NULL;
+    return pattern_add_starts(table, kind, &starts);
+}
+
 bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, bool is_body,
                        struct pattern **ret_parts, size_t *ret_n, struct err *err)
 {
     struct slice regex = slice_str(cond->node->value);
+    struct pattern *starts = add_starts_of(table, cond);
     /* Case must be minded here: [^a] without case would not hit on "A". */
     const struct pattern like = {.flags = BASE_FLAGS |
                                           (cond->node->is_case_sensitive ? 0 : HS_FLAG_CASELESS),
+                                 .score = starts != NULL ? starts->score : 0,
                                  .is_body = is_body};
     struct slice parts[MAX_PARTS];
     size_t n = regex_split_lookaheads(regex, parts, MAX_PARTS);
@@ -259,5 +333,7 @@ bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, boo
         if (pattern != NULL)
             ret_parts[(*ret_n)++] = pattern;
     }
+    if (starts != NULL)
+        ret_parts[(*ret_n)++] = starts;
     return true;
 }

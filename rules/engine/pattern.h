@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/private.h"
+#include "engine/regex_start.h"
 
 void pattern_table_init(struct pattern_table *table, struct arena *memory);
 void pattern_table_done(struct pattern_table *table);
@@ -16,11 +17,19 @@ struct pattern *pattern_add_literals(struct pattern_table *table, const struct s
 struct pattern *pattern_add_exact(struct pattern_table *table, enum exact_kind kind,
                                   const struct slice *literals, size_t n);
 
+/* The same for a value that begins with one of the starts, or is it.
+ * NULL where there are none or memory is out. */
+struct pattern *pattern_add_starts(struct pattern_table *table, enum start_kind kind,
+                                   const struct regex_starts *starts);
+
+/* Whether the scan looks for it: it is in no table. */
+bool pattern_is_scanned(const struct pattern *pattern);
+
 /* Note that a test looks at the value with this name, which is kept. False: no memory. */
 MUST_USE bool pattern_add_name(struct pattern_table *table, enum exact_kind kind, struct slice name,
                                unsigned flags);
 
-/* The expressions that all hit where regex does, at most MAX_PARTS; none when Hyperscan can
+/* The expressions that all hit where regex does, at most MAX_PARTS + 1; none when Hyperscan can
  * only find the empty string in it.
  *
  * False with err->text (no place) when the engine cannot take the regex. */

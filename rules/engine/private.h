@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/exact.h"
 #include "engine/regex_text.h"
+#include "engine/starts.h"
 #include "view/iis.h"
 #include "view/view.h"
 
@@ -38,8 +39,10 @@ struct pattern {
     unsigned flags;
     unsigned needs;               /* NEED_..., without NEED_LINE */
     enum exact_kind exact;        /* EXACT_NONE: scanned for */
-    const struct slice *literals; /* EXACT: one of them */
+    enum start_kind start;        /* not START_NONE: looked up by how a value begins */
+    const struct slice *literals; /* EXACT, start: one of them */
     size_t n_literals;
+    size_t n_whole;    /* start: that many of them, the last, are whole values */
     unsigned score;    /* how rare a hit is: bytes of literal text */
     bool is_body;      /* belongs to the database for bodies */
     bool is_used;      /* asked for by a guard or a test */
@@ -66,9 +69,9 @@ struct cond {
     struct net_prefix *networks;
     size_t n_networks;
     pcre2_code *code;
-    bool is_jit;                         /* code was compiled to machine code */
-    struct cond *next_with_code;         /* of the whole set, to free them */
-    struct pattern *patterns[MAX_PARTS]; /* all must have hit before the test can be true */
+    bool is_jit;                             /* code was compiled to machine code */
+    struct cond *next_with_code;             /* of the whole set, to free them */
+    struct pattern *patterns[MAX_PARTS + 1]; /* all must have hit before the test can be true */
     size_t n_patterns;
     struct pattern *name_pattern; /* hits when a field of that name is there */
     struct pattern *excluded;     /* hits when a negated test is not true; NULL: not known so */
@@ -135,6 +138,7 @@ struct ruleset {
      * of the field; without it, those whose names are in the tables. */
     unsigned needs[FIELD_COUNT];
     struct exact_table exact[EXACT_KIND_COUNT];
+    struct start_table starts[START_KIND_COUNT];
     bool decodes_headers; /* all of them, not only those in the tables */
     bool decodes_cookies;
     struct iis_slot *inputs; /* newest first */

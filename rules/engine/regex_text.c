@@ -24,7 +24,7 @@ static size_t skip_to(struct slice regex, size_t at, char close)
 static size_t skip_argument(struct slice regex, char escape, size_t at)
 {
     char next = byte_at(regex, at);
-    if (next == '{')
+    if (next == '{' && strchr("xopPkgN", escape) != NULL) /* else a count, or itself */
         return skip_to(regex, at, '}');
     if ((escape == 'k' || escape == 'g') && (next == '<' || next == '\''))
         return skip_to(regex, at + 1, next == '<' ? '>' : '\'');
@@ -124,8 +124,7 @@ struct regex_token regex_token_read(struct slice regex, size_t at)
     }
 }
 
-/* Offset of the ")" that closes the group opened before `at`, or SIZE_MAX. */
-static size_t find_close(struct slice regex, size_t at)
+size_t regex_find_close(struct slice regex, size_t at)
 {
     unsigned depth = 1;
     while (at < regex.len) {
@@ -189,7 +188,14 @@ static bool has_option(struct slice regex, char letter, bool is_off)
 
 bool regex_is_obscure(struct slice regex)
 {
-    return contains(regex, "\\Q") || contains(regex, "(?#") || has_option(regex, 'x', false);
+    /* "\\E" is nothing, so that a count behind it is for what stands before. */
+    return contains(regex, "\\Q") || contains(regex, "\\E") || contains(regex, "(?#") ||
+           has_option(regex, 'x', false);
+}
+
+bool regex_is_multiline(struct slice regex)
+{
+    return has_option(regex, 'm', false);
 }
 
 /* A run of literal tokens at [start, end). */
@@ -248,7 +254,7 @@ size_t regex_split_lookaheads(struct slice regex, struct slice *ret_parts, size_
     size_t start = byte_at(regex, 0) == '^' ? 1 : 0;
     size_t at = start;
     while (slice_starts_with(slice_from(regex, at), SLICE("(?="))) {
-        size_t close = find_close(regex, at + 3);
+        size_t close = regex_find_close(regex, at + 3);
         if (close == SIZE_MAX)
             return 0;
         if (n < max)

@@ -34,6 +34,12 @@ struct regex_literal {
 /* Whether parentheses, bars or blanks in regex may not be what they look like. */
 bool regex_is_obscure(struct slice regex);
 
+/* Whether an option makes "^" and "$" match at the lines of a value. */
+bool regex_is_multiline(struct slice regex);
+
+/* Offset of the ")" that closes the group opened before `at`, or SIZE_MAX. */
+size_t regex_find_close(struct slice regex, size_t at);
+
 /* Cut the next alternative of "A|B" off *rest; false when nothing is left. */
 bool regex_next_alternative(struct slice *rest, struct slice *ret_alternative);
 

@@ -108,6 +108,8 @@ static void add_target(struct subject *subject, const struct fields *fields)
         const struct request_view *view = &fields->views.view[i];
         if (i != VIEW_RAW && view->is_same)
             continue;
+        starts_find(&set->starts[START_PATH], view->path, subject->bits);
+        starts_find(&set->starts[START_TARGET], view->target, subject->bits);
         add_view(subject, set, view, i == VIEW_RAW);
         for (size_t a = 0; a < view->n_args; a++) {
             const struct named_value *arg = &view->args[a];
