@@ -123,13 +123,25 @@ static void audit(const struct control *control, const struct admin_mitigation *
     json_decref(root);
 }
 
-static bool is_in_config(const struct control *control, const char *id)
+/* Why an id that has no block of its own cannot be unblocked. */
+static bool refuse_unblock(const struct control *control, const struct mitigation_store *store,
+                           const char *id, struct err *err)
 {
     const struct string_list *list = &control->config->mitigations.blocked;
     for (size_t i = 0; i < list->n; i++)
-        if (strcasecmp(list->items[i], id) == 0)
-            return true;
-    return false;
+        if (mitigation_id_covers(list->items[i], id))
+            return err_set(err, ERR_USAGE, "",
+                           "%s is blocked by the configuration, as %s: remove it from "
+                           "mitigations.blocked there",
+                           id, list->items[i]);
+    for (size_t i = 0; i < store->n_blocks; i++)
+        if (mitigation_id_covers(store->blocks[i].id, id))
+            return err_set(err, ERR_USAGE, "",
+                           "%s is blocked with its family: 'stopgap mitigations unblock %s', then "
+                           "block what shall stay so",
+                           id, store->blocks[i].id);
+    return err_set(err, ERR_USAGE, "",
+                   "%s is not blocked; 'stopgap mitigations list' shows what is", id);
 }
 
 static struct mitigation_block origin_of(const struct admin_mitigation *asked)
@@ -149,12 +161,7 @@ static bool change_store(struct control *control, const struct admin_mitigation 
         return mitigation_store_block(store, &origin, err);
     if (strcmp(asked->what, "unblock") == 0)
         return mitigation_store_unblock(store, asked->id) ||
-               err_set(err, ERR_USAGE, "",
-                       is_in_config(control, asked->id)
-                           ? "%s is blocked by the configuration: remove it from "
-                             "mitigations.blocked there"
-                           : "%s is not blocked; 'stopgap mitigations list' shows what is",
-                       asked->id);
+               refuse_unblock(control, store, asked->id, err);
     store->is_off = strcmp(asked->what, "disable") == 0;
     store->off = store->is_off ? origin : (struct mitigation_block){.when_unix = 0};
     if (!store->is_off && !control->config->mitigations.enabled)

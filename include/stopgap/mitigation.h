@@ -39,6 +39,8 @@ enum mitigation_state mitigation_judge(const struct mitigation_facts *facts);
 /* Does a block on `block` hold for `id`? Letters in any case, numbers by value: M01.1 is M1.1, a
  * missing last number is 0, and what is shorter holds for all below it. */
 bool mitigation_id_covers(const char *block, const char *id);
+/* The same mitigation: M01.1 is M1.1, and M2.1.0 is M2.1. */
+bool mitigation_id_equals(const char *left, const char *right);
 /* Letters, digits, '.', '_', '-', 1 to 63 of them. */
 bool mitigation_id_is_good(const char *id);
 

@@ -39,6 +39,23 @@ static void print_notes(const struct config *config)
                           config->listen[i].url);
 }
 
+static void print_unknown_blocks(const struct config *config, const struct ruleset *set)
+{
+    const struct string_list *list = &config->mitigations.blocked;
+    for (size_t i = 0; i < list->n; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < ruleset_n_mitigations(set); k++)
+            is_known =
+                is_known || mitigation_id_covers(list->items[i], ruleset_mitigation(set, k)->id);
+        if (!is_known)
+            (void)fprintf(
+                stderr,
+                "note: mitigations.blocked names '%s', which no rule belongs to; 'stopgap "
+                "rules list' shows the ids\n",
+                list->items[i]);
+    }
+}
+
 /* Names that no rule has. Signed rules may bring theirs, so only what is built in is asked. */
 static void print_unknown_rules(const struct config *config)
 {
@@ -55,6 +72,8 @@ static void print_unknown_rules(const struct config *config)
         options_print_error(NULL, &err);
     for (size_t i = 0; set != NULL && i < ruleset_n_warnings(set); i++)
         (void)fprintf(stderr, "note: %s\n", ruleset_warning(set, i));
+    if (set != NULL)
+        print_unknown_blocks(config, set);
     ruleset_unref(set);
     free(policy);
 }
@@ -89,7 +108,9 @@ static int check_config(const struct config *config, const char *path, bool want
     if (!config_validate(config, options_print_error, NULL) || !check_signed(config))
         return EXIT_FAILED;
     print_notes(config);
-    if (config->n_modes + config->n_exclusions + config->rules_enabled.n != 0)
+    if (config->n_modes + config->n_exclusions + config->rules_enabled.n +
+            config->mitigations.blocked.n !=
+        0)
         print_unknown_rules(config);
     if (!wants_print) {
         (void)printf("%s%sconfiguration is valid\n", path != NULL ? path : "",

@@ -227,6 +227,7 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
     struct err err = {0};
     const struct explain_request *request = view->request;
     struct explanation *explanation = NULL;
+    struct explain_absent absent = {.n = 0};
     if (request->is_refused) {
         view->decision = (struct decision){.kind = DECISION_ANSWER,
                                            .status = request->parser.refusal.status,
@@ -240,6 +241,9 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
             return EXIT_UNREACHABLE;
         }
         view->explanation = explanation;
+        view->absent = &absent;
+        if (view->rule == NULL)
+            explain_absent_find(&absent, &call->paths, call->config_path != NULL, view);
         judge(view, explanation);
     }
     bool is_written = true;
@@ -248,6 +252,7 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
     else
         explain_print_text(view, stdout);
     explanation_free(explanation);
+    ruleset_unref(absent.set);
     if (!is_written)
         return EXIT_UNREACHABLE;
     bool is_stopped =
@@ -255,12 +260,15 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
     return is_stopped ? EXIT_FAILED : EXIT_FINE;
 }
 
-static bool knows_rule(const struct ruleset *set, const char *id)
+static int refuse_rule(const struct call *call, const struct explain_result_view *view)
 {
-    for (size_t i = 0; i < ruleset_n_rules(set); i++)
-        if (strcmp(ruleset_rule(set, i)->id, id) == 0)
-            return true;
-    return false;
+    const char *why = explain_absent_why(&call->paths, call->config_path != NULL, view);
+    return why == NULL ? cli_usage_error("explain",
+                                         "%s has no rule '%s'; 'stopgap rules list' shows the ids",
+                                         ruleset_name(view->set), call->rule)
+                       : cli_usage_error("explain",
+                                         "rule '%s' is not in force: %s; 'stopgap rules show %s'",
+                                         call->rule, why, call->rule);
 }
 
 static int explain_request(const struct call *call, const struct config *config,
@@ -279,9 +287,8 @@ static int explain_request(const struct call *call, const struct config *config,
     int code = EXIT_UNREACHABLE;
     if (lease == NULL)
         (void)cli_error(&err);
-    else if (call->rule != NULL && !knows_rule(set, call->rule))
-        code = cli_usage_error("explain", "%s has no rule '%s'; 'stopgap rules list' shows the ids",
-                               ruleset_name(set), call->rule);
+    else if (call->rule != NULL && ruleset_find(set, call->rule) == SIZE_MAX)
+        code = refuse_rule(call, &view);
     else
         code = explain_rules(call, &view, lease);
     lease_free(lease);

@@ -10,6 +10,8 @@
 
 #include "proxy_limits.h"
 
+#include "stopgap/mitigation.h"
+
 #include "stopgap/banned.h"
 
 enum {
@@ -142,12 +144,17 @@ static void print_csv(const json_t *list)
     }
 }
 
-static void print_list(const json_t *list)
+/* family: only the mitigations that it covers; NULL: all. Returns how many lines it printed. */
+static size_t print_list(const json_t *list, const char *family)
 {
-    (void)printf("%-32s %-14s %-6s %s\n", "id", "state", "rules", "title");
+    size_t n = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *one = json_array_get(list, i);
         char rules[24];
+        if (family != NULL && !mitigation_id_covers(family, text_of(one, "id")))
+            continue;
+        if (n++ == 0)
+            (void)printf("%-32s %-14s %-6s %s\n", "id", "state", "rules", "title");
         (void)snprintf(rules, sizeof(rules), "%lld/%lld",
                        (long long)json_integer_value(json_object_get(one, "rules_in_force")),
                        (long long)json_integer_value(json_object_get(one, "rules")));
@@ -165,6 +172,7 @@ static void print_list(const json_t *list)
         }
         (void)putchar('\n');
     }
+    return n;
 }
 
 static int show(const struct call *call)
@@ -185,7 +193,7 @@ static int show(const struct call *call)
         } else if (call->as_csv) {
             print_csv(list);
         } else {
-            print_list(list);
+            (void)print_list(list, NULL);
         }
         json_decref(root);
     }
@@ -194,6 +202,26 @@ static int show(const struct call *call)
 }
 
 /* ---- changes */
+
+/* What came out of a change, for the words about the load do not name mitigations. */
+static void print_outcome(const struct call *call)
+{
+    struct admin_response response;
+    bool is_switch = call->id[0] == '\0';
+    if (ask(call, "GET", "/status.json", slice_make(NULL, 0), &response) == EXIT_FINE) {
+        json_t *root = json_loadb(response.body.ptr, response.body.len, 0, NULL);
+        if (is_switch)
+            (void)printf("%zu rules are in force\n",
+                         json_array_size(json_object_get(root, "rules")));
+        else if (print_list(json_object_get(root, "mitigations"), call->id) == 0)
+            (void)fprintf(stderr,
+                          "note: no rule here belongs to %s; 'stopgap mitigations list' shows the "
+                          "ids. A block holds for rules that come later\n",
+                          call->id);
+        json_decref(root);
+    }
+    buf_done(&response.body);
+}
 
 static int change(const struct call *call)
 {
@@ -207,9 +235,11 @@ static int change(const struct call *call)
         return cli_usage_error("mitigations", "id and reason are short lines of UTF-8");
     }
     int code = ask(call, "POST", "/mitigations", slice_str(body), &response);
-    if (code == EXIT_FINE)
-        (void)printf("%s %s: " SLICE_FMT, call->what, call->id,
+    if (code == EXIT_FINE) {
+        (void)printf("%s%s%s: " SLICE_FMT, call->what, call->id[0] != '\0' ? " " : "", call->id,
                      SLICE_ARG(buf_slice(&response.body)));
+        print_outcome(call);
+    }
     free(body);
     buf_done(&response.body);
     return code;
@@ -221,13 +251,21 @@ int cmd_mitigations(int argc, char **argv)
     int code = parse(argc, argv, &call);
     if (code >= 0)
         return code;
+    if (strcmp(call.what, "list") == 0 && call.as_csv)
+        return cli_usage_error(argv[0],
+                               "--csv is a form of export: stopgap mitigations export --csv");
     if (strcmp(call.what, "list") == 0 || (strcmp(call.what, "export") == 0 && call.as_csv))
         return show(&call);
     if (strcmp(call.what, "export") == 0)
         return cli_usage_error(argv[0], "export needs a form: --csv");
+    if (call.id[0] == '\0' ? strstr(call.what, "block") != NULL : !mitigation_id_is_good(call.id))
+        return cli_usage_error(argv[0], "'%s' is no id of a mitigation, such as M1 or SG-PUBLISH",
+                               call.id);
     bool needs_reason = strcmp(call.what, "block") == 0 || strcmp(call.what, "disable") == 0;
     if (needs_reason && !mitigation_reason_is_good(call.reason))
-        return cli_usage_error(argv[0], "%s needs --reason: one line of at most 200 characters",
+        return cli_usage_error(argv[0],
+                               "%s needs --reason: one line of at most 200 printable ASCII "
+                               "characters",
                                call.what);
     if (call.id[0] != '\0' || needs_reason || strcmp(call.what, "enable") == 0)
         return change(&call);

@@ -2,6 +2,7 @@
 #include "cli/cmd_rules.h"
 
 #include "cli/options.h"
+#include "cli/rule_absence.h"
 #include "cli/rule_words.h"
 #include "cli/rules_call.h"
 #include "policy.h"
@@ -213,31 +214,6 @@ static int print_json(const struct shown *shown)
 
 /* ---- the state under a configuration */
 
-static const struct mitigation_info *find_mitigation(const struct ruleset *set, const char *id)
-{
-    for (size_t i = 0; i < ruleset_n_mitigations(set); i++)
-        if (strcmp(ruleset_mitigation(set, i)->id, id) == 0)
-            return ruleset_mitigation(set, i);
-    return NULL;
-}
-
-/* Why the configuration leaves the rule out. */
-static const char *reason_of_absence(const struct rule *rule, const struct ruleset *set,
-                                     const struct mode_row *row, const struct config *config)
-{
-    const struct mitigation_info *mitigation = find_mitigation(set, rule->mitigation);
-    if (row != NULL && row->mode == RULES_OFF)
-        return "modes says so";
-    if (mitigation != NULL)
-        return mitigation_state_word(mitigation->state);
-    if (rule->activation == ACTIVATION_STALE)
-        return config->when_stale != WHEN_STALE_OFF
-                   ? "it waits until the rules are stale (rules.stale_after)"
-                   : "it is for stale rules, and rules.when_stale is off";
-    return rule->activation != ACTIVATION_ALWAYS ? "it is an option that is not switched on"
-                                                 : "the configuration does not load it";
-}
-
 static void judge_loaded(struct shown *shown, const struct rule_info *info,
                          const struct mode_row *row, const struct config *config)
 {
@@ -273,23 +249,10 @@ static void judge_state(struct shown *shown, const struct ruleset *set, const st
         shown->because = "mode is off";
     } else if (index == SIZE_MAX) {
         shown->state = "off";
-        shown->because = reason_of_absence(shown->rule, set, row, config);
+        shown->because = rule_absence_reason(shown->rule, set, policy, config);
     } else {
         judge_loaded(shown, ruleset_rule(set, index), row, config);
     }
-}
-
-/* The configuration without what the operator changed about rules: every rule is there. */
-static struct config without_changes(const struct config *config)
-{
-    struct config plain = *config;
-    plain.n_modes = plain.n_exclusions = 0;
-    plain.harden = (struct harden_config){.shapes = SHAPES_OFF};
-    plain.when_stale = WHEN_STALE_OFF;
-    plain.mitigations.enabled = plain.mitigations.server_enabled = true;
-    plain.mitigations.blocked.n = 0;
-    plain.state_dir = NULL;
-    return plain;
 }
 
 /* ---- the verb */
@@ -319,7 +282,7 @@ static int show(const struct rules_call *call, const struct rule_paths *paths,
     struct ruleset *real = NULL;
     const char *id = call->words[0];
     if (config != NULL)
-        plain = without_changes(config);
+        plain = rule_absence_undo(config);
     struct ruleset *set = rule_paths_load(paths, config != NULL ? &plain : NULL, &err);
     if (set == NULL)
         return cli_error(&err);

@@ -125,7 +125,9 @@ static void judge_mitigations(struct doctor *doctor, const json_t *root)
         if (strcmp(state, "Blocked") == 0 || strcmp(state, "Failed") == 0)
             doctor_add(doctor, DOCTOR_WARN, "mitigations", "",
                        "is it still needed? 'stopgap mitigations list'", "%s is %s: %s",
-                       text_of(one, "id"), state, text_of(one, "reason"));
+                       text_of(one, "id"), state,
+                       strcmp(text_of(one, "origin"), "config") == 0 ? "by the configuration"
+                                                                     : text_of(one, "reason"));
     }
 }
 

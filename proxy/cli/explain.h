@@ -1,6 +1,7 @@
 /* What the files of `stopgap explain` share. */
 #pragma once
 
+#include "cli/rule_paths.h"
 #include "config/config.h"
 #include "decide.h"
 #include "http/parse.h"
@@ -13,6 +14,7 @@
 enum {
     EXPLAIN_MAX_INPUT = 1024 * 1024, /* a head of 128 KiB, and more body than rules look at */
     EXPLAIN_MAX_NOTES = 8,
+    EXPLAIN_MAX_ABSENT = 32, /* rules that one request matches; the others are not named */
 };
 
 /* One request as the proxy would read it. */
@@ -41,6 +43,17 @@ MUST_USE bool explain_request_read(struct explain_request *request, struct slice
                                    bool from_file, const struct config *config, struct err *err);
 void explain_request_done(struct explain_request *request);
 
+/* A rule that would match and is not in force. */
+struct explain_absent_rule {
+    const char *id; /* of set below */
+    const char *why;
+};
+struct explain_absent {
+    struct ruleset *set; /* every rule, options too; the caller unrefs it */
+    struct explain_absent_rule rules[EXPLAIN_MAX_ABSENT];
+    size_t n;
+};
+
 /* What comes out, for both ways of printing it. */
 struct explain_result_view {
     const struct explain_request *request;
@@ -48,8 +61,9 @@ struct explain_result_view {
     const struct explanation *explanation; /* NULL: refused before the rules */
     const struct config *config;           /* its mode is the one that was explained */
     struct decision decision;
-    bool is_off;      /* the configuration says mode off: the proxy would not have asked */
-    bool is_exempt;   /* a bare health check: the same */
+    bool is_off;    /* the configuration says mode off: the proxy would not have asked */
+    bool is_exempt; /* a bare health check: the same */
+    const struct explain_absent *absent;
     const char *rule; /* only this one, in full; NULL: the usual choice */
     bool shows_all;   /* every rule in full */
 };
@@ -57,6 +71,14 @@ struct explain_result_view {
 void explain_print_text(const struct explain_result_view *view, FILE *out);
 /* False: it could not be written. */
 bool explain_print_json(const struct explain_result_view *view, FILE *out);
+
+/* Fill absent for the request of view. Without memory, or when the whole set does not load, it is
+ * empty: what is in force was explained all the same. */
+void explain_absent_find(struct explain_absent *absent, const struct rule_paths *paths,
+                         bool has_config, const struct explain_result_view *view);
+/* Why view->rule is not in force; NULL: there is no such rule. */
+const char *explain_absent_why(const struct rule_paths *paths, bool has_config,
+                               const struct explain_result_view *view);
 
 /* Is the rule shown with all of its conditions? */
 bool explain_is_full(const struct explain_result_view *view, const struct explain_rule *rule);

@@ -93,6 +93,15 @@ static json_t *json_rules(const struct explain_result_view *view)
     return rules;
 }
 
+static json_t *json_absent(const struct explain_result_view *view)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < view->absent->n; i++)
+        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "id", view->absent->rules[i].id,
+                                                    "why", view->absent->rules[i].why));
+    return list;
+}
+
 bool explain_print_json(const struct explain_result_view *view, FILE *out)
 {
     const struct explain_request *request = view->request;
@@ -116,6 +125,7 @@ bool explain_print_json(const struct explain_result_view *view, FILE *out)
                                             json_bytes(request->head.host, false), "body_bytes",
                                             (json_int_t)request->body.len));
         (void)json_object_set_new(root, "rules", json_rules(view));
+        (void)json_object_set_new(root, "not_in_force", json_absent(view));
     }
     int status = json_dumpf(root, out, JSON_INDENT(2));
     json_decref(root);

@@ -92,3 +92,8 @@ bool mitigation_id_covers(const char *block, const char *id)
     return slice_starts_with_nocase(member, family) &&
            (member.len == family.len || member.ptr[family.len] == '.');
 }
+
+bool mitigation_id_equals(const char *left, const char *right)
+{
+    return mitigation_id_covers(left, right) && mitigation_id_covers(right, left);
+}

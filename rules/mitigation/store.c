@@ -45,7 +45,7 @@ bool mitigation_reason_is_good(const char *reason)
 bool mitigation_store_unblock(struct mitigation_store *store, const char *id)
 {
     for (size_t i = 0; i < store->n_blocks; i++) {
-        if (strcasecmp(store->blocks[i].id, id) != 0)
+        if (!mitigation_id_equals(store->blocks[i].id, id))
             continue;
         store->n_blocks--;
         memmove(&store->blocks[i], &store->blocks[i + 1],

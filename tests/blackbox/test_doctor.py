@@ -115,6 +115,13 @@ def test_with_a_configuration_it_also_asks_the_running_proxy(proxy, exchange, st
     assert all(verdict != "warn" for verdict, _ in report.of("directories"))  # behind the proxy they may answer
 
 
+def test_a_mitigation_that_the_configuration_blocks_is_told_with_that(proxy, exchange, stopgap):
+    behind = exchange(server(NEW))
+    one = proxy(behind, config="mitigations: {blocked: [M2]}\n")
+    report = Report(stopgap("doctor", "-c", write_config(one, behind), "--json"))
+    assert [text for _, text in report.of("mitigations")] == ["M2.1 is Blocked: by the configuration"]
+
+
 def test_a_proxy_that_does_not_run_is_said(proxy, exchange, stopgap):
     behind = exchange(server(NEW))
     one = proxy(behind)

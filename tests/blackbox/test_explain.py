@@ -108,12 +108,27 @@ def test_the_configuration_decides(explain, tmp_path):
     config.write_text("mode: detect\nmodes:\n  - {rule: SG-2021-26855-STATIC, mode: 'off'}\n")
     done = explain(ATTACK, "-c", str(config))
     assert done.returncode == 0 and "passes, and is reported" in done.stdout and "mode detect" in done.stdout
-    assert "SG-2021-26855-STATIC" not in done.stdout
+    assert "MATCHED  SG-2021-26855-STATIC" not in done.stdout and "SG-2021-26855-STATIC             modes says so" in done.stdout
     config.write_text("mode: 'off'\n")
     done = explain(ATTACK, "-c", str(config))
     assert done.returncode == 0 and "mode is off" in done.stdout and "MATCHED" in done.stdout
     config.write_text("mitigations:\n  blocked: [SG-WEBSHELL-OWA-AUTH]\n")
     assert explain(request("/owa/auth/k7.aspx"), "-c", str(config)).returncode == 0
+
+
+def test_a_rule_that_would_match_and_is_not_in_force_is_named_with_the_reason(explain, tmp_path):
+    config = tmp_path / "stopgap.yaml"
+    config.write_text("mitigations:\n  blocked: [SG-WEBSHELL-OWA-AUTH]\n")
+    done = explain(request("/owa/auth/k7.aspx"), "-c", str(config))
+    assert done.returncode == 0 and re.search(r"not in force:\n +SG-WEBSHELL-OWA-AUTH +Blocked", done.stdout)
+    config.write_text("modes: [{rule: SG-WEBSHELL-OWA-AUTH, mode: 'off'}]\n")
+    assert re.search(r"SG-WEBSHELL-OWA-AUTH +modes says so", explain(request("/owa/auth/k7.aspx"), "-c", str(config)).stdout)
+    done = explain(request("/owa/?layout=light"), "--json")
+    assert {"id": "SG-HARDEN-OWA-LIGHT", "why": "it is an option that is not switched on"} in json.loads(done.stdout)["not_in_force"]
+    done = explain(request("/owa/?layout=light"), "--rule", "SG-HARDEN-OWA-LIGHT")
+    assert done.returncode == 2 and "an option that is not switched on" in done.stderr
+    done = explain(request("/owa/"), "--rule", "NOPE")
+    assert done.returncode == 2 and "has no rule 'NOPE'" in done.stderr
 
 
 def test_the_address_of_the_client_can_be_given(stopgap, tmp_path):

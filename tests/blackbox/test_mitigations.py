@@ -114,6 +114,41 @@ def test_what_the_configuration_blocks_is_unblocked_there(proxy, exchange, stopg
     assert done.returncode == 1 and "mitigations.blocked" in done.stderr
 
 
+def test_an_id_is_unblocked_by_its_numbers_however_it_was_written(proxy, exchange, stopgap):
+    admin = Admin(stopgap, proxy(exchange()))
+    assert admin("block", "M01", "--reason", "x").returncode == 0
+    assert admin("block", "M1", "--reason", "again").returncode == 0  # replaces it, is no second one
+    assert admin("unblock", "m1.0").returncode == 0
+    assert admin.state() == "Applied"
+
+
+def test_a_member_of_a_blocked_family_is_told_which_block_it_is(proxy, exchange, stopgap):
+    admin = Admin(stopgap, proxy(exchange(), config="mitigations: {blocked: [M2]}\n"))
+    assert admin("block", "M1", "--reason", "x").returncode == 0
+    done = admin("unblock", "M1.1")
+    assert done.returncode == 1 and "stopgap mitigations unblock M1" in done.stderr and "not blocked" not in done.stderr
+    done = admin("unblock", "M2.1")
+    assert done.returncode == 1 and "as M2" in done.stderr and "mitigations.blocked" in done.stderr
+
+
+def test_a_change_says_what_became_of_the_mitigations(proxy, exchange, stopgap):
+    admin = Admin(stopgap, proxy(exchange()))
+    done = admin("block", "M1", "--reason", "x")
+    assert any(line.split()[:3] == ["M1.1", "Blocked", "0/3"] for line in done.stdout.splitlines()), done.stdout
+    done = admin("block", "M77", "--reason", "x")
+    assert done.returncode == 0 and "no rule here belongs to M77" in done.stderr
+    done = admin("disable", "--reason", "x")
+    assert done.stdout.startswith("disable: ") and "0 rules are in force" in done.stdout
+
+
+def test_a_block_in_the_configuration_that_no_rule_belongs_to_is_noted(stopgap, tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("upstream: {url: 'http://127.0.0.1:1'}\nlisten: [{url: 'http://127.0.0.1:8080'}]\n"
+                    "mitigations: {blocked: [M1, M77]}\n")
+    done = stopgap("check", "-c", str(path))
+    assert done.returncode == 0 and "'M77'" in done.stderr and "'M1'" not in done.stderr
+
+
 def test_the_switch_takes_all_rules_away_and_brings_them_back(proxy, exchange, client, stopgap):
     one = proxy(exchange())
     admin = Admin(stopgap, one)
@@ -125,7 +160,8 @@ def test_the_switch_takes_all_rules_away_and_brings_them_back(proxy, exchange, c
 
 
 @pytest.mark.parametrize("args, code", [(["block", "M1"], 2), (["block"], 2), (["frob"], 2), ([], 2), (["export"], 2),
-                                        (["unblock", "M99"], 1), (["block", "M 1", "--reason", "x"], 1)])
+                                        (["unblock", "M99"], 1), (["block", "M 1", "--reason", "x"], 2),
+                                        (["list", "--csv"], 2), (["unblock", ""], 2)])
 def test_a_wrong_call_says_what_is_wrong(proxy, exchange, stopgap, args, code):
     done = Admin(stopgap, proxy(exchange()))(*args)
     assert done.returncode == code and done.stderr.startswith("stopgap")
