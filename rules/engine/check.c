@@ -79,10 +79,24 @@ static enum truth evaluate_traced(struct lease_trace *trace, uint32_t index,
     return truth;
 }
 
+/* What the scan says of the tests of which all must hold; most rules that woke go no further. */
+static bool is_ruled_out(const struct compiled_rule *rule, const uint64_t *bits)
+{
+    for (size_t i = 0; i < rule->n_needed; i++)
+        if (!bit_is_set(bits, rule->needed[i]))
+            return true;
+    for (size_t i = 0; i < rule->n_refused; i++)
+        if (bit_is_set(bits, rule->refused[i]))
+            return true;
+    return false;
+}
+
 static void evaluate_rule(struct inspection *inspection, struct evaluation *evaluation,
                           uint32_t index)
 {
     const struct compiled_rule *rule = &inspection->lease->set->rules[index];
+    if (evaluation->bits != NULL && is_ruled_out(rule, evaluation->bits))
+        return;
     struct witness witness = {.cond = NULL};
     enum rules_mode effect = effect_of_rule(inspection, index);
     if (is_idle(inspection, rule, effect))

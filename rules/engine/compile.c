@@ -109,6 +109,54 @@ static bool compile_rule(struct ruleset *set, struct pattern_table *table, size_
     return true;
 }
 
+/* ---- what rules a rule out */
+
+/* Note the bits that the truth of a test needs or excludes. */
+static void note_test_bits(struct compiled_rule *rule, const struct cond *test)
+{
+    /* What is said of a body is not known before it is there. */
+    if (field_needs_body(test->node->field))
+        return;
+    if (test->name_pattern != NULL)
+        rule->needed[rule->n_needed++] = test->name_pattern->bit;
+    if (test->excluded != NULL)
+        rule->refused[rule->n_refused++] = test->excluded->bit;
+    for (size_t i = 0; i < test->n_patterns && !test->node->is_negated; i++)
+        if (test->patterns[i]->is_used)
+            rule->needed[rule->n_needed++] = test->patterns[i]->bit;
+}
+
+/* Depth is limited by LIMIT_CONDITION_DEPTH. */
+static void note_bits(struct compiled_rule *rule, const struct cond *cond)
+{
+    if (cond->node->kind == NODE_TEST)
+        note_test_bits(rule, cond);
+    for (size_t i = 0; cond->node->kind == NODE_ALL && i < cond->n_children; i++)
+        note_bits(rule, &cond->children[i]);
+}
+
+static size_t count_tests(const struct cond *cond)
+{
+    size_t n = cond->node->kind == NODE_TEST ? 1 : 0;
+    for (size_t i = 0; i < cond->n_children; i++)
+        n += count_tests(&cond->children[i]);
+    return n;
+}
+
+static bool note_needed(struct ruleset *set)
+{
+    for (size_t i = 0; i < set->n_rules; i++) {
+        struct compiled_rule *rule = &set->rules[i];
+        size_t n = count_tests(rule->when);
+        rule->needed = arena_alloc(&set->memory, n * (MAX_PARTS + 2) * sizeof(uint32_t));
+        rule->refused = arena_alloc(&set->memory, n * sizeof(uint32_t));
+        if (rule->needed == NULL || rule->refused == NULL)
+            return false;
+        note_bits(rule, rule->when);
+    }
+    return true;
+}
+
 /* ---- the index from bits to rules */
 
 static bool index_alloc(struct ruleset *set)
@@ -203,7 +251,7 @@ static bool compile_all(struct ruleset *set, struct pattern_table *table, struct
             return no_memory(err);
     if (!pattern_compile(table, set, err))
         return false;
-    return (index_build(set) && sort_ids(set)) || no_memory(err);
+    return (index_build(set) && note_needed(set) && sort_ids(set)) || no_memory(err);
 }
 
 struct ruleset *ruleset_compile(struct rule_list *rules, struct err *err)

@@ -33,7 +33,7 @@ enum { EXACT_SHAPES = 64 };
 
 /* All-zero is an empty table. */
 struct exact_table {
-    uint32_t shapes[EXACT_SHAPES]; /* lengths and first letters that occur: nearly always enough */
+    uint32_t shapes[EXACT_SHAPES]; /* lengths and outer letters that occur: nearly always enough */
     uint32_t *offsets;             /* [mask + 3] into entries */
     struct exact_entry *entries;
     uint32_t mask;
@@ -42,7 +42,11 @@ struct exact_table {
 /* Letters differ from their other case in a bit that the shape ignores. */
 static inline uint32_t exact_shape(struct slice text)
 {
-    return text.len != 0 ? (uint32_t)1 << ((unsigned char)text.ptr[0] & 31) : 1;
+    if (text.len == 0)
+        return 1;
+    unsigned first = (unsigned char)text.ptr[0];
+    unsigned last = (unsigned char)text.ptr[text.len - 1];
+    return (uint32_t)1 << ((first + 7 * last) & 31);
 }
 
 /* Make a table of n entries, which are sorted and merged. memory holds what it needs; the texts

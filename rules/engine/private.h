@@ -86,6 +86,10 @@ struct compiled_rule {
     struct pattern **guard;
     size_t n_guard;       /* 0: evaluated for every request */
     unsigned guard_score; /* bytes of text that a request must have to wake the rule */
+    uint32_t *needed;     /* bits without one of which the rule is not true, */
+    size_t n_needed;
+    uint32_t *refused; /* and with one of which it is not */
+    size_t n_refused;
     struct rule_info info;
     struct slice first_cve;
     bool is_response;

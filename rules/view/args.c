@@ -90,12 +90,11 @@ static bool is_cookie_field(const struct header_field *field)
 
 bool cookies_split(const struct request_head *head, struct arena *arena, struct arg_list *ret_list)
 {
-    const struct split cut = {.separator = ';', .other = ';', .is_cookie = true};
     struct split_list list = {.max = LIMIT_COOKIES};
     bool is_split = true;
     for (size_t i = 0; i < head->n_fields && is_split && !list.is_truncated; i++)
         if (is_cookie_field(&head->fields[i]))
-            is_split = split_pairs(head->fields[i].value, &cut, arena, &list);
+            is_split = split_cookies(head->fields[i].value, arena, &list);
     *ret_list = (struct arg_list){list.items, list.n, list.is_truncated};
     return is_split;
 }

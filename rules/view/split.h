@@ -6,8 +6,7 @@
 /* How a text is cut. */
 struct split {
     char separator;
-    char other;     /* a second one; the same where there is none */
-    bool is_cookie; /* blanks around names and values do not belong to them */
+    char other; /* a second one; the same where there is none */
 };
 
 /* Whether one of three bytes is in text. */
@@ -27,3 +26,6 @@ struct split_list {
  * False: no memory. */
 MUST_USE bool split_pairs(struct slice text, const struct split *split, struct arena *arena,
                           struct split_list *list);
+
+/* The same for the cookies of a Cookie field: blanks around names and values are not theirs. */
+MUST_USE bool split_cookies(struct slice text, struct arena *arena, struct split_list *list);
