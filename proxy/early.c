@@ -40,7 +40,9 @@ void early_decide(struct txn *txn)
      * says that it will not read to the end. */
     bool is_unwanted =
         response->status >= 300 || (response->status >= 200 && response->wants_close);
+    bool is_leg = response_is_leg(response);
+    txn->is_leg = is_leg && !response->wants_close;
     /* When the server closes under a handshake, the client's next leg would reach a stranger. */
-    txn->ends_early = response_is_leg(response) ? response->wants_close
-                                                : is_unwanted && request_is_long(&txn->request);
+    txn->ends_early =
+        is_leg ? response->wants_close : is_unwanted && request_is_long(&txn->request);
 }

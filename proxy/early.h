@@ -9,5 +9,5 @@
 
 struct txn;
 
-/* The response head is parsed and not yet sent: sets txn->ends_early. */
+/* The response head is parsed and not yet sent: sets txn->ends_early and is_leg. */
 void early_decide(struct txn *txn);

@@ -209,7 +209,9 @@ static bool relay_send_response(struct txn *txn, bool is_final)
         rewrite.edits = edits;
         rewrite.n_edits = relay_edits(txn, edits);
         early_decide(txn);
-        conn->closes_after |= txn->request.head.wants_close || conn->worker->is_draining ||
+        /* A drain has time for one more request, a handshake that is cut is an error to a user. */
+        bool is_drained = conn->worker->is_draining && !txn->is_leg;
+        conn->closes_after |= txn->request.head.wants_close || is_drained ||
                               rewrite.framing == FRAMING_CLOSE || txn->ends_early;
         rewrite.closes = conn->closes_after;
         rewrite.says_keep_alive = txn->request.head.minor == 0 && !conn->closes_after;

@@ -79,6 +79,7 @@ struct txn {
     enum pipe_state up, down;
     struct chunk *current; /* keeps alive what a parser looks at */
     bool ends_early;       /* the response told that the rest of the request is not wanted */
+    bool is_leg;           /* of a handshake: the next request has to come on this connection */
     bool drain_is_over;    /* the rest did not come in time */
     uint64_t drained;      /* bytes of the request that went nowhere */
 

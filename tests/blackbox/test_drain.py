@@ -101,6 +101,39 @@ def test_a_connection_that_spoke_no_word_yet_may_still_ask(proxy, exchange, clie
     assert one.wait_end() == 0
 
 
+def handshake(go):
+    """An Exchange with NTLM: the second leg counts on the connection of the first one; the first answer waits for `go`."""
+
+    def script(conn):
+        first = conn.request()
+        assert first.one(b"Authorization") == b"NTLM one" and go.wait(PATIENCE_SECONDS)
+        conn.answer("401 Unauthorized", ["WWW-Authenticate: NTLM TlRMTVNTUAAC"], b"leg")
+        second = conn.request()
+        assert second.one(b"Authorization") == b"NTLM three"
+        conn.answer(body=b"alice")
+
+    return script
+
+
+def test_a_handshake_that_has_begun_is_brought_to_its_end(proxy, exchange, client):
+    """A client whose connection goes between two legs has been refused, and asks its user for a password."""
+    go = threading.Event()
+    upstream = exchange(handshake(go))
+    one = proxy(upstream)
+    connection = client(one)
+    connection.send(request(GET, fields=["Authorization: NTLM one"]))
+    upstream.last()
+    one.signal(signal.SIGQUIT)
+    wait_for(lambda: not takes_connections(one.port), "the listener to close")
+    go.set()
+    leg = connection.read()
+    assert leg.status == 401 and leg.get(b"Connection") == []
+    answer = connection.ask(GET, fields=["Authorization: NTLM three"])
+    assert answer.body == b"alice" and answer.get(b"Connection") == [b"close"]
+    assert connection.is_closed() and len(upstream.connections) == 1
+    assert one.wait_end() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_connections_that_wait_in_the_queue_are_served(proxy, exchange, client, workers):
     one = proxy(exchange(), "--workers", workers)
