@@ -321,6 +321,32 @@ void control_canary_loaded(struct control *control, const struct load_job *job, 
         begin_force(canary, control->set, job->order.returns_to != NULL);
 }
 
+/* ---- an operator's wish */
+
+const char *control_canary_end(struct control *control, const struct admin_trust *asked,
+                               bool is_good, admin_reload_cb done, void *done_ctx)
+{
+    struct control_canary *canary = &control->canary;
+    char why[CANARY_REASON_BYTES];
+    if (canary->watch != CANARY_TRIAL || canary->standing == NULL)
+        return "nothing is on trial";
+    if (strcmp(asked->name, canary->name) != 0)
+        return "this is not on trial; 'stopgap status' shows the name of what is";
+    if (control->job != NULL || canary->has_asked || control->is_draining)
+        return "a load of rules is under way; ask again in a moment";
+    if (!control_wait_load(control, done, done_ctx))
+        return "too many wait for a load already";
+    if (is_good) {
+        promote(canary);
+        return NULL;
+    }
+    (void)snprintf(why, sizeof(why), "uid %lu ended the trial: %s", (unsigned long)asked->uid,
+                   asked->reason);
+    canary->n_failed++;
+    give_up(canary, control->set, canary->standing, "E_ABANDONED", why);
+    return NULL;
+}
+
 /* ---- life */
 
 void control_canary_start(struct control *control)

@@ -2,6 +2,7 @@
  * way back. For control*.c only. */
 #pragma once
 
+#include "admin/admin.h"
 #include "rates.h"
 
 #include "stopgap/ruleset.h"
@@ -32,7 +33,7 @@ struct load_order {
     bool tries;
     bool promotes;
     struct ruleset *returns_to; /* publish this one again, and load nothing; a reference or NULL */
-    const char *code;           /* E_CANARY or E_WATCHDOG: why the next ones are given up */
+    const char *code; /* E_CANARY, E_WATCHDOG or E_ABANDONED: why the next ones are given up */
     struct trust_set given_up[CANARY_GIVEN_UP];
     size_t n_given_up;
     char refused[CANARY_REFUSED][TRUST_HASH_BYTES];
@@ -76,4 +77,8 @@ void control_canary_order(struct control *control, struct load_order *ret_order)
 /* A load is over. old: the set before it, good for the call; NULL: nothing was published. */
 void control_canary_loaded(struct control *control, const struct load_job *job,
                            struct ruleset *old);
+/* An operator ends the trial of this name now: its rules act, or are given up. done is called
+ * later. Returns why not, or NULL. */
+const char *control_canary_end(struct control *control, const struct admin_trust *asked,
+                               bool is_good, admin_reload_cb done, void *done_ctx);
 void control_collect_canary(const struct control *control, struct status *status);

@@ -176,6 +176,8 @@ void control_rules_done(struct control *control);
 void control_reload(struct control *control, admin_reload_cb done, void *done_ctx);
 /* Only the rules: what changes them by itself must not meet a certificate that is half renewed. */
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx);
+/* Call done when the next load that begins is over. False: too many wait. */
+MUST_USE bool control_wait_load(struct control *control, admin_reload_cb done, void *done_ctx);
 /* A load that promotes what is on trial, or returns to a set; order is moved from. While another
  * load is under way nothing happens. */
 void control_load_ordered(struct control *control, struct load_order *order);

@@ -230,12 +230,18 @@ void control_reload(struct control *control, admin_reload_cb done, void *done_ct
     control_reload_rules(control, done, done_ctx);
 }
 
+bool control_wait_load(struct control *control, admin_reload_cb done, void *done_ctx)
+{
+    if (control->n_waiting == LIMIT_ADMIN_CONNECTIONS)
+        return false;
+    control->reload_done[control->n_waiting] = done;
+    control->reload_ctx[control->n_waiting++] = done_ctx;
+    return true;
+}
+
 void control_reload_rules(struct control *control, admin_reload_cb done, void *done_ctx)
 {
-    if (done != NULL && control->n_waiting < LIMIT_ADMIN_CONNECTIONS) {
-        control->reload_done[control->n_waiting] = done;
-        control->reload_ctx[control->n_waiting++] = done_ctx;
-    } else if (done != NULL)
+    if (done != NULL && !control_wait_load(control, done, done_ctx))
         done(done_ctx, false, "too many reloads wait for their end; ask again later");
     if (control->job != NULL) { /* its files may have been read already: once more, then */
         control->wants_another = true;

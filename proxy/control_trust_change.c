@@ -1,4 +1,5 @@
-/* What an operator forces on the trust store: pins, and floors that are forgotten. */
+/* What an operator forces: pins, sets that are approved, the end of a trial, floors that are
+ * forgotten. */
 #include "audit.h"
 #include "control_internal.h"
 
@@ -43,6 +44,8 @@ static bool change(struct trust_store *store, const struct admin_trust *asked, s
         return pin(store, asked, err);
     if (strcmp(asked->what, "unpin") == 0)
         return trust_unpin(store, asked->name, err);
+    if (strcmp(asked->what, "approve") == 0)
+        return trust_approve(store, asked->name, asked->serial, err);
     return trust_reset_floor(store, asked->name, err);
 }
 
@@ -67,6 +70,15 @@ void control_change_trust(void *ctx, const struct admin_trust *asked, admin_relo
 {
     struct control *control = ctx;
     struct err err = {0};
+    bool is_good = strcmp(asked->what, "promote") == 0;
+    if (is_good || strcmp(asked->what, "abandon") == 0) {
+        const char *refusal = control_canary_end(control, asked, is_good, done, done_ctx);
+        if (refusal == NULL)
+            audit(control, asked);
+        else
+            done(done_ctx, false, refusal);
+        return;
+    }
     if (change_store(control, asked, &err)) {
         audit(control, asked);
         if (strcmp(asked->what, "reset-floor") == 0)

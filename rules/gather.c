@@ -166,7 +166,8 @@ static bool gather_eocs(const struct rules_source *source, struct origins *origi
 
 /* ---- what failed here */
 
-static bool is_refused(const struct rules_source *source, const struct origin *origin)
+static bool is_refused(const struct rules_source *source, const struct origin *origin,
+                       const struct origins *before)
 {
     bool is_listed = false;
     for (size_t i = 0; i < source->n_refused && !is_listed; i++)
@@ -174,7 +175,10 @@ static bool is_refused(const struct rules_source *source, const struct origin *o
     if (is_listed || !origin->is_tried || origin->kind != ORIGIN_BUNDLE || source->trust == NULL)
         return is_listed;
     const char *code = trust_failed_code(source->trust, &origin->bundle);
-    return strcmp(code, "E_CANARY") == 0 || strcmp(code, "E_WATCHDOG") == 0;
+    if (strcmp(code, TRUST_HELD_CODE) == 0) /* many rules are better than none */
+        return trust_is_held(source->trust, &origin->bundle) &&
+               origins_find(before, origin->kind, origin->source) != NULL;
+    return code[0] != '\0';
 }
 
 /* In the place of a source that failed stands the one that is in force, or none. NULL: no memory.
@@ -187,8 +191,9 @@ static struct origins *replace_refused(const struct rules_source *source,
     bool is_done = rest != NULL;
     for (size_t i = 0; origins->items != NULL && i < origins->n && is_done; i++) {
         const struct origin *item = &origins->items[i];
-        const struct origin *one =
-            is_refused(source, item) ? origins_find(before, item->kind, item->source) : item;
+        const struct origin *one = is_refused(source, item, before)
+                                       ? origins_find(before, item->kind, item->source)
+                                       : item;
         if (one != NULL)
             is_done = origins_add_copy(rest, one);
     }

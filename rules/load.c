@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "gather.h"
 #include "judge_wire.h"
+#include "removal.h"
 #include "sets/builtin.h"
 
 #include <stdlib.h>
@@ -146,7 +147,8 @@ struct ruleset *rules_load(const struct rules_source *source, struct err *err)
         .is_judged = is_asked,
     };
     struct ruleset *set = NULL;
-    if (!is_asked || be_judged(source, &candidate, err))
+    if ((!is_asked || be_judged(source, &candidate, err)) &&
+        (source->promotes || removal_check(source, candidate.origins, err)))
         set = rules_build(&request, err);
     origins_unref(candidate.origins);
     return set;

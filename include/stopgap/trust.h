@@ -112,6 +112,22 @@ MUST_USE bool trust_end(struct trust_store *store, struct err *err);
 MUST_USE bool trust_fail(struct trust_store *store, const struct trust_set *set, const char *code,
                          struct err *err);
 
+/* What a set is held back for that takes many rules of the one before it away. */
+#define TRUST_HELD_CODE "E_REMOVES"
+/* Hold this set back until an operator approves it: it stays the candidate of its name, and is not
+ * loaded in the place of the one in force. */
+MUST_USE bool trust_hold(struct trust_store *store, const struct trust_set *set, struct err *err);
+/* Is it held back, and not pinned? */
+bool trust_is_held(const struct trust_store *store, const struct trust_set *set);
+/* May this set take rules of `before` away without notice? It may when an operator or the holders
+ * of the root said so, and when it was in force before. */
+bool trust_may_remove(const struct trust_store *store, const struct trust_set *set,
+                      const struct trust_set *before);
+/* The operator takes the set of this name and serial that is held back. E_APPROVE_UNKNOWN: there is
+ * none. */
+MUST_USE bool trust_approve(struct trust_store *store, const char *name, uint64_t serial,
+                            struct err *err);
+
 /* A load was refused with why: when that names the file of a candidate and is about its content,
  * the candidate fails with this code. False with err: the state could not be written. */
 MUST_USE bool trust_fail_candidate(struct trust_store *store, const struct err *why,

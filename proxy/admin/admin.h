@@ -229,12 +229,14 @@ struct admin_mitigation {
     uint32_t uid; /* of the asking process */
 };
 
-/* A change of what the trust store forces. */
+enum { ADMIN_TRIAL_NAME_BYTES = 256 }; /* of several sets: "core@1.6+own@1.2" */
+
+/* A change of what the trust store forces, or of a trial. */
 struct admin_trust {
-    const char *what; /* "pin", "unpin", "reset-floor" */
-    const char *name; /* of a rule set */
-    uint64_t serial;  /* of a pin, as the next */
-    unsigned days;
+    const char *what; /* "pin", "unpin", "approve", "promote", "abandon", "reset-floor" */
+    const char *name; /* of a rule set; "promote" and "abandon": of what is on trial */
+    uint64_t serial;  /* of what is pinned or approved */
+    unsigned days;    /* of a pin */
     const char *reason;
     uint32_t uid; /* of the asking process */
 };

@@ -2,6 +2,7 @@
 #include "admin/remedy.h"
 
 #include "stopgap/slice.h"
+#include "stopgap/trust.h"
 
 #include "stopgap/banned.h"
 
@@ -34,6 +35,10 @@ static const struct {
     {"E_CANARY",
      "New rules would have stopped clients; the rules before stay: tell their publisher, "
      "and look at the decision log for ids that end in ~trial."},
+    {"E_ABANDONED", "An operator ended the trial of new rules; a newer set is tried again."},
+    {TRUST_HELD_CODE,
+     "A new set takes many rules away and is held back: compare the two with 'stopgap rules diff', "
+     "ask its publisher, then take it with 'stopgap rules approve'."},
     {"E_WATCHDOG",
      "New rules harmed traffic and were taken back: tell their publisher, and look at "
      "the decision log of that time."},

@@ -14,10 +14,15 @@ static bool is_what(const struct admin_trust *asked, const char *what)
 /* What is wrong with the request, or NULL. */
 static const char *check(const struct admin_trust *asked, json_int_t serial, json_int_t days)
 {
-    if (!is_what(asked, "pin") && !is_what(asked, "unpin") && !is_what(asked, "reset-floor"))
-        return "'what' is pin, unpin or reset-floor";
-    if (asked->name[0] == '\0' || strlen(asked->name) >= TRUST_NAME_BYTES)
+    bool is_trial = is_what(asked, "promote") || is_what(asked, "abandon");
+    bool has_serial = is_what(asked, "pin") || is_what(asked, "approve");
+    if (!is_trial && !has_serial && !is_what(asked, "unpin") && !is_what(asked, "reset-floor"))
+        return "'what' is pin, unpin, approve, promote, abandon or reset-floor";
+    if (asked->name[0] == '\0' ||
+        strlen(asked->name) >= (is_trial ? ADMIN_TRIAL_NAME_BYTES : (size_t)TRUST_NAME_BYTES))
         return "'name' is the name of a rule set";
+    if (is_what(asked, "approve") && serial < 1)
+        return "a set that is approved has a serial";
     if (is_what(asked, "pin") && (serial < 1 || days < 1 || days > TRUST_PIN_MAX_DAYS))
         return "a pin needs a serial, and holds for 1 to 90 days";
     /* The reason stands in log and state as it is. */

@@ -25,7 +25,8 @@ static void print_name(const json_t *name, FILE *out)
         is_first = false;
     }
     if (get_text(name, "failed")[0] != '\0') {
-        (void)fputs("; refused here: ", out);
+        bool is_held = strcmp(get_text(name, "failed_code"), TRUST_HELD_CODE) == 0;
+        (void)fputs(is_held ? "; held back until it is approved: " : "; refused here: ", out);
         put_text(out, get_text(name, "failed"));
         (void)fputs(" with ", out);
         put_text(out, get_text(name, "failed_code"));

@@ -12,6 +12,7 @@
 #include "diff/diff.h"
 #include "jail.h"
 #include "lint/lint.h"
+#include "removal.h"
 #include "trust/file.h"
 #include "trust/utc.h"
 #include "trust/walk.h"
@@ -19,8 +20,7 @@
 #include "stopgap/banned.h"
 
 enum {
-    YEAR_S = 31557600,        /* 365.25 days */
-    MAX_REMOVED_PERCENT = 20, /* of the rules before; more is more often a slip than meant */
+    YEAR_S = 31557600, /* 365.25 days */
 };
 
 extern char **environ;
@@ -199,9 +199,34 @@ static const struct pulse_entry *find_old(const struct publish *publish,
     return NULL;
 }
 
-static bool compare(const struct publish *publish, struct ruleset *old, struct ruleset *set,
-                    struct err *err)
+static size_t count_acting(const struct ruleset *set)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < ruleset_n_rules(set); i++)
+        n += !ruleset_source_rule(set, i)->is_detect_only;
+    return n;
+}
+
+/* n_gone of the old rules act no more, or on less. */
+static bool check_removal(const struct publish *publish, const struct publish_item *item,
+                          size_t n_old, size_t n_gone, const char *kept, struct err *err)
+{
+    if (n_gone * 100 <= n_old * REMOVAL_MAX_PERCENT && kept == NULL)
+        return true;
+    if (!item->facts.is_critical)
+        (void)printf("removes   installs will hold this set back until an operator approves it; "
+                     "with 'bundle build --urgency critical' they take it\n");
+    return warn(publish, "E_PUBLISH_REMOVES",
+                kept != NULL ? "a rule with 'keep: true' would be removed or loosened"
+                             : "more than a fifth of the rules would be removed or loosened",
+                err);
+}
+
+static bool compare(const struct publish *publish, const struct publish_item *item,
+                    struct ruleset *old, struct ruleset *set, struct err *err)
+{
+    const char *kept = NULL;
+    size_t n_gone = 0;
     struct rules_diff diff;
     size_t n_added = 0;
     size_t n_removed = 0;
@@ -214,6 +239,10 @@ static bool compare(const struct publish *publish, struct ruleset *old, struct r
         n_removed += change->new_rule == NULL;
         n_looser +=
             change->old_rule != NULL && change->new_rule != NULL && change->drift == DRIFT_LOOSER;
+        if (change->old_rule != NULL && change->drift == DRIFT_LOOSER) {
+            n_gone++;
+            kept = change->old_rule->is_kept ? change->old_rule->id : kept;
+        }
         if (change->new_rule == NULL && change->old_rule != NULL)
             (void)printf("removed   %s\n", change->old_rule->id);
     }
@@ -222,10 +251,7 @@ static bool compare(const struct publish *publish, struct ruleset *old, struct r
                  n_added, n_removed, diff.n_changes - n_added - n_removed, n_looser,
                  diff.n_verdicts);
     rules_diff_done(&diff);
-    if (n_removed * 100 <= ruleset_n_rules(old) * MAX_REMOVED_PERCENT)
-        return true;
-    return warn(publish, "E_PUBLISH_REMOVES", "more than a fifth of the rules would be removed",
-                err);
+    return check_removal(publish, item, count_acting(old), n_gone, kept, err);
 }
 
 static bool check_diff(const struct publish *publish, const struct publish_item *item,
@@ -248,7 +274,7 @@ static bool check_diff(const struct publish *publish, const struct publish_item 
         *err = (struct err){0};
         return true;
     }
-    done = done && compare(publish, old, set, err);
+    done = done && compare(publish, item, old, set, err);
     ruleset_unref(old);
     return done;
 }

@@ -19,7 +19,8 @@ static const char help[] =
     "  stopgap rules diff [--json] OLD NEW\n"
     "  stopgap rules cost [--traffic FILE|DIR] [--against PATH] [--json] [PATH...]\n"
     "  stopgap rules import-iis FILE --out DIR ...\n"
-    "  stopgap rules pin NAME SERIAL | unpin NAME | reset-floor NAME --reason TEXT\n"
+    "  stopgap rules pin NAME SERIAL | unpin NAME | approve NAME SERIAL --reason TEXT\n"
+    "  stopgap rules promote TRIAL | abandon TRIAL | reset-floor NAME --reason TEXT\n"
     "\n"
     "PATH is a folder of rule files (*.yaml), one file, or a signed bundle (*.sgb, needs "
     "--trust).\n"
@@ -33,6 +34,8 @@ static const char help[] =
     "  cost         what a set costs on given traffic, stage by stage and rule by rule\n"
     "  import-iis   rules of IIS URL Rewrite to rule files\n"
     "  pin, unpin   hold a signed set of a running proxy at an older serial\n"
+    "  approve      take a set that takes many rules away and was held back for that\n"
+    "  promote, abandon  end the trial of new rules now: they act, or are given up\n"
     "  reset-floor  let a running proxy take an older signed set again\n"
     "\n"
     "  --trust ROOT  root file that says who may sign bundles\n"
@@ -135,6 +138,9 @@ int cmd_rules(int argc, char **argv)
         {"import-iis", cmd_rules_import_iis},
         {"pin", cmd_rules_pin},
         {"unpin", cmd_rules_pin},
+        {"approve", cmd_rules_pin},
+        {"promote", cmd_rules_pin},
+        {"abandon", cmd_rules_pin},
         {"reset-floor", cmd_rules_pin},
     };
     const char *verb = argc >= 2 ? argv[1] : "";
@@ -145,5 +151,5 @@ int cmd_rules(int argc, char **argv)
             return verbs[i].run(argc - 1, argv + 1);
     return cli_usage_error(
         "rules", "say 'test', 'list', 'lint', 'show', 'diff', 'cost', 'import-iis', 'pin', "
-                 "'unpin' or 'reset-floor'");
+                 "'unpin', 'approve', 'promote', 'abandon' or 'reset-floor'");
 }

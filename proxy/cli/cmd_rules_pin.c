@@ -1,4 +1,5 @@
-/* stopgap rules pin, unpin and reset-floor: what an operator forces on a running program. */
+/* stopgap rules pin, unpin, approve, promote, abandon and reset-floor: what an operator forces on a
+ * running program. */
 #include "admin/admin.h"
 #include "cli/cli.h"
 #include "cli/cmd_rules.h"
@@ -29,11 +30,20 @@ static void print_help(void)
     (void)printf(
         "Usage: stopgap rules pin NAME SERIAL --reason TEXT [--days N] [--admin URL]\n"
         "       stopgap rules unpin NAME --reason TEXT [--admin URL]\n"
+        "       stopgap rules approve NAME SERIAL --reason TEXT [--admin URL]\n"
+        "       stopgap rules promote TRIAL --reason TEXT [--admin URL]\n"
+        "       stopgap rules abandon TRIAL --reason TEXT [--admin URL]\n"
         "       stopgap rules reset-floor NAME --reason TEXT [--admin URL]\n\n"
         "pin holds the rule set NAME at a SERIAL that the state folder keeps: the one in force, "
         "the\n"
         "last known good one or the next one ('stopgap status' lists them). Newer sets wait until\n"
         "the pin ends, by itself after N days or with unpin.\n\n"
+        "approve takes a set that was held back with E_REMOVES: it removes or loosens more than a\n"
+        "fifth of the rules of the one in force, or one with 'keep: true'. Look at it first with\n"
+        "'stopgap rules diff'.\n\n"
+        "promote ends the trial of new rules well, now: they act. abandon ends it badly: they are\n"
+        "not tried again before a newer set comes. TRIAL is the name after 'on trial' in\n"
+        "'stopgap status', such as exchange-core@1.2026112401.\n\n"
         "reset-floor forgets the highest serial of NAME that was ever accepted, and what of it\n"
         "failed: an older set is accepted then, a forged one never. For disasters; the name must "
         "be\n"
@@ -79,7 +89,7 @@ static int parse_options(int argc, char **argv, struct call *call)
 
 static int parse(int argc, char **argv, struct call *call)
 {
-    bool is_pin = strcmp(argv[0], "pin") == 0;
+    bool has_serial = strcmp(argv[0], "pin") == 0 || strcmp(argv[0], "approve") == 0;
     *call = (struct call){.what = argv[0],
                           .name = "",
                           .reason = "",
@@ -88,13 +98,14 @@ static int parse(int argc, char **argv, struct call *call)
     int code = parse_options(argc, argv, call);
     if (code >= 0)
         return code;
-    if (argc - optind != (is_pin ? 2 : 1))
-        return cli_usage_error(
-            "rules", is_pin ? "pin needs a name and a serial" : "%s needs a name and nothing else",
-            call->what);
+    if (argc - optind != (has_serial ? 2 : 1))
+        return cli_usage_error("rules",
+                               has_serial ? "%s needs a name and a serial"
+                                          : "%s needs a name and nothing else",
+                               call->what);
     call->name = argv[optind];
-    if (is_pin && (!slice_to_u64(slice_str(argv[optind + 1]), &call->serial) || call->serial == 0 ||
-                   call->serial > INT64_MAX))
+    if (has_serial && (!slice_to_u64(slice_str(argv[optind + 1]), &call->serial) ||
+                       call->serial == 0 || call->serial > INT64_MAX))
         return cli_usage_error("rules", "'%s' is no serial", argv[optind + 1]);
     if (!trust_reason_is_good(call->reason))
         return cli_usage_error("rules",

@@ -18,7 +18,8 @@ static void print_help(void)
         "               (default " ADMIN_DEFAULT_URL ")\n"
         "  --json       the answer as JSON\n\n"
         "Exit status: 0 all is well; 1 it is not ready, its last load of rules was refused,\n"
-        "or the trust in its rule sets is not as it should be (rules/trust/README.md);\n"
+        "the trust in its rule sets is not as it should be (rules/trust/README.md), or its\n"
+        "feed can be reached without TLS only;\n"
         "2 usage; 3 nothing protects: it is not reachable, or it has no rules.");
 }
 
@@ -52,7 +53,8 @@ static int judge(struct slice json)
     const json_t *trust = json_object_get(root, "trust");
     bool needs = !json_is_true(json_object_get(root, "ready")) ||
                  json_is_object(json_object_get(reload, "error")) ||
-                 json_is_true(json_object_get(set, "expired")) || is_trust_bad(trust);
+                 json_is_true(json_object_get(set, "expired")) || is_trust_bad(trust) ||
+                 json_is_true(json_object_get(json_object_get(root, "feed"), "tls_degraded"));
     int code = has_mark(trust, "NO_RULES") ? EXIT_UNREACHABLE : needs ? EXIT_FAILED : EXIT_FINE;
     json_decref(root);
     return code;

@@ -1,27 +1,8 @@
 /* What a new rule set changes: its rules, and what becomes of requests. */
 #pragma once
 
+#include "drift/drift.h"
 #include "engine/engine.h"
-
-/* How many requests the new form of something matches. */
-enum drift {
-    DRIFT_NONE = 0,
-    DRIFT_TIGHTER, /* the new one acts on more: what passed may be stopped */
-    DRIFT_LOOSER,  /* the new one acts on less: what was stopped may pass */
-    DRIFT_OTHER,   /* both, or it cannot be told */
-};
-
-/* What differs between two forms of a rule. */
-enum rule_aspect {
-    ASPECT_WHEN = 1u << 0,
-    ASPECT_WHEN_RESPONSE = 1u << 1,
-    ASPECT_MODE = 1u << 2,
-    ASPECT_ACTION = 1u << 3,
-    ASPECT_BUILDS = 1u << 4,
-    ASPECT_SAMPLES = 1u << 5,
-    ASPECT_TEXTS = 1u << 6, /* title, CVEs, references, severity, notes */
-    ASPECT_ACTIVATION = 1u << 7,
-};
 
 struct rule_change {
     const struct rule *old_rule; /* NULL: added */
@@ -71,8 +52,4 @@ MUST_USE bool rules_diff_make(struct ruleset *old_set, struct ruleset *new_set,
                               struct rules_diff *ret_diff, struct err *err);
 void rules_diff_done(struct rules_diff *diff);
 
-/* How much more or less requests make new_node true than old_node. */
-enum drift diff_trees(const struct node *old_node, const struct node *new_node);
-
 const char *outcome_word(enum outcome outcome); /* "pass", "detect", "edit", "block", "abort" */
-const char *drift_word(enum drift drift);       /* "same", "tighter", "looser", "different" */

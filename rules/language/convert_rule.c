@@ -146,6 +146,15 @@ static bool convert_activation(const struct report *report, const struct yaml_ru
     return true;
 }
 
+static bool convert_keep(const struct report *report, const struct yaml_rule *yaml,
+                         struct rule *rule)
+{
+    rule->is_kept = yaml->keep != NULL && strcmp(yaml->keep, "true") == 0;
+    return yaml->keep == NULL || rule->is_kept || strcmp(yaml->keep, "false") == 0 ||
+           report_value(report, ERR_SYNTAX, place_key(PLACE_ROOT, "keep"),
+                        "'keep' is true or false");
+}
+
 static bool convert_mitigation(const struct report *report, struct yaml_rule *yaml,
                                struct rule *rule)
 {
@@ -277,6 +286,7 @@ bool convert_rule(const struct report *report, struct yaml_rule *yaml, struct ru
     return convert_texts(report, yaml, rule) && convert_lists(report, yaml, rule) &&
            convert_severity(report, yaml, rule) && convert_builds(report, yaml, rule) &&
            convert_action(report, yaml->action, rule) && convert_mode(report, yaml, rule) &&
-           convert_activation(report, yaml, rule) && convert_mitigation(report, yaml, rule) &&
-           convert_conditions(report, yaml, rule) && convert_samples(report, yaml->samples, rule);
+           convert_activation(report, yaml, rule) && convert_keep(report, yaml, rule) &&
+           convert_mitigation(report, yaml, rule) && convert_conditions(report, yaml, rule) &&
+           convert_samples(report, yaml->samples, rule);
 }

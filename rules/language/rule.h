@@ -141,6 +141,7 @@ struct rule {
     char *mitigation; /* "M1.1"; without the key the rule's own id */
     enum rule_activation activation;
     bool is_detect_only; /* mode: detect, or action detect */
+    bool is_kept;        /* its publisher says that it must not go without notice */
     bool is_tried;       /* its source came by itself, see struct origin */
     bool is_trial;       /* it only reports, beside the rules that are in force */
     enum rule_action action;

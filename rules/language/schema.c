@@ -118,6 +118,7 @@ static const struct cyaml_schema_field rule_fields[] = {
     TEXT("side_effects", yaml_rule, side_effects, LIMIT_RULE_TEXT_BYTES),
     TEXTS("blind_to", yaml_rule, blind_to, n_blind_to, LIMIT_RULE_NOTES),
     TEXT("superseded_by", yaml_rule, superseded_by, LIMIT_RULE_TEXT_BYTES),
+    TEXT("keep", yaml_rule, keep, LIMIT_RULE_TEXT_BYTES),
     TEXT("mitigation", yaml_rule, mitigation, LIMIT_RULE_TEXT_BYTES),
     TEXT("mode", yaml_rule, mode, LIMIT_RULE_TEXT_BYTES),
     TEXT("activation", yaml_rule, activation, LIMIT_RULE_TEXT_BYTES),

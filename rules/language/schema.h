@@ -73,6 +73,7 @@ struct yaml_rule {
     char **blind_to;
     unsigned n_blind_to;
     char *superseded_by;
+    char *keep;
     char *mitigation;
     char *mode;
     char *activation;

@@ -134,9 +134,12 @@ static const struct state_set *choose(const struct state *state, const struct st
         chosen = find_role(state, of, is_good);
     else
         chosen = find_pinned(state, of);
+    const struct state_set *active = find_role(state, of, is_active);
     if (chosen == NULL && choice == TRUST_NEWEST)
         chosen = find_role(state, of, is_candidate);
-    return chosen != NULL ? chosen : find_role(state, of, is_active);
+    if (chosen != NULL && active != NULL && store_is_held(state, &chosen->set))
+        chosen = active;
+    return chosen != NULL ? chosen : active;
 }
 
 static bool is_wanted(const struct state_set *set, enum trust_choice choice)

@@ -85,8 +85,8 @@ bool bundle_read_facts(struct slice bytes, struct bundle_facts *ret_facts, struc
 /* A full disk or a lack of memory is not the bundle's fault, and a newer program may take it. */
 static bool is_about_content(const struct err *why)
 {
-    return why->kind != ERR_IO && why->kind != ERR_MEMORY && why->kind != ERR_USAGE &&
-           strncmp(why->code, "E_", 2) == 0 &&
+    return why->kind != ERR_IO && strcmp(why->code, TRUST_HELD_CODE) != 0 &&
+           why->kind != ERR_MEMORY && why->kind != ERR_USAGE && strncmp(why->code, "E_", 2) == 0 &&
            strncmp(why->code, "E_ENGINE_TOO_OLD", strlen("E_ENGINE_TOO_OLD")) != 0;
 }
 

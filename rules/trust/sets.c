@@ -169,20 +169,31 @@ bool trust_keep_bundle(struct trust_store *store, const struct bundle *bundle,
            (origin == TRUST_FROM_FILE || name_candidate(store, &set, origin, err));
 }
 
-bool trust_fail(struct trust_store *store, const struct trust_set *set, const char *code,
-                struct err *err)
+static bool note_verdict(struct trust_store *store, const struct trust_set *set, const char *code,
+                         bool is_held, struct err *err)
 {
     struct state *next = store_change(store, err);
     if (next == NULL)
         return false;
     note_failed(store, next, set, code);
     struct state_set *known = find_set(next, set);
-    if (known != NULL)
+    if (known != NULL && !is_held)
         known->is_candidate = false;
     drop_idle(next);
     bool done = store_commit(store, err);
     store_unlock(store);
     return done;
+}
+
+bool trust_fail(struct trust_store *store, const struct trust_set *set, const char *code,
+                struct err *err)
+{
+    return note_verdict(store, set, code, false, err);
+}
+
+bool trust_hold(struct trust_store *store, const struct trust_set *set, struct err *err)
+{
+    return note_verdict(store, set, TRUST_HELD_CODE, true, err);
 }
 
 /* ---- going live */

@@ -12,6 +12,8 @@
  *   set NAME CHANNEL EPOCH SERIAL SHA256 SHA256 ORIGIN ROLES TRIES
  *                                  of its manifest and its file, which is in store/
  *   failed NAME CHANNEL EPOCH SERIAL CODE TIME
+ *   approved NAME CHANNEL EPOCH SERIAL TIME
+ *                                  an operator takes it, whatever rules it takes away
  *   pin NAME CHANNEL EPOCH SERIAL SINCE UNTIL UID REASON    the reason is base64
  *   sum SHA256                     of everything above
  *
@@ -35,8 +37,9 @@ enum {
     STATE_MAX_FLOORS = 64,       /* names an operator subscribes to; there are two or three */
     STATE_MAX_SETS = 192,        /* three of each name: in force, the one before, a candidate */
     STATE_MAX_FAILED = 64,       /* the last one of each name */
+    STATE_MAX_APPROVED = 64,     /* the last one of each name */
     STATE_MAX_PINS = 16,         /* what one admin keeps in mind */
-    STATE_MAX_BYTES = 128 * 1024 /* all of these at their longest take 90 KiB */
+    STATE_MAX_BYTES = 128 * 1024 /* all of these at their longest take 98 KiB */
 };
 
 struct state_floor {
@@ -64,6 +67,14 @@ struct state_failed {
     int64_t when;
 };
 
+/* A set that takes many rules away, and may. */
+struct state_approved {
+    char name[TEXT_NAME_MAX + 1];
+    bool is_lab;
+    uint64_t epoch, serial;
+    int64_t when;
+};
+
 struct state {
     unsigned version;      /* of the file that was read */
     uint64_t root_version; /* 0: none */
@@ -81,6 +92,8 @@ struct state {
     size_t n_sets;
     struct state_failed failed[STATE_MAX_FAILED];
     size_t n_failed;
+    struct state_approved approved[STATE_MAX_APPROVED];
+    size_t n_approved;
     struct trust_pin pins[STATE_MAX_PINS];
     size_t n_pins;
 };

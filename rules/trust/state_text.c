@@ -216,6 +216,21 @@ static bool read_failed(void *ctx, const struct slice *words, struct err *err)
     return true;
 }
 
+static bool read_approved(void *ctx, const struct slice *words, struct err *err)
+{
+    struct state *state = ctx;
+    struct state_approved approved = {.when = 0};
+    uint64_t place[2];
+    if (state->version == 1 || state->n_approved == STATE_MAX_APPROVED ||
+        !read_place(words + 1, approved.name, &approved.is_lab, place) ||
+        !utc_parse_time(words[5], &approved.when))
+        return fail(err);
+    approved.epoch = place[0];
+    approved.serial = place[1];
+    state->approved[state->n_approved++] = approved;
+    return true;
+}
+
 static bool read_pin(void *ctx, const struct slice *words, struct err *err)
 {
     struct state *state = ctx;
@@ -252,6 +267,7 @@ static const struct text_field fields[] = {
     {"floor", TEXT_REPEATED, 6, read_floor},
     {"set", TEXT_REPEATED, 10, read_set},
     {"failed", TEXT_REPEATED, 7, read_failed},
+    {"approved", TEXT_REPEATED, 6, read_approved},
     {"pin", TEXT_REPEATED, 9, read_pin},
     {"sum", TEXT_ONCE, 2, read_sum},
 };
@@ -335,6 +351,20 @@ static bool put_failed(const struct state *state, struct buf *text)
     return done;
 }
 
+static bool put_approved(const struct state *state, struct buf *text)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < state->n_approved; i++) {
+        const struct state_approved *approved = &state->approved[i];
+        char when[UTC_TIME_CHARS + 1];
+        utc_format_time(approved->when, when);
+        done = put_place(text, "approved", approved->name, approved->is_lab,
+                         (const uint64_t[]){approved->epoch, approved->serial}) &&
+               buf_printf(text, " %s\n", when);
+    }
+    return done;
+}
+
 static bool put_pins(const struct state *state, struct buf *text)
 {
     bool done = true;
@@ -366,6 +396,7 @@ bool state_format(const struct state *state, struct buf *text)
                          (const uint64_t[]){floor->epoch, floor->serial}) &&
                buf_printf(text, " %s\n", floor->hash);
     }
-    return done && put_sets(state, text) && put_failed(state, text) && put_pins(state, text) &&
-           hash_hex(buf_slice(text), hash) && buf_printf(text, "sum %s\n", hash);
+    return done && put_sets(state, text) && put_failed(state, text) && put_approved(state, text) &&
+           put_pins(state, text) && hash_hex(buf_slice(text), hash) &&
+           buf_printf(text, "sum %s\n", hash);
 }

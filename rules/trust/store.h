@@ -61,6 +61,8 @@ MUST_USE bool store_keep(struct trust_store *store, const char *file_hash, struc
 bool store_has_kept(const struct trust_store *store, const char *file_hash);
 
 const struct trust_pin *store_find_pin(const struct state *state, const char *name, bool is_lab);
+/* Does it wait for an operator, see trust_hold? */
+bool store_is_held(const struct state *state, const struct trust_set *set);
 /* After the state was lost: take up the newest sets that the folder still keeps. */
 void store_rebuild(struct trust_store *store);
 

@@ -385,7 +385,8 @@ def test_broken_tls_ends_in_its_code_and_a_plain_mirror_helps_with_an_alarm(fed,
     assert fed.feed()["tls_degraded"] and "error" not in fed.feed()
     one.wait_event("feed_tls_degraded")
     assert one.metrics()["stopgap_feed_tls_degraded"] == 1
-    assert "FEED_TLS_DEGRADED" in stopgap("status", "--admin", "unix:" + one.admin_path).stdout
+    shown = stopgap("status", "--admin", "unix:" + one.admin_path)
+    assert "FEED_TLS_DEGRADED" in shown.stdout and shown.returncode == 1
     one.terminate()
     fed.start(broken, servers(), ca=authority.cert, allow_http="false")
     fed.wait_error("E_FETCH_TLS")

@@ -17,6 +17,7 @@ class Trial:
 
     def __init__(self, proxy, upstream, publisher, folder, settings):
         self.publisher = publisher
+        self.folder = folder
         self.watched = folder / "watched"
         self.watched.mkdir()
         self.start = lambda: proxy(upstream, "--rules-watch", self.watched, "--trust", publisher.root_path,
@@ -81,7 +82,7 @@ def test_a_changed_rule_keeps_protecting_in_its_old_form(trial, client):
 
 def test_a_rule_that_goes_is_gone_at_once(trial_with, client):
     trial = trial_with("canary: 30m")
-    trial.publish([block_rule("TEST-9", "/owa/nine")], 2)
+    trial.publish([block_rule("TEST-9", "/owa/nine")], 2, b"critical")
     trial.wait_event("event=rules_on_trial")
     assert client(trial.proxy).ask("/owa/one").status == 403
     trial.publish([block_rule(path="/owa/one")], 3)
@@ -251,3 +252,85 @@ def test_a_newer_set_takes_the_place_of_one_on_trial(trial_with, client):
     wait_for(lambda: client(trial.proxy).ask("/owa/three").status == 403, lambda: trial.proxy.describe(), 30)
     assert client(trial.proxy).ask("/owa/two").status == 200
     assert not re.search("rules_promoted .*test-rules@1.2", trial.proxy.err.text())
+
+
+# ---- sets that take much away
+
+def test_a_set_that_takes_many_rules_away_is_held_until_it_is_approved(trial_with, client):
+    trial = trial_with("canary: 0s")
+    trial.publish(NEW, 2)
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.2"), lambda: trial.proxy.describe(), 30)
+    trial.publish([block_rule(path="/owa/one")], 3)
+    line = trial.wait_event("event=rules_refused code=E_REMOVES|rules_refused.*E_REMOVES")
+    assert "TEST-2" in line and "1 of 2 rules" in line and "rules approve test-rules 3" in line
+    assert client(trial.proxy).ask("/owa/two").status == 403
+    # The file is still there; it harms no other load, and is not forgotten by a restart.
+    assert trial.proxy.command("reload").returncode == 0
+    trial.proxy.terminate()
+    trial.proxy = trial.start()
+    assert client(trial.proxy).ask("/owa/two").status == 403
+    shown = trial.proxy.command("status")
+    assert shown.returncode == 1 and "held back until it is approved: 1.3 with E_REMOVES" in shown.stdout
+    for serial, code in ((2, "E_APPROVE_UNKNOWN"), (4, "E_APPROVE_UNKNOWN")):
+        done = trial.proxy.command("rules", "approve", "test-rules", str(serial), "--reason", "x")
+        assert done.returncode == 1 and code in done.stderr
+    assert trial.proxy.command("rules", "approve", "test-rules", "--reason", "x").returncode == 2
+    done = trial.proxy.command("rules", "approve", "test-rules", "3", "--reason", "their note of today")
+    assert done.returncode == 0, done.stderr
+    assert client(trial.proxy).ask("/owa/two").status == 200 and client(trial.proxy).ask("/owa/one").status == 403
+    audit = (trial.folder / "state" / "trust.audit").read_text()
+    assert '"what":"approve"' in audit and "their note of today" in audit
+    trial.proxy.terminate()
+    trial.proxy = trial.start()
+    assert trial.proxy.ruleset_name().endswith("+test-rules@1.3")
+
+
+def test_a_looser_rule_counts_as_one_that_goes_and_a_kept_one_always(trial_with, client):
+    trial = trial_with("canary: 0s")
+    many = [block_rule("TEST-%d" % i, "/owa/n%d" % i) for i in range(1, 7)]
+    kept = block_rule("TEST-K", "/owa/kept").replace(b"severity: low", b"severity: low\nkeep: true")
+    trial.publish(many + [kept], 2, b"critical")
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.2"), lambda: trial.proxy.describe(), 30)
+    trial.publish(many[1:] + [kept], 3)  # one of seven
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.3"), lambda: trial.proxy.describe(), 30)
+    trial.publish(many[1:], 4)
+    assert "one to be kept: TEST-K" in trial.wait_event("rules_refused.*@1.4 takes away")
+    looser = [rule.replace(b"severity: low", b"severity: low\nmode: detect") for rule in many[1:3]]
+    trial.publish(looser + many[3:] + [kept], 5)
+    assert "(looser)" in trial.wait_event("rules_refused.*@1.5 takes away")
+    trial.publish(looser + many[3:], 6, b"critical")
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.6"), lambda: trial.proxy.describe(), 30)
+    assert client(trial.proxy).ask("/owa/kept").status == 200
+
+
+# ---- an operator ends a trial
+
+def test_an_operator_ends_a_trial_well(trial_with, client):
+    trial = trial_with("canary: 30m")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    done = trial.proxy.command("rules", "promote", "test-rules@1.1", "--reason", "x")
+    assert done.returncode == 1 and "not on trial" in done.stderr
+    done = trial.proxy.command("rules", "promote", "test-rules@1.2", "--reason", "under attack")
+    assert done.returncode == 0, done.stderr
+    assert client(trial.proxy).ask("/owa/two").status == 403
+    assert "event=rules_promoted" in trial.proxy.err.text()
+    assert '"what":"promote"' in (trial.folder / "state" / "trust.audit").read_text()
+    done = trial.proxy.command("rules", "promote", "test-rules@1.2", "--reason", "x")
+    assert done.returncode == 1 and "nothing is on trial" in done.stderr
+
+
+def test_an_operator_ends_a_trial_badly(trial_with, client):
+    trial = trial_with("canary: 30m")
+    trial.publish(NEW, 2)
+    trial.wait_event("event=rules_on_trial")
+    done = trial.proxy.command("rules", "abandon", "test-rules@1.2", "--reason", "OWA is slow")
+    assert done.returncode == 0, done.stderr
+    line = trial.wait_event("event=rules_trial_failed")
+    assert "code=E_ABANDONED" in line and "OWA is slow" in line
+    assert trial.proxy.command("reload").returncode == 0
+    assert trial.state()["state"] == "none" and trial.state()["trials"] == 1
+    assert trial.state()["error"]["code"] == "E_ABANDONED"
+    assert client(trial.proxy).ask("/owa/one").status == 403 and client(trial.proxy).ask("/owa/two").status == 200
+    trial.proxy.terminate()
+    assert client(trial.start()).ask("/owa/two").status == 200

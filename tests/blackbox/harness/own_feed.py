@@ -108,8 +108,9 @@ class OwnFeed:
     # ---- bundles
 
     def bundle(self, serial, rules=None, name="exchange-core", engine="1.0.0", created=None, stable_after=None,
-               urgency="normal", epoch=1, signers=None, change=None):
-        """The bytes of a signed bundle with the whole chain of roots."""
+               urgency="critical", epoch=1, signers=None, change=None):
+        """The bytes of a signed bundle with the whole chain of roots. It is urgent, so that each may hold
+        another rule than the one before: see E_REMOVES."""
         files = {"rules/%04d.yaml" % i: text for i, text in enumerate(rules or [block_rule("OWN-%d" % serial, "/owa/own-%d" % serial)])}
         created = created or utc(-30 * DAYS)
         lines = ["stopgap-manifest 1", "min-engine " + engine, "name " + name, "channel production", "epoch %d" % epoch,

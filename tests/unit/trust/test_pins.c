@@ -115,11 +115,54 @@ static void test_pins_that_make_no_sense_are_refused(void **state)
     trust_close(store);
 }
 
+static void test_a_set_that_is_held_waits_for_an_operator(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    start_anew();
+    struct trust_store *store = open_store("state");
+    live(store, 1, TRUST_FROM_FEED, true);
+    struct trust_set first = {.serial = 0};
+    struct trust_set second = keep(store, 2, TRUST_FROM_FEED);
+    memcpy(first.name, second.name, sizeof(first.name));
+    first.epoch = first.serial = second.epoch;
+    assert_false(trust_may_remove(store, &second, &first));
+    must(trust_hold(store, &second, &err), &err);
+    trust_close(store);
+
+    store = open_store("state");
+    assert_true(trust_is_held(store, &second));
+    assert_int_equal(chosen(store, TRUST_NEWEST), 1);
+    assert_int_equal(name_of(store).candidate[1], 2);
+    assert_string_equal(name_of(store).failed_code, TRUST_HELD_CODE);
+    assert_false(trust_approve(store, "exchange-core", 3, &err));
+    assert_string_equal(err.code, "E_APPROVE_UNKNOWN");
+    struct trust_pin pin = pin_to(2, 7); /* a wish, too */
+    must(trust_pin(store, &pin, &err), &err);
+    assert_int_equal(chosen(store, TRUST_NEWEST), 2);
+    must(trust_unpin(store, "exchange-core", &err), &err);
+    assert_int_equal(chosen(store, TRUST_NEWEST), 1);
+    must(trust_approve(store, "exchange-core", 2, &err), &err);
+    trust_close(store);
+
+    store = open_store("state");
+    assert_false(trust_is_held(store, &second));
+    assert_true(trust_may_remove(store, &second, &first));
+    assert_int_equal(chosen(store, TRUST_NEWEST), 2);
+    assert_string_equal(name_of(store).failed_code, "");
+    struct trust_set third = keep(store, 3, TRUST_FROM_FEED);
+    assert_false(trust_may_remove(store, &third, &second));
+    third.epoch++; /* said by the holders of the root */
+    assert_true(trust_may_remove(store, &third, &second));
+    trust_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_pin_holds_an_older_set_and_ends_by_itself),
         cmocka_unit_test(test_a_pinned_name_gives_the_pinned_set_whatever_file_is_configured),
+        cmocka_unit_test(test_a_set_that_is_held_waits_for_an_operator),
         cmocka_unit_test(test_pins_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, publisher_setup, publisher_teardown);

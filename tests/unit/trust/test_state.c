@@ -60,6 +60,7 @@ static void test_everything_that_is_written_is_read_again(void **state)
         "floor exchange-core production 1 8 " H "\n" SET "active,proved 0\n" SET "candidate 0\n" SET
         "good,proved 0\n" SET "kept 2\n"
         "failed exchange-core production 1 8 E_COMPILE 2026-11-24T02:06:00Z\n"
+        "approved exchange-core production 1 8 2026-11-24T02:06:00Z\n"
         "pin exchange-core production 1 7 2026-11-24T02:06:00Z "
         "2026-12-01T02:06:00Z 1000 d2h5IG5vdA==\n";
     struct buf again;
@@ -68,6 +69,7 @@ static void test_everything_that_is_written_is_read_again(void **state)
     assert_int_equal(parsed.n_sets, 4);
     assert_string_equal(parsed.pins[0].reason, "why not");
     assert_string_equal(parsed.failed[0].code, "E_COMPILE");
+    assert_int_equal(parsed.approved[0].serial, 8);
     assert_int_equal(parsed.contact_run_s, 77);
     assert_true(state_format(&parsed, &again));
     assert_true(slice_starts_with(buf_slice(&again), SLICE(text)));
@@ -95,6 +97,7 @@ static void test_what_we_would_not_write_is_refused(void **state)
         "failed exchange-core production 1 7 compile 2026-11-24T02:06:00Z\n",
         "failed exchange-core production 1 7 E_c 2026-11-24T02:06:00Z\n",
         "failed exchange-core production 1 7 E_COMPILE 2026-11-24\n",
+        "approved exchange-core production 1 8\n",
         "pin exchange-core production 1 7 2026-11-24T02:06:00Z 2026-12-01T02:06:00Z 4294967296 "
         "d2h5\n",
         "pin exchange-core production 1 7 2026-11-24T02:06:00Z 2026-12-01T02:06:00Z 0 Cg==\n",

@@ -1,5 +1,5 @@
 /* Which of two condition trees is true for more requests, as far as their form tells. */
-#include "diff/diff.h"
+#include "drift/drift.h"
 
 #include "language/tree.h"
 

@@ -1,0 +1,119 @@
+/* Counting the rules that a newer set takes away. */
+#include "removal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "drift/drift.h"
+#include "engine/engine.h"
+#include "origin_rules.h"
+
+#include "stopgap/banned.h"
+
+/* ---- two lists of rules */
+
+struct removal {
+    size_t n_before;     /* rules that act */
+    size_t n_gone;       /* of them: not there any more, or acting on less */
+    const char *kept;    /* a rule with `keep: true` that is gone; NULL: none */
+    char ids[160];       /* some of them, for a message */
+    bool is_conspicuous; /* too many, or one that should be kept */
+};
+
+static void sort(struct rule_list *rules)
+{
+    if (rules->n != 0)
+        qsort(rules->items, rules->n, sizeof(*rules->items), rule_compare_ids);
+}
+
+static void note_gone(struct removal *removal, const struct rule *rule, bool is_removed)
+{
+    size_t len = strlen(removal->ids);
+    removal->n_gone++;
+    if (rule->is_kept && removal->kept == NULL)
+        removal->kept = rule->id;
+    if (len + strlen(rule->id) + 20 < sizeof(removal->ids))
+        (void)snprintf(removal->ids + len, sizeof(removal->ids) - len, "%s%s%s",
+                       len != 0 ? ", " : "", rule->id, is_removed ? "" : " (looser)");
+}
+
+/* What becomes of the old rules. */
+static void count(struct rule_list *old_rules, struct rule_list *new_rules,
+                  struct removal *ret_removal)
+{
+    struct removal removal = {.n_before = 0};
+    size_t k = 0;
+    sort(old_rules);
+    sort(new_rules);
+    for (size_t i = 0; i < old_rules->n; i++) {
+        const struct rule *rule = old_rules->items[i];
+        unsigned aspects;
+        while (k < new_rules->n && strcmp(new_rules->items[k]->id, rule->id) < 0)
+            k++;
+        bool is_there = k < new_rules->n && strcmp(new_rules->items[k]->id, rule->id) == 0;
+        removal.n_before += !rule->is_detect_only;
+        if (diff_rule(rule, is_there ? new_rules->items[k] : NULL, &aspects) == DRIFT_LOOSER)
+            note_gone(&removal, rule, !is_there);
+    }
+    removal.is_conspicuous =
+        removal.kept != NULL || removal.n_gone * 100 > removal.n_before * REMOVAL_MAX_PERCENT;
+    *ret_removal = removal;
+}
+
+/* ---- sources */
+
+static bool refuse(const struct origin *next, const struct origin *before,
+                   const struct removal *removal, struct err *err)
+{
+    (void)err_set(err, ERR_TRUST, TRUST_HELD_CODE,
+                  "%s takes away or loosens %zu of %zu rules of %s (%s)%s%s, and does not say "
+                  "'urgency critical': 'stopgap rules approve %s %llu --reason TEXT' takes it",
+                  next->label, removal->n_gone, removal->n_before, before->label, removal->ids,
+                  removal->kept != NULL ? ", of them one to be kept: " : "",
+                  removal->kept != NULL ? removal->kept : "", next->source,
+                  (unsigned long long)next->bundle.serial);
+    return next->n_files != 0 && err_at(err, next->files[0].place, 0, 0);
+}
+
+static bool compare(const struct origin *next, const struct origin *before, struct err *err)
+{
+    char shadowed[RULE_ID_BYTES] = "";
+    struct rule_list old_rules = {0};
+    struct rule_list new_rules = {0};
+    struct removal removal;
+    bool is_good = origin_rules_add(before, &old_rules, shadowed, err) &&
+                   origin_rules_add(next, &new_rules, shadowed, err);
+    if (is_good) {
+        count(&old_rules, &new_rules, &removal);
+        is_good = !removal.is_conspicuous || refuse(next, before, &removal, err);
+    }
+    rule_list_done(&old_rules);
+    rule_list_done(&new_rules);
+    return is_good;
+}
+
+static bool may_take(const struct rules_source *source, const struct origin *next,
+                     const struct origin *before)
+{
+    return before == NULL || strcmp(before->hash, next->hash) == 0 || next->is_critical ||
+           trust_may_remove(source->trust, &next->bundle, &before->bundle);
+}
+
+bool removal_check(const struct rules_source *source, const struct origins *origins,
+                   struct err *err)
+{
+    const struct origins *before = source->before != NULL ? ruleset_origins(source->before) : NULL;
+    for (size_t i = 0; i < origins->n; i++) {
+        const struct origin *next = &origins->items[i];
+        const struct origin *old = origins_find(before, next->kind, next->source);
+        if (next->kind != ORIGIN_BUNDLE || !next->is_tried || source->trust == NULL ||
+            may_take(source, next, old) || compare(next, old, err))
+            continue;
+        struct err ignored; /* without a disk it is refused again the next time */
+        if (strcmp(err->code, TRUST_HELD_CODE) == 0 &&
+            !trust_hold(source->trust, &next->bundle, &ignored))
+            return false;
+        return false;
+    }
+    return true;
+}
