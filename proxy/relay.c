@@ -390,7 +390,7 @@ static enum step_result relay_upstream_gone(struct txn *txn)
         return txn_goto(txn, TXN_CONNECT);
     }
     struct slice detail = arena_copy(
-        &txn->arena, was_reset ? slice_str(upstream->failure_text)
+        &txn->arena, was_reset ? upstream_failure_text(upstream)
                                : SLICE("the upstream closed before its response was complete"));
     return txn_answer(txn, 502, was_reset ? END_UPSTREAM_RESET : END_UPSTREAM_CLOSED, detail);
 }

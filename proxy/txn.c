@@ -373,7 +373,7 @@ static enum step_result connect_failed(struct txn *txn)
     };
     enum stream_failure failure = upstream->failure;
     txn->connect_us = clock_now_us() - txn->connect_started_us;
-    struct slice detail = arena_copy(&txn->arena, slice_str(upstream->failure_text));
+    struct slice detail = arena_copy(&txn->arena, upstream_failure_text(upstream));
     upstream_close(upstream, true);
     return txn_answer(txn, answers[failure].status, answers[failure].reason, detail);
 }

@@ -8,7 +8,6 @@
 #include "worker.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "stopgap/banned.h"
@@ -40,7 +39,13 @@ static void upstream_set_failure(struct upstream *upstream, enum stream_failure 
                                  const char *text)
 {
     upstream->failure = failure;
-    (void)snprintf(upstream->failure_text, sizeof(upstream->failure_text), "%s", text);
+    free(upstream->failure_text);
+    upstream->failure_text = strdup(text);
+}
+
+struct slice upstream_failure_text(const struct upstream *upstream)
+{
+    return upstream->failure_text != NULL ? slice_str(upstream->failure_text) : SLICE("");
 }
 
 bool upstream_send_proxy_header(const struct conn *conn, struct stream *stream)
@@ -55,6 +60,21 @@ bool upstream_send_proxy_header(const struct conn *conn, struct stream *stream)
     return stream_send_copy(stream, slice_make(header, len));
 }
 
+/* False: no memory. */
+static bool upstream_add_tls(struct upstream *upstream)
+{
+    struct worker *worker = upstream->worker;
+    size_t server = upstream->attempt.server;
+    struct tls_peer peer = {.name = config_server_name(worker->config, server),
+                            .cache = &worker->upstream_sessions[server]};
+    upstream->tls = calloc(1, sizeof(*upstream->tls));
+    if (upstream->tls == NULL)
+        return false;
+    upstream->stream = &upstream->tls->stream;
+    return tls_stream_init(upstream->tls, &upstream->tcp.stream, worker->upstream_context, &peer,
+                           &upstream_events, upstream);
+}
+
 /* Put TCP, and TLS where configured, into the struct and start to connect. */
 static void upstream_connect(struct upstream *upstream)
 {
@@ -65,13 +85,8 @@ static void upstream_connect(struct upstream *upstream)
     upstream->stream = &upstream->tcp.stream;
     servers_begin(worker, server);
     bool ok = upstream_send_proxy_header(upstream->conn, &upstream->tcp.stream);
-    if (ok && config_server(worker->config, server)->tls) {
-        struct tls_peer peer = {.name = config_server_name(worker->config, server),
-                                .cache = &worker->upstream_sessions[server]};
-        ok = tls_stream_init(&upstream->tls, &upstream->tcp.stream, worker->upstream_context, &peer,
-                             &upstream_events, upstream);
-        upstream->stream = &upstream->tls.stream;
-    }
+    if (ok && config_server(worker->config, server)->tls)
+        ok = upstream_add_tls(upstream);
     if (!ok) {
         upstream_set_failure(upstream, STREAM_MEMORY, "no memory for an upstream connection");
         return;
@@ -153,8 +168,10 @@ bool upstream_try_next(struct conn *conn)
 static void upstream_free(struct upstream *upstream)
 {
     piece_queue_clear(&upstream->in);
-    if (upstream->stream == &upstream->tls.stream)
-        tls_stream_done(&upstream->tls);
+    if (upstream->tls != NULL)
+        tls_stream_done(upstream->tls);
+    free(upstream->tls);
+    free(upstream->failure_text);
     if (upstream->stream != NULL)
         servers_end(upstream->worker, upstream->attempt.server);
     free(upstream);

@@ -19,9 +19,9 @@ struct upstream_attempt {
 
 struct upstream {
     struct tcp_stream tcp;
-    struct tls_stream tls; /* in use when stream points to it */
-    struct stream *stream; /* the upper one */
-    struct conn *conn;     /* NULL: nobody waits for it any more */
+    struct tls_stream *tls; /* NULL: plain */
+    struct stream *stream;  /* the upper one */
+    struct conn *conn;      /* NULL: nobody waits for it any more */
     struct worker *worker;
     struct piece_queue in; /* bytes of responses, not yet read */
     struct upstream_attempt attempt;
@@ -29,7 +29,7 @@ struct upstream {
     bool is_open;
     bool has_ended; /* the upstream sends nothing more */
     enum stream_failure failure;
-    char failure_text[128];
+    char *failure_text; /* owned; NULL: no failure, or no memory for its text */
 };
 
 /* Start to connect to a server that is up in this column; there must be one. The client's former
@@ -40,6 +40,8 @@ struct upstream *upstream_open(struct conn *conn, size_t column);
 bool upstream_try_next(struct conn *conn);
 /* Say for whom a connection to a server is, where the configuration wants it. False: no memory. */
 bool upstream_send_proxy_header(const struct conn *conn, struct stream *stream);
+/* Why it failed, borrowed from it. */
+struct slice upstream_failure_text(const struct upstream *upstream);
 /* Between two requests: it ended, failed, or spoke without being asked, so it serves no more. */
 bool upstream_is_stale(const struct upstream *upstream);
 /* Let go of it: it closes in its own time. reset: by RST, so that a cut message shows. */

@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -45,9 +46,29 @@ static struct tcp_stream *tcp_of_handle(void *handle)
     return (struct tcp_stream *)((char *)handle - offsetof(struct tcp_stream, handle));
 }
 
-static struct tcp_stream *tcp_of_req(void *req)
+/* What libuv keeps of an operation that is under way. Most connections have none most of the time,
+ * so it is not part of the stream; an idle one is 184 bytes smaller. */
+union tcp_request {
+    uv_req_t any;
+    uv_connect_t connect;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+};
+
+static union tcp_request *tcp_request_new(struct tcp_stream *tcp)
 {
-    return (struct tcp_stream *)((char *)req - offsetof(struct tcp_stream, req));
+    union tcp_request *request = malloc(sizeof(*request));
+    if (request != NULL)
+        request->any.data = tcp;
+    return request;
+}
+
+/* libuv calls back for each request before the stream's on_closed. */
+static struct tcp_stream *tcp_request_end(void *request)
+{
+    struct tcp_stream *tcp = ((uv_req_t *)request)->data;
+    free(request);
+    return tcp;
 }
 
 static uv_stream_t *tcp_uv(struct tcp_stream *tcp)
@@ -90,7 +111,7 @@ bool tcp_stream_accept(struct tcp_stream *tcp, int fd)
 
 static void on_connect(uv_connect_t *req, int status)
 {
-    struct tcp_stream *tcp = tcp_of_req(req);
+    struct tcp_stream *tcp = tcp_request_end(req);
     if (tcp->is_closing)
         return;
     if (status != 0) {
@@ -113,9 +134,14 @@ static bool is_local(int uv_error)
 
 void tcp_stream_connect(struct tcp_stream *tcp, const struct sockaddr *address)
 {
-    int status = uv_tcp_connect(&tcp->req.connect, &tcp->handle, address, on_connect);
-    if (status != 0)
-        tcp_fail(tcp, is_local(status) ? STREAM_MEMORY : STREAM_UNREACHABLE, status);
+    union tcp_request *request = tcp_request_new(tcp);
+    int status = request != NULL
+                     ? uv_tcp_connect(&request->connect, &tcp->handle, address, on_connect)
+                     : UV_ENOMEM;
+    if (status == 0)
+        return;
+    free(request);
+    tcp_fail(tcp, is_local(status) ? STREAM_MEMORY : STREAM_UNREACHABLE, status);
 }
 
 static void read_address(const struct sockaddr_storage *storage, struct net_address *ret_address,
@@ -270,7 +296,7 @@ static void tcp_sent(struct tcp_stream *tcp);
 
 static void on_written(uv_write_t *req, int status)
 {
-    struct tcp_stream *tcp = tcp_of_req(req);
+    struct tcp_stream *tcp = tcp_request_end(req);
     tcp->is_writing = false;
     if (tcp->is_closing)
         return;
@@ -287,8 +313,19 @@ static void on_written(uv_write_t *req, int status)
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
-    (void)req;
+    (void)tcp_request_end(req);
     (void)status; /* a peer that has gone shows when we read */
+}
+
+static void tcp_shut_down(struct tcp_stream *tcp)
+{
+    union tcp_request *request = tcp_request_new(tcp);
+    if (request == NULL) {
+        tcp_fail(tcp, STREAM_MEMORY, UV_ENOMEM);
+        return;
+    }
+    if (uv_shutdown(&request->shutdown, tcp_uv(tcp), on_shutdown) != 0)
+        free(request); /* the peer has gone, which shows when we read */
 }
 
 static void tcp_sent(struct tcp_stream *tcp)
@@ -304,7 +341,7 @@ static void tcp_sent(struct tcp_stream *tcp)
         tcp_close(&tcp->stream, false);
     } else if (tcp->wants_end && !tcp->has_ended) {
         tcp->has_ended = true;
-        (void)uv_shutdown(&tcp->req.shutdown, tcp_uv(tcp), on_shutdown);
+        tcp_shut_down(tcp);
     }
 }
 
@@ -333,11 +370,14 @@ static void tcp_write_rest(struct tcp_stream *tcp)
         return;
     }
     unsigned n = tcp_gather(tcp, bufs, &tcp->sending);
-    int status = uv_write(&tcp->req.write, tcp_uv(tcp), bufs, n, on_written);
-    if (status != 0)
-        tcp_fail(tcp, STREAM_RESET, status);
-    else
-        tcp->is_writing = true;
+    union tcp_request *request = tcp_request_new(tcp);
+    int status =
+        request != NULL ? uv_write(&request->write, tcp_uv(tcp), bufs, n, on_written) : UV_ENOMEM;
+    tcp->is_writing = status == 0;
+    if (status == 0)
+        return;
+    free(request);
+    tcp_fail(tcp, is_local(status) ? STREAM_MEMORY : STREAM_RESET, status);
 }
 
 static void tcp_flush(struct stream *stream)

@@ -12,16 +12,11 @@
 struct tcp_stream {
     struct stream stream;
     uv_tcp_t handle;
-    union { /* never two at once: connect, then writes, then shutdown */
-        uv_connect_t connect;
-        uv_write_t write;
-        uv_shutdown_t shutdown;
-    } req;
     struct piece_queue queue;
     size_t sending; /* bytes of the queue that libuv has */
     bool is_open;
     bool is_reading;
-    bool is_writing; /* req.write is under way */
+    bool is_writing; /* libuv has the first bytes of the queue */
     bool was_high;   /* on_sent is due when the queue has fallen */
     bool has_failed;
     bool wants_end;
