@@ -99,6 +99,22 @@ static void conn_step(struct conn *conn)
     }
 }
 
+/* A side that has as much queued as its source may read ahead is written to now, not at the end of
+ * the turn: the bytes are still in the cache, their memory is free for the next read, and most
+ * often the source need not be paused at all. */
+static void conn_flush(struct conn *conn)
+{
+    if (stream_queued(conn->client) >= LIMIT_QUEUE_HIGH_BYTES) {
+        stream_flush(conn->client);
+        stream_flush(&conn->tcp.stream); /* below TLS */
+    }
+    struct upstream *upstream = conn->upstream;
+    if (upstream != NULL && stream_queued(upstream->stream) >= LIMIT_QUEUE_HIGH_BYTES) {
+        stream_flush(upstream->stream);
+        stream_flush(&upstream->tcp.stream);
+    }
+}
+
 /* Read on unless what was read already waits for its turn, or the other side is slow. */
 static void conn_set_reading(struct conn *conn)
 {
@@ -143,6 +159,8 @@ void conn_run(struct conn *conn)
         if (conn->state == CONN_PASSING)
             pass_through_run(conn);
         conn_step(conn);
+        if (conn->state == CONN_OPEN)
+            conn_flush(conn); /* its events ask for one more round */
         if (conn->has_failed)
             conn_close(conn, conn->fail_reason, conn->fails_by_reset);
         conn_check_idle_upstream(conn);

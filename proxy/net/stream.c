@@ -14,14 +14,20 @@ void stream_hub_done(struct stream_hub *hub)
     chunk_pool_done(&hub->pool);
 }
 
+void stream_flush(struct stream *stream)
+{
+    if (!stream->is_dirty)
+        return;
+    stream_unmark_dirty(stream);
+    stream->ops->flush(stream);
+}
+
 void stream_hub_flush(struct stream_hub *hub)
 {
     struct stream *stream;
     /* A TLS stream that is flushed makes the one below it dirty, which then stands at the end. */
-    while ((stream = TAILQ_FIRST(&hub->dirty)) != NULL) {
-        stream_unmark_dirty(stream);
-        stream->ops->flush(stream);
-    }
+    while ((stream = TAILQ_FIRST(&hub->dirty)) != NULL)
+        stream_flush(stream);
 }
 
 void stream_init(struct stream *stream, struct stream_hub *hub, const struct stream_ops *ops,

@@ -69,6 +69,8 @@ void stream_hub_init(struct stream_hub *hub);
 void stream_hub_done(struct stream_hub *hub);
 /* Flush what is dirty; the worker calls it before and after each poll. */
 void stream_hub_flush(struct stream_hub *hub);
+/* Flush this one now, if it is dirty; on_sent and on_failed may come meanwhile. */
+void stream_flush(struct stream *stream);
 
 void stream_init(struct stream *stream, struct stream_hub *hub, const struct stream_ops *ops,
                  const struct stream_events *events, void *owner);

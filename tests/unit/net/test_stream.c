@@ -71,6 +71,26 @@ static void test_each_dirty_stream_is_flushed_once_a_turn(void **state)
     stream_hub_done(&hub);
 }
 
+static void test_one_stream_can_be_flushed_before_the_others(void **state)
+{
+    struct stream_hub hub;
+    struct counted streams[2] = {0};
+    (void)state;
+    stream_hub_init(&hub);
+    for (unsigned i = 0; i < 2; i++) {
+        stream_init(&streams[i].stream, &hub, &counted_ops, NULL, NULL);
+        stream_mark_dirty(&streams[i].stream);
+    }
+    stream_flush(&streams[1].stream);
+    stream_flush(&streams[1].stream); /* nothing new: no second write */
+    assert_int_equal(streams[0].n_flushed, 0);
+    assert_int_equal(streams[1].n_flushed, 1);
+    stream_hub_flush(&hub); /* the end of the turn finds the other one only */
+    assert_int_equal(streams[0].n_flushed, 1);
+    assert_int_equal(streams[1].n_flushed, 1);
+    stream_hub_done(&hub);
+}
+
 static void test_small_writes_share_memory_and_keep_their_bytes(void **state)
 {
     struct stream_hub hub;
@@ -92,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_dirty_stream_is_flushed_once_a_turn),
+        cmocka_unit_test(test_one_stream_can_be_flushed_before_the_others),
         cmocka_unit_test(test_small_writes_share_memory_and_keep_their_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
