@@ -39,6 +39,7 @@ struct load_order {
     char refused[CANARY_REFUSED][TRUST_HASH_BYTES];
     const char *refused_list[CANARY_REFUSED];
     size_t n_refused;
+    struct err left_out; /* why a bundle was, see rules_source; kind ERR_NONE: none was */
 };
 void load_order_done(struct load_order *order);
 

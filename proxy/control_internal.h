@@ -167,6 +167,8 @@ void control_note_judgement(struct control *control, const struct rules_judgemen
 bool control_rules_start(struct control *control, struct err *err);
 /* A set was refused: remember why, and tell. */
 void control_note_refusal(struct control *control, const struct err *err);
+/* Tell of the withdrawn bundle that the set in force was loaded without, if there is one. */
+void control_note_left_out(struct control *control, const struct load_order *order);
 struct lease *control_new_lease(struct control *control, struct err *err);
 void control_rules_done(struct control *control);
 

@@ -101,6 +101,7 @@ static void job_finish(struct control *control, struct load_job *job)
         control->reloads_ok++;
         control->reload_err = (struct err){0};
         events_emit(control->events, EVENT_SET_LOADED, ruleset_name(control->set), "%s", text);
+        control_note_left_out(control, &job->order);
     } else {
         control_trust_poke(control);
         control->reloads_failed++;
@@ -200,7 +201,7 @@ static void start_job(struct control *control, struct load_order *order)
         control_trust_mend(control);
         control_watch_start(control);
         /* A directory that cannot be read refuses the rules, not the certificates. */
-        job->had_error = job->order.returns_to == NULL && !job->order.promotes &&
+        job->had_error = job->order.returns_to == NULL &&
                          !control_find_rule_files(control, &job->files, &job->err);
         notify_reloading();
         control->job = job;

@@ -29,6 +29,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .promotes = order->promotes,
         .refused = order->refused_list,
         .n_refused = order->n_refused,
+        .left_out = &order->left_out,
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
@@ -62,6 +63,16 @@ void control_note_refusal(struct control *control, const struct err *err)
         (void)snprintf(untold, sizeof(untold), " untold_before=%llu", (unsigned long long)n_untold);
     events_emit(control->events, EVENT_SET_REFUSED, err->code, "code=%s active=%s%s reason=%s",
                 code, control->set != NULL ? ruleset_name(control->set) : "none", untold, line);
+}
+
+void control_note_left_out(struct control *control, const struct load_order *order)
+{
+    struct ruleset_stats stats;
+    if (order->left_out.kind == ERR_NONE)
+        return;
+    ruleset_stats(control->set, &stats);
+    control->trust_watch->has_no_rules = stats.n_rules == 0;
+    control_note_refusal(control, &order->left_out);
 }
 
 void control_note_judgement(struct control *control, const struct rules_judgement *judgement)
@@ -151,6 +162,8 @@ static bool load_kept(struct control *control, const struct policy_copy *policy)
         return false;
     control->set = control_load(control, &files, policy, &order, &control->judgement, &ignored);
     control->has_begun_with_kept = control->set != NULL;
+    if (control->set != NULL)
+        control_note_left_out(control, &order);
     control_rule_files_done(&files);
     return control->set != NULL;
 }
@@ -169,7 +182,9 @@ static void load_first(struct control *control, const struct policy_copy *policy
     if (control_find_rule_files(control, &files, err))
         control->set = control_load(control, &files, policy, &order, &control->judgement, err);
     bool is_whole = control->set != NULL;
-    if (!is_whole)
+    if (is_whole)
+        control_note_left_out(control, &order);
+    else
         control_trust_refused(control, err);
     /* The program that we would replace has its rules: better those than less protection. */
     if (control->set == NULL && control->take_over_url == NULL)

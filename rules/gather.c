@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "language/rule.h"
+#include "stopgap/pulse.h"
 #include "stopgap/trust.h"
 
 #include "stopgap/banned.h"
@@ -93,6 +94,15 @@ static bool add_bundle(struct origins *origins, const struct bundle *bundle, con
     return is_added || no_memory(err);
 }
 
+/* What was withdrawn must go at once, whatever else there is. */
+static bool is_left_out(const struct rules_source *source, const struct err *why)
+{
+    if (source->left_out == NULL || strcmp(why->code, "E_WITHDRAWN") != 0)
+        return false;
+    *source->left_out = *why;
+    return true;
+}
+
 static bool gather_bundles(const struct rules_source *source, struct origins *origins,
                            struct err *err)
 {
@@ -103,6 +113,8 @@ static bool gather_bundles(const struct rules_source *source, struct origins *or
         const char *path = source->bundle_paths[i];
         char pinned[MAX_PATH_BYTES];
         struct bundle *bundle = open_bundle(source->trust, &path, pinned, err);
+        if (bundle == NULL && err != NULL && is_left_out(source, err))
+            continue;
         bool is_added = bundle != NULL;
         if (is_added && !is_overtaken(source->trust, origins, bundle, path)) {
             keep_bundle(source->trust, bundle);
@@ -194,7 +206,9 @@ static struct origins *replace_refused(const struct rules_source *source,
         const struct origin *one = is_refused(source, item, before)
                                        ? origins_find(before, item->kind, item->source)
                                        : item;
-        if (one != NULL)
+        bool is_withdrawn = one != NULL && one->kind == ORIGIN_BUNDLE && source->trust != NULL &&
+                            trust_is_withdrawn(source->trust, &one->bundle);
+        if (one != NULL && !is_withdrawn)
             is_done = origins_add_copy(rest, one);
     }
     if (is_done)
@@ -203,7 +217,7 @@ static struct origins *replace_refused(const struct rules_source *source,
     return NULL;
 }
 
-struct origins *rules_gather(const struct rules_source *source, struct err *err)
+static struct origins *gather_once(const struct rules_source *source, struct err *err)
 {
     struct origins *origins = origins_new();
     if (origins == NULL || !gather_bundles(source, origins, err) ||
@@ -218,4 +232,16 @@ struct origins *rules_gather(const struct rules_source *source, struct err *err)
         (void)no_memory(err);
     origins_unref(origins);
     return rest;
+}
+
+struct origins *rules_gather(const struct rules_source *source, struct err *err)
+{
+    struct trust_store *trust = source->trust;
+    uint64_t version = trust != NULL ? trust_root_version(trust) : 0;
+    struct origins *origins = gather_once(source, err);
+    if (origins == NULL || trust == NULL || trust_root_version(trust) == version)
+        return origins;
+    /* The roots that one bundle brought may have withdrawn another that was read before it. */
+    origins_unref(origins);
+    return gather_once(source, err);
 }

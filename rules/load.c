@@ -26,24 +26,41 @@ struct candidate {
     struct origins *before; /* borrowed; NULL: nothing is on trial */
 };
 
-/* What was on trial is loaded from the bytes that were. Looking at the files again makes them kept
- * ones, without which the trust store lets nothing come into force. False with err. */
+static bool has_bundles_of(const struct origins *gathered, const struct origins *on_trial)
+{
+    for (size_t i = 0; i < on_trial->n; i++) {
+        const struct origin *wanted = &on_trial->items[i];
+        const struct origin *found = origins_find(gathered, wanted->kind, wanted->source);
+        if (wanted->kind == ORIGIN_BUNDLE &&
+            (found == NULL || strcmp(found->hash, wanted->hash) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* What was on trial is loaded from the bytes that were, unless the publisher took a bundle or its
+ * keys back meanwhile. Looking at the files again makes them kept ones, without which the trust
+ * store lets nothing come into force. False with err. */
 static bool choose(const struct rules_source *source, struct candidate *ret_candidate,
                    struct err *err)
 {
     struct origins *on_trial = source->before != NULL ? ruleset_candidate(source->before) : NULL;
-    if (source->promotes && on_trial != NULL) {
-        struct err ignored;
-        origins_unref(rules_gather(source, &ignored));
+    struct err why = {0};
+    struct origins *gathered = rules_gather(source, &why);
+    bool is_unreadable = gathered == NULL && why.kind != ERR_TRUST; /* a disk, say */
+    if (source->promotes && on_trial != NULL &&
+        (is_unreadable || (gathered != NULL && has_bundles_of(gathered, on_trial)))) {
+        origins_unref(gathered);
         *ret_candidate = (struct candidate){.origins = origins_ref(on_trial)};
-    } else {
-        *ret_candidate = (struct candidate){
-            .origins = rules_gather(source, err),
-            .before =
-                source->before != NULL && source->tries ? ruleset_origins(source->before) : NULL,
-        };
+        return true;
     }
-    return ret_candidate->origins != NULL;
+    *ret_candidate = (struct candidate){
+        .origins = gathered,
+        .before = source->before != NULL && source->tries ? ruleset_origins(source->before) : NULL,
+    };
+    if (gathered == NULL && err != NULL)
+        *err = why;
+    return gathered != NULL;
 }
 
 /* ---- what was judged before */

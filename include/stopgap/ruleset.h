@@ -62,6 +62,9 @@ struct rules_source {
     bool promotes;              /* what is on trial in `before` is in force from now on */
     const char *const *refused; /* SHA-256 of sources that failed: those of `before` stand in */
     size_t n_refused;
+    /* A bundle that its publisher withdrew is left out, and here is why; untouched when there is
+     * none. NULL: it refuses the set. */
+    struct err *left_out;
     struct rules_judgement *judgement; /* what judge found out, when it was asked; NULL */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */

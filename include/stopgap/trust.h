@@ -61,7 +61,8 @@ enum trust_choice {
     TRUST_LAST_GOOD,
 };
 
-/* Paths of kept bundles, each name once; owned. */
+/* Paths of kept bundles, each name once; owned. For one that the root in force withdrew stands the
+ * next best of its name that is kept, or nothing. */
 struct trust_paths {
     char **items;
     size_t n;
@@ -69,6 +70,9 @@ struct trust_paths {
 MUST_USE bool trust_find_paths(struct trust_store *store, enum trust_choice choice,
                                struct trust_paths *ret_paths, struct err *err);
 void trust_paths_done(struct trust_paths *paths);
+
+/* Has the publisher taken this set back, by the root in force here? */
+MUST_USE bool trust_is_withdrawn(const struct trust_store *store, const struct trust_set *set);
 
 /* The path of the kept set to which the operator pinned this bundle's name, when it is another
  * one; false: none. */

@@ -139,15 +139,20 @@ static bool is_wanted(const struct feed_config *feed, const char *name)
 }
 
 /* The roots that a bundle carries are followed even when it is not taken itself. */
-static bool take(const struct config *config, const char *path, struct buf *bytes, struct err *err)
+static bool take(const struct config *config, const char *path, struct buf *bytes,
+                 bool *ret_has_root, struct err *err)
 {
     const struct trust_options options = config_trust(config);
     struct trust_store *store = trust_open(&options, err);
     if (store == NULL)
         return false;
     uint64_t version = trust_root_version(store);
+    struct bundle_facts facts;
+    bool is_newer = bundle_read_facts(buf_slice(bytes), &facts, NULL) &&
+                    trust_news(store, facts.name, facts.epoch, facts.serial) == TRUST_NEWS_NEWER;
     struct bundle *bundle = bundle_open_bytes(store, path, bytes, err);
-    if (trust_root_version(store) != version)
+    *ret_has_root = trust_root_version(store) != version;
+    if (*ret_has_root)
         (void)printf("root      %llu -> %llu\n", (unsigned long long)version,
                      (unsigned long long)trust_root_version(store));
     bool done = bundle != NULL;
@@ -155,8 +160,9 @@ static bool take(const struct config *config, const char *path, struct buf *byte
         done = err_set(err, ERR_TRUST, "E_NAME",
                        "%s is not listed in feed.names, so its rules are not taken",
                        bundle_name(bundle));
+    /* Only what is new shows that the publisher lives; an old file can be brought for ever. */
     done = done && trust_keep_bundle(store, bundle, TRUST_FROM_IMPORT, err) &&
-           trust_note_contact(store, 0, err);
+           (!is_newer || trust_note_contact(store, 0, err));
     if (done)
         (void)printf("bundle    %s %llu.%llu, %zu rules, expires %s\n", bundle_name(bundle),
                      (unsigned long long)bundle_epoch(bundle),
@@ -172,6 +178,7 @@ static int import(struct call *call, int argc, char **argv)
     static const struct file_codes codes = {.read = "E_BUNDLE_READ", .size = "E_BUNDLE_SIZE"};
     struct err err = {0};
     struct buf bytes;
+    bool has_root = false;
     if (optind + 1 != argc)
         return cli_usage_error(import_verb, "give one bundle");
     if (!call->has_config || call->config.state_dir == NULL)
@@ -180,9 +187,15 @@ static int import(struct call *call, int argc, char **argv)
     buf_init(&bytes, LIMIT_BUNDLE_BYTES);
     bool done = file_read(AT_FDCWD, argv[optind], &codes, &bytes, &err) &&
                 cli_become_owner(call->config.state_dir, &err) &&
-                take(&call->config, argv[optind], &bytes, &err);
+                take(&call->config, argv[optind], &bytes, &has_root, &err);
     buf_done(&bytes);
-    return done ? feed_ask_reload(call->admin, &call->config) : cli_error(&err);
+    if (done)
+        return feed_ask_reload(call->admin, &call->config);
+    int code = cli_error(&err);
+    /* A new root may withdraw what is in force. */
+    if (has_root)
+        (void)feed_ask_reload(call->admin, &call->config);
+    return code;
 }
 
 int feed_import(int argc, char **argv)

@@ -255,10 +255,12 @@ void own_feed_run(struct own_feed_visit *visit)
     run.store = trust_open(&options, &visit->err);
     if (run.store == NULL)
         return;
-    feed_tell(&visit->steps, "trust", "root %llu",
-              (unsigned long long)trust_root_version(run.store));
+    uint64_t version = trust_root_version(run.store);
+    feed_tell(&visit->steps, "trust", "root %llu", (unsigned long long)version);
     bool done = ask_mirrors(&run);
     visit->root_version = trust_root_version(run.store);
+    /* It may withdraw what is in force, which must go at once. */
+    visit->has_new = visit->writes && visit->root_version != version;
     if (done) {
         visit->err = (struct err){0}; /* of mirrors that did not help */
         done = note_contact(&run);

@@ -49,7 +49,7 @@ struct own_feed_visit {
     bool is_good;     /* there was a good pulse, and nothing failed */
     bool has_contact; /* there was a pulse, and it was signed */
     bool is_degraded; /* by a mirror without TLS, since none with TLS could be used */
-    bool has_new;     /* there are new candidates in the state folder */
+    bool has_new;     /* there are new candidates or a new root in the state folder */
     int64_t pulse_created;
     uint64_t root_version;
     unsigned retry_after_s;

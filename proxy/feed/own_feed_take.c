@@ -107,14 +107,15 @@ static void note_waiting(struct own_feed_run *run, struct own_feed_name *name, i
 }
 
 /* To the state folder, or to whoever looks on. */
-static bool hand_on(struct own_feed_run *run, const struct bundle *bundle, struct err *err)
+static bool hand_on(struct own_feed_run *run, const struct bundle *bundle, bool is_newer,
+                    struct err *err)
 {
     const struct own_feed_visit *visit = run->visit;
     if (!visit->writes)
         return visit->on_bundle == NULL || visit->on_bundle(visit->on_bundle_ctx, bundle, err);
     return trust_keep_bundle(run->store, bundle, TRUST_FROM_FEED, err) &&
            /* Where no pulse can prove it, a newer bundle shows that the publisher lives. */
-           (run->pulse.is_signed || trust_note_contact(run->store, 0, err));
+           (run->pulse.is_signed || !is_newer || trust_note_contact(run->store, 0, err));
 }
 
 /* bytes are taken. */
@@ -122,6 +123,9 @@ static bool keep(struct own_feed_run *run, struct own_feed_name *name, struct bu
                  struct err *err)
 {
     struct own_feed_visit *visit = run->visit;
+    /* Judged before its signatures raise the floor. */
+    bool is_newer = trust_news(run->store, name->name, name->entry.epoch, name->entry.serial) ==
+                    TRUST_NEWS_NEWER;
     struct bundle *bundle = bundle_open_bytes(run->store, name->entry.sha256, bytes, err);
     if (bundle == NULL)
         return false;
@@ -129,7 +133,7 @@ static bool keep(struct own_feed_run *run, struct own_feed_name *name, struct bu
               bundle_name(bundle), (unsigned long long)bundle_epoch(bundle),
               (unsigned long long)bundle_serial(bundle), bundle_n_rules(bundle),
               bundle_expires(bundle), visit->writes ? "" : "; nothing is kept");
-    bool done = hand_on(run, bundle, err);
+    bool done = hand_on(run, bundle, is_newer, err);
     if (done) {
         name->state = OWN_FEED_TAKEN;
         visit->has_new = true;

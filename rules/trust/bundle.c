@@ -66,6 +66,14 @@ static bool fail_threshold(const struct signature_tally *tally, const char *code
                    counts);
 }
 
+static bool fail_too_old(const struct signature_tally *tally, struct err *err)
+{
+    return err_set(err, ERR_TRUST, "E_ENGINE_TOO_OLD_CRYPTO",
+                   "%u of the signatures are in an algorithm that this build cannot check (%s); "
+                   "this does not mean forgery; upgrade the program",
+                   tally->unusable, tally->unusable_word);
+}
+
 /* Step F, before a byte of the manifest is interpreted. */
 static bool check_signatures(const struct trust_store *store, const struct bundle *bundle,
                              struct signature_tally *ret_tally, struct err *err)
@@ -78,10 +86,7 @@ static bool check_signatures(const struct trust_store *store, const struct bundl
     if (ret_tally->good >= ret_tally->needed)
         return true;
     if (ret_tally->good + ret_tally->unusable >= ret_tally->needed)
-        return err_set(err, ERR_TRUST, "E_ENGINE_TOO_OLD_CRYPTO",
-                       "%u of the signatures are in an algorithm that this build cannot check "
-                       "(%s); this does not mean forgery; upgrade the program",
-                       ret_tally->unusable, ret_tally->unusable_word);
+        return fail_too_old(ret_tally, err);
     return fail_threshold(ret_tally, "E_SIG_THRESHOLD", err);
 }
 
@@ -150,7 +155,9 @@ static bool check_new(struct trust_store *store, struct bundle *bundle,
     const struct manifest *manifest = &bundle->manifest;
     signature_apply_time(store->root, manifest->created, tally);
     if (tally->good < tally->needed)
-        return fail_threshold(tally, "E_SIG_KEY_TIME", err);
+        return tally->good + tally->unusable >= tally->needed
+                   ? fail_too_old(tally, err)
+                   : fail_threshold(tally, "E_SIG_KEY_TIME", err);
     return check_root_line(store, bundle, err) && check_hold(store, err);
 }
 
@@ -183,15 +190,16 @@ static bool check_fallen(const struct trust_store *store, const struct bundle *b
                    (unsigned long long)set.serial);
 }
 
-/* Steps F to H. A set that was accepted here stays usable, marked, when its keys end or are revoked
+/* Steps F to H. A set that was in force here stays usable, marked, when its keys end or are revoked
  * later: a restart must not take the rules away. Only a withdrawal does. */
 static bool check_authority(struct trust_store *store, struct bundle *bundle, struct err *err)
 {
     struct signature_tally tally;
     struct err why = {0};
     bool is_signed = check_signatures(store, bundle, &tally, &why);
+    bool was_in_force = bundle->is_known && store_had_in_force(store, bundle->manifest_hash);
     /* What is damaged is refused as always; missing may be what a root took away. */
-    if (!is_signed && (!bundle->is_known || tally.bad != 0)) {
+    if (!is_signed && (!was_in_force || tally.bad != 0)) {
         if (err != NULL)
             *err = why;
         return false;
@@ -201,7 +209,8 @@ static bool check_authority(struct trust_store *store, struct bundle *bundle, st
         return false;
     if (bundle->is_known) {
         bundle->is_marked = !is_signed;
-        return check_permitted(store, &bundle->manifest, err);
+        return (was_in_force || store_check_epoch(store, &bundle->manifest, err)) &&
+               check_permitted(store, &bundle->manifest, err);
     }
     return check_new(store, bundle, &tally, err) &&
            check_permitted(store, &bundle->manifest, err) &&

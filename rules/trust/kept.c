@@ -98,6 +98,11 @@ static const struct state_set *find_role(const struct state *state, const struct
     return NULL;
 }
 
+bool trust_is_withdrawn(const struct trust_store *store, const struct trust_set *set)
+{
+    return root_is_withdrawn(store->root, slice_str(set->name), set->epoch, set->serial);
+}
+
 static bool is_candidate(const struct state_set *set)
 {
     return set->is_candidate;
@@ -125,40 +130,50 @@ static const struct state_set *find_pinned(const struct state *state, const stru
     return NULL;
 }
 
-/* What is to be loaded for the name of this set; NULL: nothing. */
-static const struct state_set *choose(const struct state *state, const struct state_set *of,
+/* What is to be loaded for the name of this set; NULL: nothing. A set that was withdrawn is left
+ * for the next best. */
+static const struct state_set *choose(const struct trust_store *store, const struct state_set *of,
                                       enum trust_choice choice)
 {
-    const struct state_set *chosen = NULL;
-    if (choice == TRUST_LAST_GOOD)
-        chosen = find_role(state, of, is_good);
-    else
-        chosen = find_pinned(state, of);
+    const struct state *state = &store->state;
     const struct state_set *active = find_role(state, of, is_active);
-    if (chosen == NULL && choice == TRUST_NEWEST)
-        chosen = find_role(state, of, is_candidate);
-    if (chosen != NULL && active != NULL && store_is_held(state, &chosen->set))
-        chosen = active;
-    return chosen != NULL ? chosen : active;
+    bool has_active = active != NULL && !trust_is_withdrawn(store, &active->set);
+    const struct state_set *in_turn[] = {
+        choice == TRUST_LAST_GOOD ? find_role(state, of, is_good) : find_pinned(state, of),
+        choice == TRUST_NEWEST ? find_role(state, of, is_candidate) : NULL,
+        active,
+        find_role(state, of, is_good),
+    };
+    for (size_t i = 0; i < sizeof(in_turn) / sizeof(in_turn[0]); i++) {
+        const struct state_set *set = in_turn[i];
+        if (set != NULL && !trust_is_withdrawn(store, &set->set) &&
+            (set == active || !has_active || !store_is_held(state, &set->set)))
+            return set;
+    }
+    return NULL;
 }
 
-static bool is_wanted(const struct state_set *set, enum trust_choice choice)
+static bool is_wanted(const struct trust_store *store, const struct state_set *set,
+                      enum trust_choice choice)
 {
     if (choice != TRUST_NEWEST)
         return set->is_active;
-    return set->origin != TRUST_FROM_FILE && (set->is_active || set->is_candidate);
+    /* In the place of a withdrawn file stands what is kept of its name. */
+    return (set->is_active && trust_is_withdrawn(store, &set->set)) ||
+           (set->origin != TRUST_FROM_FILE && (set->is_active || set->is_candidate));
 }
 
 /* Each name once. */
-static bool is_first(const struct state *state, size_t index, enum trust_choice choice)
+static bool is_first(const struct trust_store *store, size_t index, enum trust_choice choice)
 {
+    const struct state *state = &store->state;
     const struct state_set *set = &state->sets[index];
     for (size_t i = 0; i < index; i++)
-        if (is_wanted(&state->sets[i], choice) &&
+        if (is_wanted(store, &state->sets[i], choice) &&
             strcmp(state->sets[i].set.name, set->set.name) == 0 &&
             state->sets[i].set.is_lab == set->set.is_lab)
             return false;
-    return is_wanted(set, choice);
+    return is_wanted(store, set, choice);
 }
 
 bool trust_find_paths(struct trust_store *store, enum trust_choice choice,
@@ -176,9 +191,10 @@ bool trust_find_paths(struct trust_store *store, enum trust_choice choice,
     paths.items = calloc(state->n_sets + 1, sizeof(*paths.items));
     done = paths.items != NULL;
     for (size_t i = 0; done && i < state->n_sets; i++) {
-        if (!is_first(state, i, choice))
+        const struct state_set *set =
+            is_first(store, i, choice) ? choose(store, &state->sets[i], choice) : NULL;
+        if (set == NULL)
             continue;
-        const struct state_set *set = choose(state, &state->sets[i], choice);
         char kept[STORE_KEPT_SIZE];
         store_format_kept(kept, set->set.file);
         done = asprintf(&paths.items[paths.n], "%s/%s", store->path, kept) >= 0;
@@ -208,7 +224,8 @@ bool trust_find_pinned(struct trust_store *store, const struct bundle *bundle, c
     char kept[STORE_KEPT_SIZE];
     trust_set_of(bundle, &of.set);
     const struct state_set *pinned = find_pinned(&store->state, &of);
-    if (pinned == NULL || strcmp(pinned->set.manifest, of.set.manifest) == 0)
+    if (pinned == NULL || trust_is_withdrawn(store, &pinned->set) ||
+        strcmp(pinned->set.manifest, of.set.manifest) == 0)
         return false;
     store_format_kept(kept, pinned->set.file);
     int len = snprintf(out, size, "%s/%s", store->path, kept);

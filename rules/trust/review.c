@@ -46,7 +46,7 @@ static long long days_until(int64_t when, int64_t now)
 static void review_margins(const struct review_request *request, struct review *review)
 {
     const struct root *next = request->next;
-    for (int role = ROLE_ROOT; role <= ROLE_RULES; role++) {
+    for (int role = 0; role < ROLE_COUNT; role++) {
         int margin = margin_now(next, (enum role)role, &request->conditions);
         if (margin < 0)
             add(review, REVIEW_REFUSAL,
@@ -54,7 +54,7 @@ static void review_margins(const struct review_request *request, struct review *
                 "accepted",
                 role_word((enum role)role), (int)next->thresholds[role] + margin,
                 next->thresholds[role]);
-        if (next->thresholds[role] == 1)
+        if (next->thresholds[role] == 1 && role != ROLE_PULSE)
             add(review, REVIEW_NOTE, "threshold %s is 1: one stolen key is enough to misuse it",
                 role_word((enum role)role));
     }

@@ -85,15 +85,20 @@ static bool load_state(struct trust_store *store, struct err *err)
 static bool fail_fork(const struct root *anchor, struct err *err)
 {
     return err_set(err, ERR_TRUST, "E_ROOT_FORK",
-                   "this is another root %llu than the one that the state folder was made with; "
+                   "this root %llu is not of the history that the state folder was made with; "
                    "give the right root, or another state folder",
                    (unsigned long long)anchor->version);
 }
 
+/* The root that is given may go on where the state folder stands, but not from elsewhere. */
 static bool check_fork(const struct trust_store *store, const struct root *anchor, struct err *err)
 {
-    return store->state.root_version != anchor->version ||
-           strcmp(store->state.root_hash, anchor->hash) == 0 || fail_fork(anchor, err);
+    const struct state *state = &store->state;
+    const char *ours = state->root_version == anchor->version       ? anchor->hash
+                       : state->root_version + 1 == anchor->version ? anchor->previous
+                                                                    : NULL;
+    return state->root_version == 0 || ours == NULL || strcmp(state->root_hash, ours) == 0 ||
+           fail_fork(anchor, err);
 }
 
 /* The newer one of the operator's root and the stored one. */
@@ -192,11 +197,10 @@ void trust_close(struct trust_store *store)
 
 /* ---- order */
 
-static bool judge_order(const struct trust_store *store, const struct manifest *manifest,
-                        const struct state_floor *floor, struct err *err)
+bool store_check_epoch(const struct trust_store *store, const struct manifest *manifest,
+                       struct err *err)
 {
     unsigned long long epoch = manifest->epoch;
-    unsigned long long serial = manifest->serial;
     unsigned long long open_epoch = store->root->epoch;
     /* Epochs belong to the root: a stolen rules key must not be able to run ahead of them. */
     if (epoch > open_epoch)
@@ -207,6 +211,16 @@ static bool judge_order(const struct trust_store *store, const struct manifest *
         return err_set(err, ERR_TRUST, "E_ROLLBACK",
                        "the bundle is of epoch %llu, which root %llu closed; the epoch is %llu",
                        epoch, (unsigned long long)store->root->version, open_epoch);
+    return true;
+}
+
+static bool judge_order(const struct trust_store *store, const struct manifest *manifest,
+                        const struct state_floor *floor, struct err *err)
+{
+    unsigned long long epoch = manifest->epoch;
+    unsigned long long serial = manifest->serial;
+    if (!store_check_epoch(store, manifest, err))
+        return false;
     if (floor != NULL &&
         (epoch < floor->epoch || (epoch == floor->epoch && serial < floor->serial)))
         return err_set(err, ERR_TRUST, "E_ROLLBACK",
@@ -310,6 +324,29 @@ bool store_knows(const struct trust_store *store, const char *manifest_hash, boo
         if ((is_kept || state->sets[i].is_active) &&
             strcmp(state->sets[i].set.manifest, manifest_hash) == 0)
             return true;
+    return false;
+}
+
+static bool has_active(const struct state *state, const struct state_floor *floor)
+{
+    for (size_t i = 0; i < state->n_sets; i++)
+        if (state->sets[i].is_active && state->sets[i].set.is_lab == floor->is_lab &&
+            strcmp(state->sets[i].set.name, floor->name) == 0)
+            return true;
+    return false;
+}
+
+bool store_had_in_force(const struct trust_store *store, const char *manifest_hash)
+{
+    const struct state *state = &store->state;
+    for (size_t i = 0; i < state->n_sets; i++) {
+        const struct state_set *set = &state->sets[i];
+        if (strcmp(set->set.manifest, manifest_hash) == 0)
+            return set->is_active || set->is_good || set->is_proved || !set->is_candidate;
+    }
+    for (size_t i = 0; i < state->n_floors; i++)
+        if (strcmp(state->floors[i].hash, manifest_hash) == 0)
+            return !has_active(state, &state->floors[i]); /* another one is: this never was */
     return false;
 }
 

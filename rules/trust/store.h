@@ -25,10 +25,19 @@ int64_t store_now(const struct trust_store *store);
 /* May something have been signed then, by our clock? */
 bool store_is_credible(const struct trust_store *store, int64_t created);
 
-/* Was this very manifest authenticated here before? Keys that end or are revoked later do not take
- * back what was accepted under them. It is the newest of its name, or the one in force; of those
- * that the state folder keeps (is_kept: it was read from there) any. */
+/* Was this very manifest authenticated here before? Then its order is judged. It is the newest of
+ * its name, or the one in force; of those that the state folder keeps (is_kept: it was read from
+ * there) any. */
 bool store_knows(const struct trust_store *store, const char *manifest_hash, bool is_kept);
+
+/* Of one that is known: was it in force, as against one that waits or is on trial? Keys that end or
+ * are revoked later do not take back what was in force under them, but nothing new comes of them.
+ * Where no set of a name is in force, what was authenticated counts. */
+bool store_had_in_force(const struct trust_store *store, const char *manifest_hash);
+
+/* Is the epoch the one that the root in force has open? E_EPOCH, E_ROLLBACK. */
+MUST_USE bool store_check_epoch(const struct trust_store *store, const struct manifest *manifest,
+                                struct err *err);
 
 /* Take the lock of the state folder and read what another process may have changed: floors, and a
  * root that it walked to. Nothing to do in memory. False with err: E_STATE_*; nothing is locked. */

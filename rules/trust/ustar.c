@@ -148,7 +148,8 @@ static size_t member_max(const char *name)
         return LIMIT_MANIFEST_BYTES;
     if (strcmp(name, USTAR_PULSE_TEXT) == 0)
         return LIMIT_PULSE_BYTES;
-    bool is_signature = strncmp(name, "sig/", 4) == 0 || strncmp(name, "pulse.sig/", 10) == 0;
+    bool is_signature = strncmp(name, "sig/", 4) == 0 || strncmp(name, "pulse.sig/", 10) == 0 ||
+                        (strncmp(name, "root/", 5) == 0 && strstr(name, ".sig/") != NULL);
     return is_signature ? LIMIT_SIGNATURE_BYTES : LIMIT_MEMBER_BYTES;
 }
 

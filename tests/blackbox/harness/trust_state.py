@@ -10,6 +10,16 @@ from .bundles import block_rule, write_into_place
 OLD, NEW = "/owa/old", "/owa/new"
 
 
+def edit_state(state, change):
+    """Change the text of the state in this folder as the program does it."""
+    folder = os.open(state, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    body = change((state / "state").read_text().rsplit("sum ", 1)[0])
+    text = body + "sum " + hashlib.sha256(body.encode()).hexdigest() + "\n"
+    write_into_place(state / "state", text.encode())
+    os.close(folder)
+
+
 class Install:
     """A program with one signed bundle and a state folder, over its restarts."""
 
@@ -30,12 +40,7 @@ class Install:
         return sorted((self.state / "store").iterdir())
 
     def edit_state(self, change):
-        folder = os.open(self.state, os.O_RDONLY)
-        fcntl.flock(folder, fcntl.LOCK_EX)  # as the program does it
-        body = change((self.state / "state").read_text().rsplit("sum ", 1)[0])
-        text = body + "sum " + hashlib.sha256(body.encode()).hexdigest() + "\n"
-        write_into_place(self.state / "state", text.encode())
-        os.close(folder)
+        edit_state(self.state, change)
 
     def prove(self):
         """As if the set in force had run for two minutes."""

@@ -230,6 +230,37 @@ static void test_an_unknown_algorithm_is_not_called_forged(void **state)
     }
 }
 
+/* The key in force signed, the other signature is in a new algorithm, a third came too late. */
+static void test_too_old_is_said_although_a_key_has_ended(void **state)
+{
+    (void)state;
+    char id[HASH_SIZE];
+    char line[256];
+    char name[USTAR_NAME_MAX + 1];
+    const struct root_draft_key keys[] = {{pub.keys[0], BOTH, T_2026, T_2036, T_2036},
+                                          {pub.keys[1], BOTH, T_2026, T_2026, T_2026}};
+    const struct root_draft root = {.version = 1,
+                                    .epoch = 1,
+                                    .created = T_2026,
+                                    .expires = T_2036,
+                                    .thresholds = {1, 2, 0},
+                                    .keys = keys,
+                                    .n_keys = 2};
+    assert_true(hash_hex(SLICE("ABC"), id));
+    (void)snprintf(line, sizeof(line),
+                   "key %s ml-dsa-65 rules 2026-01-01 2035-01-01 2036-01-01 QUJD\n", id);
+    make_root(&root, line);
+    struct manifest facts = plain_facts(7);
+    struct draft draft;
+    (void)snprintf(name, sizeof(name), "sig/%s", id);
+    make_draft(&draft, &facts);
+    assert_true(draft_put(&draft, name, SLICE("new signature"), NULL));
+    sign_draft(&draft, 0);
+    sign_draft(&draft, 1);
+    put_draft(&draft, "b");
+    check_code("1 in force, 1 ended, 1 new", open_alone("b"), "E_ENGINE_TOO_OLD_CRYPTO");
+}
+
 static void test_facts_of_the_manifest_are_judged(void **state)
 {
     (void)state;
@@ -431,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_revoked_keys_do_not_count),
         cmocka_unit_test(test_keys_count_for_what_was_created_in_their_time),
         cmocka_unit_test(test_an_unknown_algorithm_is_not_called_forged),
+        cmocka_unit_test(test_too_old_is_said_although_a_key_has_ended),
         cmocka_unit_test(test_facts_of_the_manifest_are_judged),
         cmocka_unit_test(test_a_signed_manifest_that_is_no_manifest_is_refused),
         cmocka_unit_test(test_contents_must_be_what_was_signed),

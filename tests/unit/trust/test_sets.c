@@ -1,6 +1,7 @@
 /* Which sets are in force over restarts: last known good, candidates, crash loop. */
 #include "kept.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 #include "stopgap/banned.h"
@@ -212,23 +213,14 @@ static void test_a_candidate_that_kills_while_it_is_on_trial_is_given_up(void **
 
 /* ---- what was accepted stays */
 
-static void test_kept_sets_outlive_their_keys_but_not_a_withdrawal(void **state)
+/* As if root 1 had had these lines from the beginning: the same version with other contents would
+ * be a fork. */
+static void rewrite_root(const char *lines)
 {
-    (void)state;
-    start_anew();
-    struct trust_store *store = open_store("state");
-    live(store, 1, TRUST_FROM_FEED, true);
-    live(store, 2, TRUST_FROM_FEED, true);
-    trust_close(store);
-    char revoked[256];
-    (void)snprintf(revoked, sizeof(revoked), "revoked %s 2026-03-01 lost\n", pub.ids[0]);
-    make_plain_root(1, revoked);
-    remove_tree(in_folder("state/roots")); /* the same version with other contents is a fork */
-    char path[PATH_SIZE * 2];
-    struct err err = {0};
-    (void)snprintf(path, sizeof(path), "%s", in_folder("state/state"));
-    /* As if root 1 had said so from the beginning. */
     struct state loaded;
+    struct err err = {0};
+    make_plain_root(1, lines);
+    remove_tree(in_folder("state/roots"));
     int folder = open(in_folder("state"), O_RDONLY | O_DIRECTORY);
     assert_int_equal(state_load(folder, &loaded, &err), STATE_GOOD);
     assert_true(hash_hex(buf_slice(&pub.root), loaded.root_hash));
@@ -236,10 +228,103 @@ static void test_kept_sets_outlive_their_keys_but_not_a_withdrawal(void **state)
     put_file("state/roots/0000000001", buf_slice(&pub.root));
     must(state_save(folder, &loaded, false, &err), &err);
     (void)close(folder);
+}
+
+static void revoke_first_key(void)
+{
+    char revoked[256];
+    (void)snprintf(revoked, sizeof(revoked), "revoked %s 2026-03-01 lost\n", pub.ids[0]);
+    rewrite_root(revoked);
+}
+
+static void test_kept_sets_outlive_their_keys(void **state)
+{
+    (void)state;
+    start_anew();
+    struct trust_store *store = open_store("state");
+    live(store, 1, TRUST_FROM_FEED, true);
+    live(store, 2, TRUST_FROM_FEED, true);
+    trust_close(store);
+    revoke_first_key();
     store = open_store("state");
     assert_int_equal(chosen(store, TRUST_IN_FORCE), 2);
     assert_int_equal(chosen(store, TRUST_LAST_GOOD), 1);
     check_code("a new one of this key", open_code(store, "s3"), "E_SIG_THRESHOLD");
+    trust_close(store);
+}
+
+static const char *kept_code(struct trust_store *store, const struct trust_set *set)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "state/store/%s.sgb", set->file);
+    return open_code(store, path);
+}
+
+/* It was verified while the stolen key counted, and was never used. */
+static void test_what_only_waits_goes_with_its_keys(void **state)
+{
+    (void)state;
+    start_anew();
+    struct trust_store *store = open_store("state");
+    struct err err = {0};
+    live(store, 1, TRUST_FROM_FEED, true);
+    const struct trust_set waits = keep(store, 2, TRUST_FROM_FEED);
+    check_code("while its key counts", kept_code(store, &waits), "");
+    trust_close(store);
+    revoke_first_key();
+    store = open_store("state");
+    check_code("the kept candidate", kept_code(store, &waits), "E_SIG_THRESHOLD");
+    check_code("the same offered again", open_code(store, "s2"), "E_SIG_THRESHOLD");
+    must(trust_try(store, &waits, 1, &err), &err);
+    check_code("on trial", kept_code(store, &waits), "E_SIG_THRESHOLD");
+    assert_int_equal(chosen(store, TRUST_IN_FORCE), 1);
+    trust_close(store);
+}
+
+static void test_a_withdrawn_set_gives_way_to_the_next_best_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        uint64_t newest, in_force;
+    } cases[] = {
+        {"", 3, 2},
+        {"withdraw exchange-core 1 3\n", 2, 2},
+        {"withdraw exchange-core 1 2\n", 3, 1},
+        {"withdraw exchange-core 1 2\nwithdraw exchange-core 1 3\n", 1, 1},
+        {"withdraw exchange-core 1 1\nwithdraw exchange-core 1 2\nwithdraw exchange-core 1 3\n", 0,
+         0},
+        {"withdraw exchange 1 3\nwithdraw exchange-core 2 3\n", 3, 2},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start_anew();
+        struct trust_store *store = open_store("state");
+        live(store, 1, TRUST_FROM_FEED, true);
+        live(store, 2, TRUST_FROM_FEED, true);
+        const struct trust_set third = keep(store, 3, TRUST_FROM_FEED);
+        trust_close(store);
+        rewrite_root(cases[i].lines);
+        store = open_store("state");
+        assert_int_equal(trust_is_withdrawn(store, &third), cases[i].newest < 3);
+        assert_int_equal(chosen(store, TRUST_NEWEST), cases[i].newest);
+        assert_int_equal(chosen(store, TRUST_IN_FORCE), cases[i].in_force);
+        trust_close(store);
+    }
+}
+
+/* A configured file is loaded from its place; when it was withdrawn, what is kept steps in. */
+static void test_a_withdrawn_file_gives_way_to_the_last_known_good_one(void **state)
+{
+    (void)state;
+    start_anew();
+    struct trust_store *store = open_store("state");
+    live(store, 1, TRUST_FROM_FILE, true);
+    live(store, 2, TRUST_FROM_FILE, true);
+    assert_int_equal(chosen(store, TRUST_NEWEST), 0);
+    trust_close(store);
+    rewrite_root("withdraw exchange-core 1 2\n");
+    store = open_store("state");
+    assert_int_equal(chosen(store, TRUST_NEWEST), 1);
     trust_close(store);
 }
 
@@ -377,7 +462,10 @@ int main(void)
         cmocka_unit_test(test_an_orderly_end_is_no_death_and_a_proved_set_needs_no_tries),
         cmocka_unit_test(test_a_first_set_that_kills_leaves_nothing_of_its_name),
         cmocka_unit_test(test_a_candidate_that_kills_while_it_is_on_trial_is_given_up),
-        cmocka_unit_test(test_kept_sets_outlive_their_keys_but_not_a_withdrawal),
+        cmocka_unit_test(test_kept_sets_outlive_their_keys),
+        cmocka_unit_test(test_what_only_waits_goes_with_its_keys),
+        cmocka_unit_test(test_a_withdrawn_set_gives_way_to_the_next_best_one),
+        cmocka_unit_test(test_a_withdrawn_file_gives_way_to_the_last_known_good_one),
         cmocka_unit_test(test_a_damaged_kept_bundle_is_noticed_and_the_other_one_is_there),
         cmocka_unit_test(test_a_lost_state_is_rebuilt_from_the_kept_sets),
         cmocka_unit_test(test_what_has_no_role_is_pruned_when_it_is_old),

@@ -17,10 +17,10 @@ static void put_bundle(const char *file, uint64_t epoch, uint64_t serial, const 
     put_draft(&draft, file);
 }
 
+/* Root 1, or root 2 after root 1 of epoch 1. */
 static void make_root_of_epoch(uint64_t version, uint64_t epoch)
 {
-    static const char previous[] =
-        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static char previous[HASH_SIZE];
     const struct root_draft_key keys[] = {{pub.keys[0], BOTH, T_2026, T_2036, T_2036}};
     const struct root_draft root = {.version = version,
                                     .epoch = epoch,
@@ -31,6 +31,8 @@ static void make_root_of_epoch(uint64_t version, uint64_t epoch)
                                     .keys = keys,
                                     .n_keys = 1};
     make_root(&root, "");
+    if (version == 1 && epoch == 1)
+        assert_true(hash_hex(buf_slice(&pub.root), previous));
 }
 
 static void fresh_folder(void)
@@ -131,7 +133,7 @@ static void test_an_epoch_step_of_the_root_recovers_from_a_fast_forward(void **s
     sign_draft(&draft, 0);
     put_draft(&draft, "recovered");
     check_code("serial 1 of epoch 2", open_after_restart("recovered"), "");
-    check_code("thief of the old epoch", open_after_restart("thief"), "E_ROOT_FORK");
+    check_code("thief of the old epoch", open_after_restart("thief"), "E_ROLLBACK");
 }
 
 /* Authentic but damaged on the way: the floor is raised, the undamaged copy still loads. */
@@ -336,6 +338,20 @@ static void test_the_newer_root_counts_and_a_fork_is_refused(void **state)
     check_code("another root 1", trust_code(false), "E_ROOT_FORK");
     make_root_of_epoch(2, 2);
     check_code("a newer root", trust_code(false), "");
+    make_two_commits();
+    make_root(
+        &(struct root_draft){
+            .version = 2,
+            .epoch = 1,
+            .created = T_2026,
+            .expires = T_2036,
+            .previous = "0123456789abcdef0123456789abcdef"
+                        "0123456789abcdef0123456789abcdef",
+            .thresholds = {1, 1, 0},
+            .keys = (const struct root_draft_key[]){{pub.keys[0], BOTH, T_2026, T_2036, T_2036}},
+            .n_keys = 1},
+        "");
+    check_code("the next root of another history", trust_code(false), "E_ROOT_FORK");
 }
 
 static void test_a_test_root_is_refused_unless_allowed(void **state)

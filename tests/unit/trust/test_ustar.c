@@ -202,6 +202,8 @@ static void test_limits_hold_at_their_edge(void **state)
         {"0manifest", LIMIT_MANIFEST_BYTES + 1, "E_BUNDLE_MEMBER_SIZE"},
         {"sig/a", LIMIT_SIGNATURE_BYTES, ""},
         {"sig/a", LIMIT_SIGNATURE_BYTES + 1, "E_BUNDLE_MEMBER_SIZE"},
+        {"root/a.sig/b", LIMIT_SIGNATURE_BYTES, ""},
+        {"root/a.sig/b", LIMIT_SIGNATURE_BYTES + 1, "E_BUNDLE_MEMBER_SIZE"},
         {"tests/a", LIMIT_MEMBER_BYTES, ""},
         {"tests/a", LIMIT_MEMBER_BYTES + 1, "E_BUNDLE_MEMBER_SIZE"},
     };
