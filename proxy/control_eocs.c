@@ -161,6 +161,7 @@ bool control_eocs_init(struct control *control, struct err *err)
     atomic_init(&eocs->cancel, false);
     eocs->visit = (struct eocs_feed_visit){.config = &config->eocs,
                                            .state_dir = config->state_dir,
+                                           .root_path = config->trust_path,
                                            .writes = true,
                                            .cancel = &eocs->cancel};
     eocs_set_current(config->state_dir, &eocs->current);

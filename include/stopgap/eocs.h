@@ -15,12 +15,16 @@ enum {
 };
 
 struct eocs_trust;
+struct trust_store;
 
 /* Whose signatures count. Each path is a PEM file or a folder of *.pem and *.crt files. */
 struct eocs_trust_options {
     const char *sign_anchors; /* for the document's signer; NULL: Microsoft's, compiled in */
     const char *ts_anchors;   /* for the time stamp's signer; NULL: Microsoft's, compiled in */
     const char *deny;         /* file of certificate SHA-256, one a line; NULL: none */
+    /* The root in force here adds its anchors and denials to these, so that a publisher can follow
+     * a change at Microsoft for every install; NULL: none. */
+    const struct trust_store *publisher;
 };
 
 /* NULL with err: E_EOCS_ANCHOR, E_EOCS_DENYLIST, E_EOCS_INIT. Needed first: it also sets up the

@@ -62,10 +62,10 @@ uint64_t trust_root_version(const struct trust_store *store);
  * False with err: those of bundle_open's walk. */
 MUST_USE bool trust_walk_file(struct trust_store *store, struct slice bytes, struct err *err);
 
-/* The mirrors that the root in force names, in its order; called with each URL until it returns
- * false. */
-void trust_list_mirrors(const struct trust_store *store, bool (*each)(void *ctx, struct slice url),
-                        void *ctx);
+/* What the root in force says about a field of one word, such as "mirror", "eocs-sign-anchor",
+ * "eocs-ts-anchor" and "eocs-deny", in its order; called with each value until it returns false. */
+void trust_list_values(const struct trust_store *store, const char *field,
+                       bool (*each)(void *ctx, struct slice value), void *ctx);
 
 enum trust_news {
     TRUST_NEWS_OLDER = 0, /* than what was authenticated here before */

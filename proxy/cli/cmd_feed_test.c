@@ -98,6 +98,7 @@ static int test_eocs(const struct config *config)
     }
     visit->config = &config->eocs;
     visit->state_dir = config->state_dir;
+    visit->root_path = config->trust_path;
     visit->steps.on_step = feed_print_step;
     feed_print_step(NULL, "url", config->eocs.url);
     eocs_feed_run(visit);

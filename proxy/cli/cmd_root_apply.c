@@ -2,9 +2,15 @@
 #include "cli/cmd_root.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <time.h>
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
 #include "cli/trust_report.h"
+#include "trust/encode.h"
+#include "trust/file.h"
 #include "trust/root_edit.h"
 #include "trust/utc.h"
 
@@ -142,22 +148,68 @@ static bool put_thresholds(struct work *work, const struct root *base, struct er
     return done || fail_full(err);
 }
 
+/* The one certificate in a file of PEM, as base64 of its DER. */
+static bool append_certificate(struct buf *line, const char *path, struct err *err)
+{
+    static const struct file_codes codes = {.read = "E_ROOT_READ", .size = "E_ROOT_READ"};
+    struct buf pem;
+    unsigned char *der = NULL;
+    buf_init(&pem, LIMIT_ROOT_BYTES);
+    if (!file_read(AT_FDCWD, path, &codes, &pem, err)) {
+        buf_done(&pem);
+        return false;
+    }
+    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+    X509 *cert = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    int len = cert != NULL ? i2d_X509(cert, &der) : 0;
+    bool done =
+        len > 0
+            ? encode_to_base64(slice_make((char *)der, (size_t)len), line) || fail_full(err)
+            : err_set(err, ERR_USAGE, "E_ROOT_EDIT", "%s holds no certificate in PEM form", path);
+    OPENSSL_free(der);
+    X509_free(cert);
+    BIO_free(bio);
+    ERR_clear_error();
+    buf_done(&pem);
+    return done;
+}
+
 /* "NAME:EPOCH:SERIAL" becomes three words; the colons of a URL stay. */
+static bool append_words(struct buf *line, const char *field, const char *value)
+{
+    size_t from = line->len;
+    bool is_url = strcmp(field, "mirror") == 0;
+    if (!buf_append(line, slice_str(value)))
+        return false;
+    for (size_t i = from; !is_url && i < line->len; i++)
+        if (line->ptr[i] == ':')
+            line->ptr[i] = ' ';
+    return true;
+}
+
+static bool put_line(struct work *work, const char *field, const char *value, struct err *err)
+{
+    struct buf line;
+    buf_init(&line, LIMIT_ROOT_BYTES);
+    bool is_file = strcmp(field, "eocs-sign-anchor") == 0 || strcmp(field, "eocs-ts-anchor") == 0;
+    bool done = buf_printf(&line, "%s ", field) || fail_full(err);
+    if (done)
+        done = is_file ? append_certificate(&line, value, err)
+                       : append_words(&line, field, value) || fail_full(err);
+    done =
+        done &&
+        ((buf_append(&line, slice_make("", 1)) && root_edit_set(&work->text, line.ptr, line.ptr)) ||
+         fail_full(err));
+    buf_done(&line);
+    return done;
+}
+
 static bool put_lines(struct work *work, struct err *err)
 {
     const struct root_change *change = work->change;
-    for (size_t i = 0; i < change->n_lines; i++) {
-        char line[2048];
-        int len = snprintf(line, sizeof(line), "%s %s", change->lines[i], change->values[i]);
-        if (len < 0 || (size_t)len >= sizeof(line))
-            return fail_full(err);
-        bool is_url = strcmp(change->lines[i], "mirror") == 0;
-        for (char *at = line; !is_url && *at != '\0'; at++)
-            if (*at == ':')
-                *at = ' ';
-        if (!root_edit_set(&work->text, line, line))
-            return fail_full(err);
-    }
+    for (size_t i = 0; i < change->n_lines; i++)
+        if (!put_line(work, change->lines[i], change->values[i], err))
+            return false;
     for (size_t i = 0; i < change->n_dropped_mirrors; i++) {
         char line[2048];
         (void)snprintf(line, sizeof(line), "mirror %s", change->dropped_mirrors[i]);

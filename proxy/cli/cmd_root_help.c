@@ -58,6 +58,9 @@ static const char rotate_help[] =
     "  --mirror URL, --drop-mirror URL\n"
     "  --engine-sunset V:DATE  from DATE on programs older than version V are not thought of\n"
     "  --announce DATE:WORD a line for people\n"
+    "  --eocs-sign-anchor FILE, --eocs-ts-anchor FILE, --eocs-deny SHA256\n"
+    "                       certificates (PEM) that Microsoft's document and its time stamp may\n"
+    "                       be signed under from now on, and those that count no more; repeat\n"
     "  --expires TIME       of the root, and last day of new keys; default created + 5 "
     "years\n" COMMON;
 

@@ -39,6 +39,9 @@ static const struct {
     {"mirror", required_argument, 'm', INIT | ROTATE},
     {"drop-mirror", required_argument, 'M', ROTATE},
     {"engine-sunset", required_argument, 'g', ROTATE},
+    {"eocs-sign-anchor", required_argument, 'S', ROTATE},
+    {"eocs-ts-anchor", required_argument, 'T', ROTATE},
+    {"eocs-deny", required_argument, 'X', ROTATE},
     {"announce", required_argument, 'n', RETIRE | ROTATE},
     {"usage", required_argument, 'u', INIT},
     {"epoch", required_argument, 'o', INIT},
@@ -191,6 +194,12 @@ static int read_option(struct reader *reader, int letter)
         return add_line(reader, "engine-sunset");
     case 'n':
         return add_line(reader, "announce");
+    case 'S':
+        return add_line(reader, "eocs-sign-anchor");
+    case 'T':
+        return add_line(reader, "eocs-ts-anchor");
+    case 'X':
+        return add_line(reader, "eocs-deny");
     case 'M':
         return drop_mirror(reader);
     case 'R':

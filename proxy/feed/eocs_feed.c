@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "stopgap/trust.h"
+
 #include "stopgap/banned.h"
 
 static bool fetch(struct eocs_feed_visit *visit, struct buf *bytes)
@@ -21,15 +23,31 @@ static bool fetch(struct eocs_feed_visit *visit, struct buf *bytes)
     return true;
 }
 
+/* Opened each time: an anchor that the admin replaces, or a publisher's new root, counts at once.
+ */
+static struct eocs_trust *open_trust(struct eocs_feed_visit *visit)
+{
+    const struct trust_options options = {
+        .root_path = visit->root_path, .state_dir = visit->state_dir, .is_read_only = true};
+    struct trust_store *publisher = trust_open(&options, &visit->err);
+    struct eocs_trust *trust = NULL;
+    if (publisher != NULL || strcmp(visit->err.code, "E_ROOT_NONE") == 0) {
+        const struct eocs_trust_options anchors = {.sign_anchors = visit->config->sign_anchors,
+                                                   .ts_anchors = visit->config->ts_anchors,
+                                                   .deny = visit->config->deny,
+                                                   .publisher = publisher};
+        visit->err = (struct err){0};
+        trust = eocs_trust_open(&anchors, &visit->err);
+    }
+    trust_close(publisher);
+    return trust;
+}
+
 static bool verify(struct eocs_feed_visit *visit, struct slice bytes,
                    struct eocs_document **ret_document)
 {
-    const struct eocs_trust_options anchors = {.sign_anchors = visit->config->sign_anchors,
-                                               .ts_anchors = visit->config->ts_anchors,
-                                               .deny = visit->config->deny};
     struct eocs_options options = {.now = (int64_t)time(NULL)};
-    /* Opened each time: an anchor that the admin replaces counts at once. */
-    struct eocs_trust *trust = eocs_trust_open(&anchors, &visit->err);
+    struct eocs_trust *trust = open_trust(visit);
     if (trust == NULL)
         return false;
     options.trust = trust;

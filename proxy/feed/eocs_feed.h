@@ -12,6 +12,7 @@ struct eocs_feed_visit {
     /* what for */
     const struct eocs_config *config;
     const char *state_dir;     /* where the newest document is remembered; NULL: nowhere */
+    const char *root_path;     /* of the publisher's first root; NULL: what the state holds */
     bool writes;               /* the set below state_dir; else it is only judged */
     const atomic_bool *cancel; /* as in fetch_request */
     struct feed_steps steps;

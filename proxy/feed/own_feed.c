@@ -62,7 +62,7 @@ static bool list_mirrors(struct own_feed_run *run)
     feed_mirrors_begin(&visit->mirrors, &run->old_mirrors);
     for (size_t i = 0; i < visit->config->urls.n; i++)
         (void)add_root_mirror(run, slice_str(visit->config->urls.items[i]));
-    trust_list_mirrors(run->store, add_root_mirror, run);
+    trust_list_values(run->store, "mirror", add_root_mirror, run);
     feed_mirrors_end(&run->old_mirrors);
     return run->had_memory || err_set(&visit->err, ERR_MEMORY, "E_MEMORY", "out of memory");
 }

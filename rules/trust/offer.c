@@ -33,13 +33,15 @@ bool trust_walk_file(struct trust_store *store, struct slice bytes, struct err *
     return done;
 }
 
-void trust_list_mirrors(const struct trust_store *store, bool (*each)(void *ctx, struct slice url),
-                        void *ctx)
+void trust_list_values(const struct trust_store *store, const char *field,
+                       bool (*each)(void *ctx, struct slice value), void *ctx)
 {
     struct slice rest = buf_slice(&store->root->text);
     struct slice line;
+    size_t len = strlen(field);
     while (slice_next(&rest, '\n', &line))
-        if (slice_starts_with(line, SLICE("mirror ")) && !each(ctx, slice_from(line, 7)))
+        if (slice_starts_with(line, slice_str(field)) && line.len > len && line.ptr[len] == ' ' &&
+            !each(ctx, slice_from(line, len + 1)))
             return;
 }
 

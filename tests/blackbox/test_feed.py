@@ -1,5 +1,6 @@
 """Microsoft's feed as a source of rules: fetched, verified, in force, and never a reason to stop."""
 
+import re
 import subprocess
 
 import pytest
@@ -150,6 +151,67 @@ def test_what_cannot_be_done_by_a_proxy_is_alarmed_and_the_rest_applied(fed):
     assert [(left["mitigation"], left["code"]) for left in fed.feed()["left_out"]] == [("M9", "E_EOCS_ADMIN")]
     assert one.metrics()["stopgap_eocs_left_out"] == 1
     one.wait_event("feed_left_out")
+
+
+class Publisher:
+    """A publisher of bundles, whose root says which of Microsoft's certificates count."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        (folder / "rules").mkdir()
+        (folder / "rules/a.yaml").write_bytes(block_rule("A-1", "/owa/a"))
+        self.do("bundle", "keygen", "--alg", "ed25519", "--out", "a.key")
+        self.do("root", "init", "roots", "--key", "a.key", "--yes")
+        self.do("root", "sign", "roots", "--key", "a.key")
+        self.root, self.serial = folder / "roots/0000000001", 0
+
+    def do(self, *words):
+        done = subprocess.run([STOPGAP, *map(str, words)], cwd=self.folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def rotate(self, *options):
+        """The next root, on its way to an install in a bundle."""
+        self.do("root", "rotate", "roots", "--yes", *options)
+        self.do("root", "sign", "roots", "--key", "a.key")
+        self.serial += 1
+        self.do("bundle", "build", "rules", "--name", "a", "--serial", self.serial, "--root", "roots", "--out", "a.sgb")
+        self.do("bundle", "sign", "a.sgb", "--key", "a.key")
+        return self.folder / "a.sgb"
+
+
+def test_the_publishers_root_names_new_anchors_of_microsoft_and_takes_them_back(fed, tmp_path):
+    made = Publisher(tmp_path / "publisher")
+    fed.lines = [line for line in fed.lines if "anchors" not in line] + ["  trust: %s" % made.root]
+    one = fed.start()
+    fed.wait_error("E_TS_CHAIN")  # not Microsoft's
+
+    def bring(*options):
+        config = one.argv[one.argv.index("-c") + 1]
+        done = subprocess.run([STOPGAP, "feed", "import", made.rotate(*options), "-c", config, "--admin", "unix:" + one.admin_path],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    bring("--eocs-sign-anchor", fed.documents.folder / "sign.pem", "--eocs-ts-anchor", fed.documents.folder / "stamp.pem")
+    fed.wait_rule("M7")
+    shown = subprocess.run([STOPGAP, "eocs", "show", fed.documents.folder / "newer.xml", "--json", "--sign-anchors",
+                            fed.documents.folder / "sign.pem", "--ts-anchors", fed.documents.folder / "stamp.pem"],
+                           capture_output=True, text=True, timeout=60)
+    signer = re.search(r'"signer_sha256": *"([0-9a-f]{64})"', shown.stdout)
+    assert signer, shown.stdout + shown.stderr
+    bring("--eocs-deny", signer[1])
+    fed.serve("newer")
+    fed.wait_error("E_EOCS_DENY")
+    assert fed.has_rule("M7")  # what was accepted stays
+
+
+def test_an_anchor_that_is_no_certificate_makes_no_root(tmp_path):
+    made = Publisher(tmp_path / "publisher")
+    done = subprocess.run([STOPGAP, "root", "rotate", "roots", "--yes", "--eocs-sign-anchor", "rules/a.yaml"], cwd=made.folder,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "E_ROOT_EDIT" in done.stderr and "rules/a.yaml" in done.stderr
+    assert not (made.folder / "roots/0000000002.draft").exists()
 
 
 def with_bundle(fed, publisher, tmp_path, name):

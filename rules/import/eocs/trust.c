@@ -13,7 +13,11 @@
 #include <openssl/pem.h>
 
 #include "builtin_anchors.h"
+#include "trust/encode.h"
 #include "trust/file.h"
+
+#include "stopgap/limits.h"
+#include "stopgap/pulse.h"
 
 #include "stopgap/banned.h"
 
@@ -155,6 +159,64 @@ static bool read_deny(struct eocs_trust *trust, const char *path, struct err *er
     return done;
 }
 
+/* ---- what the publisher's root says */
+
+struct additions {
+    struct eocs_trust *trust;
+    X509_STORE *store; /* of the anchors that are read */
+    int n;
+    bool is_good;
+    struct err *err;
+};
+
+static bool add_anchor(void *ctx, struct slice base64)
+{
+    struct additions *additions = ctx;
+    struct buf der;
+    buf_init(&der, LIMIT_ROOT_BYTES);
+    bool done = encode_from_base64(base64, &der);
+    const unsigned char *at = (const unsigned char *)der.ptr;
+    X509 *cert = done ? d2i_X509(NULL, &at, (long)der.len) : NULL;
+    done = cert != NULL && ++additions->n <= EOCS_MAX_ANCHORS &&
+           X509_STORE_add_cert(additions->store, cert) == 1;
+    X509_free(cert);
+    buf_done(&der);
+    ERR_clear_error();
+    additions->is_good =
+        done || fail_anchor(additions->err, "an anchor in the publisher's root is no certificate, "
+                                            "or there are more than 64");
+    return done;
+}
+
+static bool add_denial(void *ctx, struct slice hash)
+{
+    struct additions *additions = ctx;
+    struct eocs_trust *trust = additions->trust;
+    additions->is_good =
+        (trust->n_denied < EOCS_MAX_DENIED && parse_hash(hash, trust->denied[trust->n_denied])) ||
+        eocs_fail(additions->err, "E_EOCS_DENYLIST", "more than %d denied certificates",
+                  EOCS_MAX_DENIED);
+    trust->n_denied += additions->is_good;
+    return additions->is_good;
+}
+
+static bool add_published(struct eocs_trust *trust, const struct trust_store *publisher,
+                          struct err *err)
+{
+    struct additions additions = {
+        .trust = trust, .store = trust->sign_anchors, .is_good = true, .err = err};
+    if (publisher == NULL)
+        return true;
+    trust_list_values(publisher, "eocs-sign-anchor", add_anchor, &additions);
+    additions.store = trust->ts_anchors;
+    additions.n = 0;
+    if (additions.is_good)
+        trust_list_values(publisher, "eocs-ts-anchor", add_anchor, &additions);
+    if (additions.is_good)
+        trust_list_values(publisher, "eocs-deny", add_denial, &additions);
+    return additions.is_good;
+}
+
 struct eocs_trust *eocs_trust_open(const struct eocs_trust_options *options, struct err *err)
 {
     if (!dsig_init(err))
@@ -168,7 +230,8 @@ struct eocs_trust *eocs_trust_open(const struct eocs_trust_options *options, str
     if (trust->sign_anchors != NULL)
         trust->ts_anchors = open_store(options->ts_anchors, eocs_builtin_stamp, err);
     if (trust->ts_anchors != NULL &&
-        (options->deny == NULL || read_deny(trust, options->deny, err)))
+        (options->deny == NULL || read_deny(trust, options->deny, err)) &&
+        add_published(trust, options->publisher, err))
         return trust;
     eocs_trust_close(trust);
     return NULL;
