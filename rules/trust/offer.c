@@ -146,7 +146,8 @@ int64_t trust_due(struct trust_store *store, const struct bundle_facts *facts, c
                   const struct trust_ring *ring, int64_t signed_now)
 {
     int64_t now = store_now(store);
-    bool is_behind = now < store->state.signed_time || now + CLOCK_SLACK_S < signed_now;
+    bool is_behind = now < store->state.signed_time || now + CLOCK_SLACK_S < signed_now ||
+                     now + CLOCK_SLACK_S < facts->created;
     int64_t due = ring->is_early ? facts->created : facts->stable_after;
     if (!facts->is_critical)
         due += (int64_t)spread(store, sha256, ring->spread_s);

@@ -87,6 +87,12 @@ static void test_with_a_clock_that_is_behind_nothing_waits(void **state)
     assert_int_equal(trust_due(store, &fresh, sha256, &stable, T_NOW + HOUR), T_NOW + DAY);
     assert_int_equal(trust_due(store, &fresh, sha256, &stable, T_NOW + HOUR + 1), 0);
     assert_int_equal(trust_due(store, &fresh, sha256, &stable, 0), T_NOW + DAY);
+    /* Signed a year from now: our clock or theirs is wrong, and nobody waits for either. */
+    const struct bundle_facts ahead = {.created = T_NOW + 365 * DAY,
+                                       .stable_after = T_NOW + 366 * DAY};
+    const struct trust_ring early = {.is_early = true, .has_rules = true};
+    assert_int_equal(trust_due(store, &ahead, sha256, &stable, T_NOW), 0);
+    assert_int_equal(trust_due(store, &ahead, sha256, &early, T_NOW), 0);
     store->fixed_now = 1; /* 1970; the state knows what was signed since */
     assert_int_equal(trust_due(store, &fresh, sha256, &stable, 0), 0);
     trust_close(store);
