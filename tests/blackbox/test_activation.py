@@ -51,6 +51,29 @@ def rule(when, must_block, name="TEST-2"):
             "samples:\n  must_block: [%s]\n  must_pass: [{target: /owa/}]\n" % (name, when, must_block)).encode()
 
 
+def path_is(text):
+    return "{field: path, equals: %s}" % text
+
+
+TOO_MUCH = {
+    "bytes of a rule": (lambda: rule(path_is("/owa/two"), "{target: /owa/two}") + b"# " + b"x" * 256 * 1024 + b"\n",
+                        "larger than 262144 bytes"),
+    "bytes of a pattern": (lambda: rule("{field: path, contains: %s}" % ("x" * 4097), "{target: /%s}" % ("x" * 4097)),
+                           "longer than 4096 bytes"),
+    "conditions": (lambda: rule("{any: [%s]}" % ", ".join([path_is("/owa/two")] * 257), "{target: /owa/two}"),
+                   "more than 256 entries"),
+    "depth": (lambda: rule("{all: [" * 17 + path_is("/owa/two") + "]}" * 17, "{target: /owa/two}"), "nested deeper than 16"),
+    "samples": (lambda: rule(path_is("/owa/two"), ", ".join(["{target: /owa/two}"] * 501)), "more than 500 entries"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_set_over_a_limit_is_refused_and_the_one_before_stays(live, client, what):
+    live.offer([TOO_MUCH[what][0]()])
+    assert TOO_MUCH[what][1] in live.wait_refused("E_LINT")
+    check_old_rules(live, client)
+
+
 def slow_rule():
     """A word wakes patterns that try every way to cut the text behind it."""
     regexes = ", ".join("{field: body, regex: 'Process cmd.(?:[a-zA-Z/]+[. ]?)+[!%s]'}" % end for end in "%#")
