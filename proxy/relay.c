@@ -14,8 +14,8 @@
 
 #include "stopgap/banned.h"
 
-/* Room for a head in the stream's write fill, or NULL. */
-static char *head_space(struct stream *stream, size_t room)
+/* Room in the stream's write fill, or NULL. */
+static char *write_space(struct stream *stream, size_t room)
 {
     struct chunk_pool *pool = &stream->hub->pool;
     if (room > CHUNK_BYTES || fill_space(pool, &pool->write, room).ptr == NULL)
@@ -77,18 +77,21 @@ static bool relay_send_head(struct txn *txn)
     };
     struct stream *upstream = conn->upstream->stream;
     size_t room = http_request_room(head, &rewrite);
-    char *out = head_space(upstream, room);
+    char *out = write_space(upstream, room);
     if (out == NULL || !head_send(upstream, http_write_request(head, &rewrite, out, room)))
         return false;
     bool chunked = head->framing == FRAMING_CHUNKED;
     struct slice window = buf_slice(&txn->window);
     if (window.len != 0) {
-        struct piece piece = piece_copy(&upstream->hub->pool, window);
-        if (piece.chunk == NULL)
+        out = write_space(upstream, window.len);
+        if (out == NULL)
             return false;
+        memcpy(out, window.ptr, window.len);
+        struct piece piece = fill_take(&upstream->hub->pool.write, window.len);
+        chunk_ref(piece.chunk); /* a chunk's line is written to the same fill */
         body_send(txn, upstream, piece, chunked);
         chunk_unref(piece.chunk);
-        buf_done(&txn->window);
+        txn_window_done(txn);
     }
     if (txn->request.is_done) {
         txn->up = PIPE_DONE;
@@ -217,7 +220,7 @@ static bool relay_send_response(struct txn *txn, bool is_final)
         rewrite.says_keep_alive = txn->request.head.minor == 0 && !conn->closes_after;
     }
     size_t room = http_response_room(&txn->response.head, &rewrite);
-    char *out = head_space(conn->client, room);
+    char *out = write_space(conn->client, room);
     return out != NULL &&
            head_send(conn->client, http_write_response(&txn->response.head, &rewrite, out, room));
 }

@@ -108,13 +108,24 @@ void txn_end_inspection(struct txn *txn)
     txn->lease = NULL;
 }
 
+void txn_window_done(struct txn *txn)
+{
+    struct worker *worker = txn->conn->worker;
+    if (txn->window.ptr != NULL && worker->n_free_windows < WORKER_FREE_WINDOWS) {
+        txn->window.len = 0;
+        worker->free_windows[worker->n_free_windows++] = txn->window;
+        buf_init(&txn->window, LIMIT_BODY_WINDOW);
+    }
+    buf_done(&txn->window);
+}
+
 static void txn_free(struct txn *txn)
 {
     struct worker *worker = txn->conn->worker;
     txn_end_inspection(txn);
     buf_done(&txn->head_buf);
     buf_done(&txn->response_buf);
-    buf_done(&txn->window);
+    txn_window_done(txn);
     arena_done(&txn->arena);
     txn->conn->txn = NULL;
     struct txn_memory *memory = (struct txn_memory *)txn;
@@ -135,6 +146,8 @@ void txn_memory_free(struct worker *worker)
         free(memory);
     }
     worker->n_free_txns = 0;
+    while (worker->n_free_windows != 0)
+        buf_done(&worker->free_windows[--worker->n_free_windows]);
 }
 
 bool txn_is_empty(const struct txn *txn)
@@ -326,6 +339,8 @@ static enum step_result step_read_body(struct txn *txn)
 {
     struct conn *conn = txn->conn;
     size_t window = rules_body_window(txn->inspection);
+    if (txn->window.ptr == NULL && conn->worker->n_free_windows != 0)
+        txn->window = conn->worker->free_windows[--conn->worker->n_free_windows];
     txn->request.on_body = on_window_body;
     txn->request.body_ctx = txn;
     while (!piece_queue_is_empty(&conn->in) && !txn->request.is_done && txn->window.len < window) {

@@ -112,5 +112,8 @@ enum step_result txn_goto(struct txn *txn, enum txn_step step);
 bool txn_is_empty(const struct txn *txn);
 void txn_memory_free(struct worker *worker);
 
+/* The window is not needed any more; another transaction of the worker may use its memory. */
+void txn_window_done(struct txn *txn);
+
 /* relay.c */
 enum step_result relay_run(struct txn *txn);

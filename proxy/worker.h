@@ -14,6 +14,7 @@
 #include "servers.h"
 #include "stats.h"
 
+#include "stopgap/buf.h"
 #include "stopgap/err.h"
 #include "stopgap/ruleset.h"
 
@@ -88,6 +89,8 @@ struct worker_shared {
     void *on_outbox_ctx;
 };
 
+enum { WORKER_FREE_WINDOWS = 8 }; /* 512 KiB; bodies that overlap for longer take malloc's */
+
 struct worker {
     uv_thread_t thread;
     uv_loop_t loop;
@@ -118,6 +121,8 @@ struct worker {
     uint64_t accept_logged_ms;
     struct txn_memory *free_txns;
     unsigned n_free_txns;
+    struct buf free_windows[WORKER_FREE_WINDOWS]; /* of bodies that were inspected, for the next */
+    unsigned n_free_windows;
 
     struct lease *lease;       /* current; held by no one while no inspection runs */
     struct lease_list leaving; /* replaced, but an inspection still uses them */

@@ -11,10 +11,12 @@ enum {
     LIMIT_BODY_WINDOW = 64 * 1024, /* bytes of a request body that rules can see */
     LIMIT_BODY_VALUES = 8192,      /* names and values of a body; EWS sends a few hundred */
     LIMIT_BODY_MEMORY_BYTES =
-        4 * 1024 * 1024,             /* of one body's inspection: views, values, readers */
-    LIMIT_INFLATE_RATIO = 200,       /* text compresses 5 to 30 times; zeros 1000 times */
-    LIMIT_JSON_DEPTH = 128,          /* ASP.NET stops at 100 */
-    LIMIT_XML_DEPTH = 1024,          /* of elements whose text is seen; EWS nests under 20 */
+        4 * 1024 * 1024,       /* of one body's inspection: views, values, readers */
+    LIMIT_INFLATE_RATIO = 200, /* text compresses 5 to 30 times; zeros 1000 times */
+    LIMIT_JSON_DEPTH = 128,    /* ASP.NET stops at 100 */
+    LIMIT_XML_DEPTH = 1024,    /* of elements whose text is seen; EWS nests under 20 */
+    LIMIT_XML_OVERFLOW_BYTES =
+        4 * 1024 * 1024,             /* libxml2's beside its heap; hostile ones take 2 MiB */
     LIMIT_MULTIPART_PARTS = 1024,    /* ASP.NET takes 1000; the control panel sends under 20 */
     LIMIT_DECODE_ROUNDS = 3,         /* no real back end decodes a target more often */
     LIMIT_ARENA_BYTES = 1024 * 1024, /* a transaction: head 128 KiB, its views and their records */

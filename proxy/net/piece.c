@@ -91,15 +91,6 @@ struct piece fill_take(struct fill *fill, size_t len)
     return piece;
 }
 
-struct piece piece_copy(struct chunk_pool *pool, struct slice bytes)
-{
-    struct chunk *chunk = chunk_new_exact(pool, bytes.len);
-    if (chunk == NULL)
-        return (struct piece){0};
-    memcpy(chunk->data, bytes.ptr, bytes.len);
-    return (struct piece){.chunk = chunk, .bytes = slice_make(chunk->data, bytes.len)};
-}
-
 /* Room for one more behind the last: move to the front, or to a larger array. */
 static bool queue_make_room(struct piece_queue *queue)
 {

@@ -67,9 +67,6 @@ struct slice fill_space(struct chunk_pool *pool, struct fill *fill, size_t min);
 /* The first len bytes of that space are used. The piece is borrowed: chunk_ref to keep it. */
 struct piece fill_take(struct fill *fill, size_t len);
 
-/* A piece with a copy of bytes in its own exact chunk; .chunk NULL: no memory. */
-struct piece piece_copy(struct chunk_pool *pool, struct slice bytes);
-
 /* A queue of pieces; two fit without memory of its own. All-zero is a valid empty queue. */
 struct piece_queue {
     struct piece *array; /* NULL: few[] is used */

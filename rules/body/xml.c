@@ -2,6 +2,7 @@
 #include "body/xml.h"
 
 #include "body/packed.h"
+#include "body/xml_heap.h"
 
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
@@ -22,6 +23,7 @@ struct element {
  * ends, so the text of its parent goes on where it was. */
 struct xml_reader {
     struct body_values *values;
+    const struct xml_heap *heap; /* of the parser */
     xmlParserCtxtPtr parser;
     struct element *open; /* [LIMIT_XML_DEPTH] */
     size_t depth;
@@ -35,7 +37,7 @@ struct xml_reader {
 
 void xml_init(void)
 {
-    xmlInitParser();
+    xml_heap_setup();
 }
 
 static void stop(struct xml_reader *reader)
@@ -90,6 +92,8 @@ static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, con
     (void)n_namespaces;
     (void)namespaces;
     (void)n_defaulted;
+    if (!reader->is_stopped && xml_heap_is_over(reader->heap))
+        stop(reader);
     if (reader->is_stopped)
         return;
     reader->has_element = true;
@@ -225,14 +229,22 @@ static void silence_thread(void)
 struct xml_memory {
     struct element open[LIMIT_XML_DEPTH];
     char text[LIMIT_BODY_WINDOW];
+    struct xml_heap heap;
 };
 
-static bool reader_init(struct xml_reader *reader, struct body_values *values)
+static struct xml_memory *memory_of(struct body_values *values)
 {
     if (values->xml_memory == NULL)
         values->xml_memory = arena_alloc(values->arena, sizeof(struct xml_memory));
-    struct xml_memory *memory = values->xml_memory;
-    *reader = (struct xml_reader){.values = values};
+    if (values->xml_memory == NULL)
+        values->is_out_of_memory = true;
+    return values->xml_memory;
+}
+
+static bool reader_init(struct xml_reader *reader, struct xml_memory *memory,
+                        struct body_values *values)
+{
+    *reader = (struct xml_reader){.values = values, .heap = &memory->heap};
     xmlSAXHandler events = {
         .initialized = XML_SAX2_MAGIC,
         .startElementNs = on_start,
@@ -244,10 +256,6 @@ static bool reader_init(struct xml_reader *reader, struct body_values *values)
         .externalSubset = on_doctype_end,
         .serror = on_error,
     };
-    if (memory == NULL) {
-        values->is_out_of_memory = true;
-        return false;
-    }
     reader->open = memory->open;
     reader->text = memory->text;
     reader->parser = xmlCreatePushParserCtxt(&events, reader, NULL, 0, NULL);
@@ -309,10 +317,16 @@ static void parse_text(struct xml_reader *reader, struct slice text)
 static bool read_as(struct slice whole, bool ignores_encoding, bool is_cut,
                     struct body_values *values)
 {
+    struct xml_memory *memory = memory_of(values);
     struct slice text = is_cut ? without_open_tag(whole) : whole;
     struct xml_reader reader;
-    if (!reader_init(&reader, values))
+    if (memory == NULL)
         return false;
+    xml_heap_enter(&memory->heap);
+    if (!reader_init(&reader, memory, values)) {
+        xml_heap_leave(&memory->heap);
+        return false;
+    }
     silence_thread();
     /* No entity is ever known here, so NOENT only resolves the five that every document has. */
     /* Servers that stop at an error have seen less than is shown here; the others as much. */
@@ -339,6 +353,9 @@ static bool read_as(struct slice whole, bool ignores_encoding, bool is_cut,
     xmlFreeDoc(reader.parser->myDoc);
     reader.parser->myDoc = NULL;
     xmlFreeParserCtxt(reader.parser);
+    if (xml_heap_is_over(&memory->heap))
+        values->is_out_of_memory = true;
+    xml_heap_leave(&memory->heap);
     return reader.has_unknown_encoding;
 }
 

@@ -25,7 +25,7 @@ enum {
     MAX_PARTS = 4,          /* patterns of one regex; each further lookahead only confirms */
     MAX_GUARD = 512,        /* bits of one guard; a rule that needs more is always evaluated */
     INTEREST_WORDS = 64,
-    BODY_MEMORY_BYTES = 512 * 1024, /* a usual body, its values and reader; more is malloc's */
+    BODY_MEMORY_BYTES = 1024 * 1024, /* a usual body, values, all readers; more is malloc's */
 };
 
 _Static_assert(FIELD_COUNT <= 32, "sets of fields are kept as bits");

@@ -3,6 +3,7 @@
 
 #include "body/xml.h"
 
+#include <libxml/parser.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -266,6 +267,43 @@ static void test_xml_shows_what_stands_behind_a_crowd(void **state)
     body_test_done(&test);
 }
 
+/* What the heap does not hold is malloc's, and all of it is given back: LeakSanitizer looks. */
+static void test_xml_that_needs_more_than_its_heap_is_read_whole(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    struct body_test test;
+    char *text = malloc(LIMIT_BODY_WINDOW);
+    assert_non_null(text);
+    size_t len = 0;
+    for (int i = 0; i < N; i++) /* each name is kept, and each attribute that is open */
+        len += (size_t)snprintf(text + len, LIMIT_BODY_WINDOW - len, "<k%x l='&b;'>", i);
+    body_test_init(&test);
+    xml_read(slice_make(text, len), false, true, &test.values);
+    assert_false(test.values.is_out_of_memory);
+    assert_int_equal(test.values.n, LIMIT_BODY_VALUES);
+    body_test_done(&test);
+    free(text);
+}
+
+/* libxml2 keeps the last error of a thread; what it says of a document does not outlive it. */
+static void test_xml_of_a_body_and_of_a_file_share_a_thread(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct body_test test;
+        xmlDoc *doc =
+            xmlReadMemory("<a><b></a>", 10, "file", NULL, XML_PARSE_RECOVER | XML_PARSE_NOERROR);
+        assert_non_null(doc);
+        assert_non_null(xmlGetLastError());
+        body_test_init(&test);
+        xml_read(SLICE("<a b='c'>d</k>&e;"), false, false, &test.values);
+        assert_null(xmlGetLastError());
+        body_test_done(&test);
+        xmlFreeDoc(doc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +317,8 @@ int main(void)
         cmocka_unit_test(test_xml_with_a_long_document_type_costs_nothing),
         cmocka_unit_test(test_xml_that_is_cut_inside_a_document_type_has_one),
         cmocka_unit_test(test_xml_shows_what_stands_behind_a_crowd),
+        cmocka_unit_test(test_xml_that_needs_more_than_its_heap_is_read_whole),
+        cmocka_unit_test(test_xml_of_a_body_and_of_a_file_share_a_thread),
     };
     xml_init();
     return cmocka_run_group_tests_name("body/xml", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "net/fake_stream.h"
 
 #include "http/message.h"
+#include "net/piece_copy.h"
 #include "proxy_limits.h"
 
 #include <stddef.h>

@@ -8,6 +8,7 @@
 
 #include "http/message.h"
 #include "net/piece.h"
+#include "net/piece_copy.h"
 
 #include <stdlib.h>
 

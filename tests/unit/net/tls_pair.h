@@ -10,6 +10,7 @@
 
 #include "http/message.h"
 #include "net/fake_stream.h"
+#include "net/piece_copy.h"
 #include "net/tls.h"
 #include "proxy_limits.h"
 
