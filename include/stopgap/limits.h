@@ -16,7 +16,7 @@ enum {
     LIMIT_JSON_DEPTH = 128,    /* ASP.NET stops at 100 */
     LIMIT_XML_DEPTH = 1024,    /* of elements whose text is seen; EWS nests under 20 */
     LIMIT_XML_OVERFLOW_BYTES =
-        4 * 1024 * 1024,             /* libxml2's beside its heap; hostile ones take 2 MiB */
+        4 * 1024 * 1024,             /* libxml2's beside its heap; the worst known takes 1.1 MiB */
     LIMIT_MULTIPART_PARTS = 1024,    /* ASP.NET takes 1000; the control panel sends under 20 */
     LIMIT_DECODE_ROUNDS = 3,         /* no real back end decodes a target more often */
     LIMIT_ARENA_BYTES = 1024 * 1024, /* a transaction: head 128 KiB, its views and their records */
