@@ -148,7 +148,7 @@ static bool note_needed(struct ruleset *set)
     for (size_t i = 0; i < set->n_rules; i++) {
         struct compiled_rule *rule = &set->rules[i];
         size_t n = count_tests(rule->when);
-        rule->needed = arena_alloc(&set->memory, n * (MAX_PARTS + 2) * sizeof(uint32_t));
+        rule->needed = arena_alloc(&set->memory, n * (MAX_PARTS + 3) * sizeof(uint32_t));
         rule->refused = arena_alloc(&set->memory, n * sizeof(uint32_t));
         if (rule->needed == NULL || rule->refused == NULL)
             return false;

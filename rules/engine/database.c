@@ -175,7 +175,9 @@ static size_t count_starts(const struct pattern_table *table)
 {
     size_t n = 0;
     for (size_t i = 0; i < table->n; i++)
-        n += table->items[i]->start != START_NONE ? table->items[i]->n_literals : 0;
+        n += table->items[i]->is_used && table->items[i]->start != START_NONE
+                 ? table->items[i]->n_literals
+                 : 0;
     return n;
 }
 
@@ -185,7 +187,8 @@ static size_t gather_starts(const struct pattern_table *table, enum start_kind k
     size_t n = 0;
     for (size_t i = 0; i < table->n; i++) {
         const struct pattern *pattern = table->items[i];
-        for (size_t l = 0; pattern->start == kind && l < pattern->n_literals; l++)
+        bool is_ours = pattern->is_used && pattern->start == kind;
+        for (size_t l = 0; is_ours && l < pattern->n_literals; l++)
             entries[n++] = (struct start_entry){
                 .text = pattern->literals[l],
                 .bit = pattern->bit,

@@ -16,6 +16,7 @@ enum {
     /* A list of whole texts, each byte escaped. */
     MAX_EXACT_BYTES = 4 * LIMIT_RULE_FILE_BYTES,
     MIN_LITERAL_BYTES = 4, /* shorter ones hit too often to stand for their regex */
+    BYTE_SCORE = 8,        /* of a byte that paths hardly have */
     BASE_FLAGS = HS_FLAG_MULTILINE | HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH,
 };
 
@@ -183,7 +184,11 @@ static bool copy_starts(struct pattern_table *table, const struct regex_starts *
 struct pattern *pattern_add_starts(struct pattern_table *table, enum start_kind kind,
                                    const struct regex_starts *starts)
 {
-    struct pattern wanted = {.start = kind, .score = regex_starts_score(starts), .is_used = true};
+    unsigned score = regex_starts_score(starts);
+    struct pattern wanted = {.start = kind,
+                             .score = score != 0 && kind == START_BYTE ? BYTE_SCORE : score,
+                             .is_used =
+                                 kind != START_BYTE}; /* a search, unlike a step of the walk */
     struct pattern *pattern = NULL;
     struct buf name;
     buf_init(&name, MAX_EXPRESSION_BYTES);
@@ -311,6 +316,16 @@ static struct pattern *add_starts_of(struct pattern_table *table, const struct c
     return pattern_add_starts(table, kind, &starts);
 }
 
+static struct pattern *add_byte_of(struct pattern_table *table, const struct cond *cond)
+{
+    struct regex_starts byte = {.n = 1};
+    if (cond->node->field != FIELD_PATH)
+        return NULL;
+    byte.items[0].bytes[0] = regex_find_rare_byte(slice_str(cond->node->value));
+    byte.items[0].len = byte.items[0].bytes[0] != '\0' ? 1 : 0;
+    return pattern_add_starts(table, START_BYTE, &byte);
+}
+
 bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, bool is_body,
                        struct pattern **ret_parts, size_t *ret_n, struct err *err)
 {
@@ -333,7 +348,10 @@ bool pattern_add_regex(struct pattern_table *table, const struct cond *cond, boo
         if (pattern != NULL)
             ret_parts[(*ret_n)++] = pattern;
     }
+    struct pattern *byte = add_byte_of(table, cond);
     if (starts != NULL)
         ret_parts[(*ret_n)++] = starts;
+    if (byte != NULL)
+        ret_parts[(*ret_n)++] = byte;
     return true;
 }

@@ -29,7 +29,7 @@ bool pattern_is_scanned(const struct pattern *pattern);
 MUST_USE bool pattern_add_name(struct pattern_table *table, enum exact_kind kind, struct slice name,
                                unsigned flags);
 
-/* The expressions that all hit where regex does, at most MAX_PARTS + 1; none when Hyperscan can
+/* The expressions that all hit where regex does, at most MAX_PARTS + 2; none when Hyperscan can
  * only find the empty string in it.
  *
  * False with err->text (no place) when the engine cannot take the regex. */

@@ -71,7 +71,7 @@ struct cond {
     pcre2_code *code;
     bool is_jit;                             /* code was compiled to machine code */
     struct cond *next_with_code;             /* of the whole set, to free them */
-    struct pattern *patterns[MAX_PARTS + 1]; /* all must have hit before the test can be true */
+    struct pattern *patterns[MAX_PARTS + 2]; /* all must have hit before the test can be true */
     size_t n_patterns;
     struct pattern *name_pattern; /* hits when a field of that name is there */
     struct pattern *excluded;     /* hits when a negated test is not true; NULL: not known so */

@@ -230,3 +230,29 @@ unsigned regex_starts_score(const struct regex_starts *starts)
     }
     return least;
 }
+
+char regex_find_rare_byte(struct slice regex)
+{
+    struct slice rest = regex;
+    struct slice alternative;
+    unsigned depth = 0;
+    if (regex_is_obscure(regex) || !regex_next_alternative(&rest, &alternative) || rest.ptr != NULL)
+        return '\0';
+    for (size_t at = 0; at < regex.len;) {
+        struct regex_token token = regex_token_read(regex, at);
+        struct regex_token next = {.kind = TOKEN_OTHER};
+        int byte = NOT_A_BYTE;
+        if (token.end < regex.len)
+            next = regex_token_read(regex, token.end);
+        bool is_needed = depth == 0 && !(next.kind == TOKEN_REPEAT && next.is_optional) &&
+                         !(next.kind == TOKEN_BYTE && regex.ptr[token.end] == '{');
+        if (token.kind == TOKEN_BYTE && is_needed)
+            byte = byte_of_token(slice_make(regex.ptr + at, token.end - at));
+        if (byte > 0 && strchr("@~|<>\"'`^{}\\", byte) != NULL)
+            return (char)byte;
+        depth += token.kind == TOKEN_OPEN ? 1 : 0;
+        depth -= token.kind == TOKEN_CLOSE && depth != 0 ? 1 : 0;
+        at = token.end;
+    }
+    return '\0';
+}

@@ -26,3 +26,6 @@ bool regex_find_starts(struct slice regex, struct regex_starts *ret_starts);
 
 /* How much the starts tell: bytes of the shortest. */
 unsigned regex_starts_score(const struct regex_starts *starts);
+
+/* A byte that is rare in paths and in every value that regex matches; '\0' where there is none. */
+char regex_find_rare_byte(struct slice regex);

@@ -78,7 +78,8 @@ static struct regex_token read_repeat(struct slice regex, size_t at)
     bool is_unbounded = regex.ptr[at] == '*' || regex.ptr[at] == '+';
     unsigned most = 0;
     if (regex.ptr[at] == '{') {
-        is_optional = byte_at(regex, end) == '0';
+        /* "{,3}" is text or a count, depending on the version of PCRE2. */
+        is_optional = byte_at(regex, end) == '0' || byte_at(regex, end) == ',';
         for (char c; (c = byte_at(regex, end)) == ',' || (c >= '0' && c <= '9'); end++)
             most = c == ',' ? 0 : most < 100000 ? most * 10 + (unsigned)(c - '0') : most;
         is_unbounded = regex.ptr[end - 1] == ',';

@@ -110,6 +110,7 @@ static void add_target(struct subject *subject, const struct fields *fields)
             continue;
         starts_find(&set->starts[START_PATH], view->path, subject->bits);
         starts_find(&set->starts[START_TARGET], view->target, subject->bits);
+        starts_find_bytes(&set->starts[START_BYTE], view->path, subject->bits);
         add_view(subject, set, view, i == VIEW_RAW);
         for (size_t a = 0; a < view->n_args; a++) {
             const struct named_value *arg = &view->args[a];

@@ -102,3 +102,13 @@ void starts_find(const struct start_table *table, struct slice text, uint64_t *b
         node = child < end ? &table->nodes[child] : NULL;
     }
 }
+
+void starts_find_bytes(const struct start_table *table, struct slice text, uint64_t *bits)
+{
+    if (table->nodes == NULL)
+        return;
+    uint32_t first = table->nodes[0].first_child;
+    for (uint32_t child = first; child < first + table->nodes[0].n_children; child++)
+        if (slice_find(text, (char)table->bytes[child]) != SIZE_MAX)
+            set_bits(table, table->nodes[child].first_bit, table->nodes[child].end_bit, bits);
+}

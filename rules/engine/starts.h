@@ -11,6 +11,7 @@ enum start_kind {
     START_NONE = 0,
     START_PATH,
     START_TARGET,
+    START_BYTE, /* none: a byte anywhere in the path */
     START_KIND_COUNT,
 };
 
@@ -45,3 +46,6 @@ MUST_USE bool starts_build(struct start_table *table, struct start_entry *entrie
 /* Set the bits of all entries that text begins with or is, without regard to case. A line feed at
  * the end of text does not count, as it does not for "$". */
 void starts_find(const struct start_table *table, struct slice text, uint64_t *bits);
+
+/* Set the bits of all entries, texts of one byte, that are in text. */
+void starts_find_bytes(const struct start_table *table, struct slice text, uint64_t *bits);

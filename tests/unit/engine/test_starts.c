@@ -87,6 +87,34 @@ static void test_starts_of_a_regex(void **state)
     }
 }
 
+static void test_rare_bytes_of_a_regex(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *regex;
+        char expected;
+    } cases[] = {
+        {"^/owa/(?!calendar/).*@[^/]*/(?:ews|rpc)", '@'},
+        {"a\\x7eb", '~'},
+        {"a~+", '~'},
+        {"a~{1,2}|", '\0'},
+        {"a~{1,2}", '~'},
+        {"a~?", '\0'},
+        {"a~*@", '@'},
+        {"a~{0,2}", '\0'},
+        {"a~{,2}", '\0'},
+        {"(?:@)?", '\0'},
+        {"@|a", '\0'},
+        {"[@]", '\0'},
+        {"(?=@)", '\0'},
+        {"a/b", '\0'},
+        {"\\Q|\\E@", '\0'},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (regex_find_rare_byte(slice_str(cases[i].regex)) != cases[i].expected)
+            fail_msg("%s: '%c'", cases[i].regex, regex_find_rare_byte(slice_str(cases[i].regex)));
+}
+
 /* ---- what PCRE2 matches begins so */
 
 static uint32_t next_random(uint64_t *random)
@@ -120,11 +148,13 @@ static bool begins_so(const struct regex_starts *starts, struct slice text)
 static void compare_with_pcre2(uint64_t *random, const char *regex, const pcre2_code *code,
                                size_t *n_matched)
 {
-    static const char *const words[] = {"a", "b", "/", "A", "0", "\n", "{", "x", "^", ","};
+    static const char *const words[] = {"a", "b", "/", "A", "0", "\n",
+                                        "{", "x", "@", "~", "^", ","};
     struct regex_starts starts;
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     bool is_known = regex_find_starts(slice_str(regex), &starts);
-    for (int i = 0; i < 100 && is_known; i++) {
+    char rare = regex_find_rare_byte(slice_str(regex));
+    for (int i = 0; i < 100 && (is_known || rare != '\0'); i++) {
         struct buf text;
         buf_init(&text, 1000);
         random_text(random, words, sizeof(words) / sizeof(words[0]), next_random(random) % 6,
@@ -132,8 +162,10 @@ static void compare_with_pcre2(uint64_t *random, const char *regex, const pcre2_
         size_t len = text.len - 1;
         if (pcre2_match(code, (PCRE2_SPTR)text.ptr, len, 0, 0, data, NULL) >= 0) {
             (*n_matched)++;
-            if (!begins_so(&starts, slice_make(text.ptr, len)))
+            if (is_known && !begins_so(&starts, slice_make(text.ptr, len)))
                 fail_msg("'%s' matches '%s'", regex, text.ptr);
+            if (rare != '\0' && memchr(text.ptr, rare, len) == NULL)
+                fail_msg("'%s' matches '%s' without %c", regex, text.ptr, rare);
         }
         buf_done(&text);
     }
@@ -143,12 +175,12 @@ static void compare_with_pcre2(uint64_t *random, const char *regex, const pcre2_
 static void test_all_that_a_random_regex_matches_begins_so(void **state)
 {
     static const char *const words[] = {
-        "a",       "b",         "/",   "a",    "b",    "|^",    "|",     "(",     "(?:",
-        ")",       ")",         ")?",  "?",    "+",    "*",     "{0,1}", "{2}",   "{,2}",
-        "$",       "^",         ".",   "[ab]", "[^a]", "[0-9]", "\\d",   "\\x61", "\\x6",
-        "\\x{61}", "(?=",       "(?!", "(?i)", "(?i:", "(?>",   "(?|",   "(?m)",  "\\A",
-        "\\K",     "\\G",       "\\b", "(?<=", "\\1",  "??",    "+?",    "{",     "x",
-        ",",       "(?(1)a|b)", "\\/", "()",   "\\E",  "\\Q",   "\\K",   "(?<n>",
+        "a",       "@",   "~",    "@~",   "b",    "/",     "a",     "b",    "|^",    "|",
+        "(",       "(?:", ")",    ")",    ")?",   "?",     "+",     "*",    "{0,1}", "{2}",
+        "{,2}",    "$",   "^",    ".",    "[ab]", "[^a]",  "[0-9]", "\\d",  "\\x61", "\\x6",
+        "\\x{61}", "(?=", "(?!",  "(?i)", "(?i:", "(?>",   "(?|",   "(?m)", "\\A",   "\\K",
+        "\\G",     "\\b", "(?<=", "\\1",  "??",   "+?",    "{",     "x",    ",",     "(?(1)a|b)",
+        "\\/",     "()",  "\\E",  "\\Q",  "\\K",  "(?<n>",
     };
     uint64_t random = 7;
     size_t n_matched = 0;
@@ -231,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_starts_of_a_regex),
+        cmocka_unit_test(test_rare_bytes_of_a_regex),
         cmocka_unit_test(test_all_that_a_random_regex_matches_begins_so),
         cmocka_unit_test(test_the_table_finds_every_start_and_no_other),
         cmocka_unit_test(test_an_empty_table_finds_nothing),
