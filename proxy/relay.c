@@ -120,7 +120,7 @@ static enum step_result relay_start(struct txn *txn)
     txn->sent_us = clock_now_us();
     note_credentials(txn);
     http_parser_init_response(&txn->response, &txn->conn->worker->shared->response_limits,
-                              slice_equal(txn->request.head.method, SLICE("HEAD")));
+                              txn->request.head.is_head);
     if (!relay_send_head(txn))
         return txn_answer(txn, 503, END_NO_MEMORY, SLICE("no memory for the request head"));
     return STEP_WAIT;

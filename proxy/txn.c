@@ -447,15 +447,13 @@ static enum step_result step_answer(struct txn *txn)
     if (txn->incident[0] == '\0')
         worker_incident_id(conn->worker, txn->incident);
     const struct http_head *head = &txn->request.head;
-    /* Before the head is whole, its slices may point to bytes that moved. */
-    bool is_head = head->raw.len != 0 && slice_equal(head->method, SLICE("HEAD"));
     const struct own_answer own = {
         .status = txn->status,
         .incident_id = slice_str(txn->incident),
         .retry_after_s = txn->retry_after_s,
         .closes = conn->closes_after,
         .says_keep_alive = head->minor == 0,
-        .is_head = is_head,
+        .is_head = head->is_head,
     };
     size_t body = 0;
     size_t len = http_write_answer(&own, answer, sizeof(answer), &body);

@@ -57,6 +57,7 @@ struct http_head {
     struct slice method;
     struct slice target;
     struct slice host;
+    bool is_head; /* the method is HEAD; already known when the head is refused half-way */
     /* response */
     unsigned status;
     struct slice reason; /* may be empty */

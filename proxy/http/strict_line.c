@@ -57,6 +57,7 @@ static enum parse_result request_line(struct http_parser *parser, struct slice l
         return http_refuse(parser, 400, END_BAD_REQUEST,
                            "request line has not three parts (RFC 9112 3)");
     head->method = slice_head(line, first);
+    head->is_head = slice_equal(head->method, SLICE("HEAD"));
     struct slice rest = slice_from(line, first + 1);
     size_t second = slice_find(rest, ' ');
     if (!bytes_are_token(head->method) || second == SIZE_MAX)
@@ -132,6 +133,7 @@ static enum parse_result start_line_incomplete(struct http_parser *parser, struc
         return http_refuse(parser, 400, END_BAD_REQUEST, "malformed request line (RFC 9112 3)");
     if (blank == SIZE_MAX)
         return PARSE_MORE;
+    parser->head.is_head = slice_equal(method, SLICE("HEAD"));
     return line.len - blank > parser->limits->target_bytes + sizeof(" HTTP/1.1\r")
                ? http_refuse(parser, 414, END_TARGET_TOO_LONG,
                              "request target is too long (RFC 9110 15.5.15)")

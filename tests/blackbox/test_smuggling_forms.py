@@ -416,6 +416,19 @@ def test_what_follows_the_last_request_of_a_connection_is_never_a_request(detect
     assert (statuses, requests) == ([200], [wanted])
 
 
+@pytest.mark.parametrize("message", [
+    "HEAD /t HTTP/1.1\r\n\r\n", "HEAD /t HTTP/1.1\r\nHost: a b\r\n\r\n", "HEAD /t HTTP/1.1\r\nX : y\r\n" + HOST + "\r\n", "HEAD /t HTTP/1.9\r\n\r\n",
+    "HEAD t HTTP/1.1\r\n\r\n", "HEAD /t HTTP/1.1\r\n" + HOST + "Content-Length: x\r\n\r\n", "HEAD /" + "t" * 100000])
+def test_a_refused_head_gets_no_body(detect_pair, client, message):
+    """RFC 9110 9.3.2: never one. A proxy in front would take it for the next answer."""
+    one = client(detect_pair.proxy)
+    one.send(message.encode())
+    answer = one.read(b"HEAD")
+    assert answer.status in REFUSALS and int(answer.one(b"Content-Length")) > 0
+    one.finish()
+    assert one.reader.rest() == b""
+
+
 @pytest.mark.parametrize("bad", ["GET /b HTTP/1.1\r\n\r\n", POST + "Content-Length: x\r\n\r\n", CHUNKED + "zz\r\n", "BAD\r\n\r\n"])
 def test_requests_before_a_bad_one_are_answered_and_those_behind_it_are_not(detect_pair, client, bad):
     statuses, requests = play(detect_pair, client, GET + "\r\n" + POST + "Content-Length: 5\r\n\r\nhello" + bad)
