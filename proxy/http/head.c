@@ -18,6 +18,7 @@ static const struct known_name known_names[] = {
     {SLICE_INIT("forwarded"), KNOWN_FORWARDED},
     {SLICE_INIT("connection"), KNOWN_CONNECTION},
     {SLICE_INIT("keep-alive"), KNOWN_KEEP_ALIVE},
+    {SLICE_INIT("max-forwards"), KNOWN_MAX_FORWARDS},
     {SLICE_INIT("authorization"), KNOWN_AUTHORIZATION},
     {SLICE_INIT("content-length"), KNOWN_CONTENT_LENGTH},
     {SLICE_INIT("http2-settings"), KNOWN_HTTP2_SETTINGS},
@@ -29,8 +30,8 @@ static const struct known_name known_names[] = {
 };
 
 /* Where the names of each length begin; those of length n end where those of n + 1 begin. */
-static const unsigned char first_of_length[KNOWN_NAME_BYTES + 2] = {0, 0, 0, 1, 1, 2,  2,  3,  5, 5,
-                                                                    6, 8, 8, 8, 9, 11, 12, 14, 16};
+static const unsigned char first_of_length[KNOWN_NAME_BYTES + 2] = {
+    0, 0, 0, 1, 1, 2, 2, 3, 5, 5, 6, 8, 8, 9, 10, 12, 13, 15, 17};
 
 #define LETTER(c) (1u << ((c)&31))
 const uint32_t http_first_letters[KNOWN_NAME_BYTES + 1] = {[2] = LETTER('t'),
@@ -39,6 +40,7 @@ const uint32_t http_first_letters[KNOWN_NAME_BYTES + 1] = {[2] = LETTER('t'),
                                                            [7] = LETTER('t') | LETTER('u'),
                                                            [9] = LETTER('f'),
                                                            [10] = LETTER('c') | LETTER('k'),
+                                                           [12] = LETTER('m'),
                                                            [13] = LETTER('a'),
                                                            [14] = LETTER('c') | LETTER('h'),
                                                            [15] = LETTER('x'),

@@ -24,6 +24,7 @@ enum known_field {
     KNOWN_X_FORWARDED_HOST,
     KNOWN_FORWARDED,
     KNOWN_AUTHORIZATION,
+    KNOWN_MAX_FORWARDS,
     KNOWN_LOOKALIKE, /* one of ours, or one that frames, but for "_" where that has "-" */
 };
 
@@ -74,6 +75,7 @@ struct http_head {
     bool has_upgrade;        /* to WebSocket; h2c and the rest are ignored (RFC 9110 7.8) */
     bool has_nominations;    /* Connection names other fields */
     bool expects_continue;
+    uint64_t hops_left; /* of OPTIONS with Max-Forwards, not 0; 0: none is said */
 };
 
 /* The line of field i as it was received, CRLF included. */

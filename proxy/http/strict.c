@@ -11,8 +11,8 @@
 
 /* What the checks look at, gathered in one pass over the fields. */
 struct head_facts {
-    unsigned n_host, n_length, n_transfer, n_expect, n_upgrade;
-    struct slice host, length, transfer, expect, upgrade;
+    unsigned n_host, n_length, n_transfer, n_expect, n_upgrade, n_hops;
+    struct slice host, length, transfer, expect, upgrade, hops;
     bool has_lookalike; /* Content_Length and the like: CGI and IIS fold "_" to "-" */
     uint64_t length_value;
     bool length_is_number;
@@ -169,6 +169,23 @@ static bool has_other_expectation(const struct http_head *head, const struct hea
            (facts->n_expect == 1 && !slice_equal_nocase(facts->expect, SLICE("100-continue")));
 }
 
+/* Max-Forwards counts for TRACE, which is refused, and for OPTIONS. */
+static bool counts_hops(const struct http_head *head, const struct head_facts *facts)
+{
+    return facts->n_hops != 0 && slice_equal(head->method, SLICE("OPTIONS"));
+}
+
+static bool has_bad_hops(const struct http_head *head, const struct head_facts *facts)
+{
+    uint64_t number;
+    return counts_hops(head, facts) && (facts->n_hops > 1 || !slice_to_u64(facts->hops, &number));
+}
+
+static bool is_last_hop(const struct http_head *head, const struct head_facts *facts)
+{
+    return counts_hops(head, facts) && head->hops_left == 0;
+}
+
 static const struct strict_check request_checks[] = {
     /* CGI and IIS name variables with "_" for "-": Content_Length would frame the body there, and
      * X_Forwarded_For stand beside the field that tells the client's address */
@@ -193,6 +210,9 @@ static const struct strict_check request_checks[] = {
     {has_bad_length, 400, PLACE_LENGTH, "Content-Length is not a number below 2^63 (RFC 9110 8.6)"},
     /* RFC 9110 10.1.1: 417 for an expectation that is not 100-continue */
     {has_other_expectation, 417, PLACE_EXPECT, "unknown expectation (RFC 9110 10.1.1)"},
+    /* RFC 9110 7.6.2: 1*DIGIT; at 0 we are who is asked, and have no options to tell of */
+    {has_bad_hops, 400, PLACE_HOPS, "Max-Forwards is not one number (RFC 9110 7.6.2)"},
+    {is_last_hop, 501, PLACE_HOPS, "OPTIONS that must go no further (RFC 9110 7.6.2)"},
 };
 
 static const struct strict_check response_checks[] = {
@@ -243,6 +263,10 @@ static void gather_field(struct http_head *head, size_t i, struct head_facts *fa
         facts->n_upgrade++;
         facts->upgrade = value;
         break;
+    case KNOWN_MAX_FORWARDS:
+        facts->n_hops++;
+        facts->hops = value;
+        break;
     case KNOWN_CONNECTION:
         note_connection(head, value);
         break;
@@ -283,6 +307,8 @@ bool strict_check_head(struct http_parser *parser)
     if (!parser->is_response)
         head->has_upgrade &= head->minor == 1 && slice_equal(head->method, SLICE("GET")) &&
                              facts.n_transfer == 0 && facts.length_value == 0;
+    if (!parser->is_response && counts_hops(head, &facts))
+        (void)slice_to_u64(facts.hops, &head->hops_left); /* the table looks at what is none */
     head->host = facts.host;
     if (!parser->is_response && head->host.len == 0)
         head->host = target_authority(head->target);

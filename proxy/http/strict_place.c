@@ -19,6 +19,8 @@ static bool is_placed(const struct http_head *head, size_t i, enum strict_place 
         return known == KNOWN_CONTENT_LENGTH || known == KNOWN_TRANSFER_ENCODING;
     case PLACE_EXPECT:
         return known == KNOWN_EXPECT;
+    case PLACE_HOPS:
+        return known == KNOWN_MAX_FORWARDS;
     case PLACE_TARGET:
         break;
     }

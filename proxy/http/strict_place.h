@@ -11,6 +11,7 @@ enum strict_place {
     PLACE_TRANSFER,
     PLACE_FRAMING, /* the last field that frames */
     PLACE_EXPECT,
+    PLACE_HOPS,
 };
 
 /* Only called for a refusal. What is not there is shown by the start of the head. */

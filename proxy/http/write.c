@@ -143,6 +143,8 @@ static bool request_field_is_dropped(const struct http_head *head, size_t i,
     case KNOWN_X_FORWARDED_HOST:
     case KNOWN_FORWARDED:
         return !rewrite->trusts_forwarded;
+    case KNOWN_MAX_FORWARDS:
+        return head->hops_left != 0 || is_hop_by_hop(head, i); /* one hop less is written */
     case KNOWN_EXPECT:
         return head->minor == 0; /* RFC 9110 10.1.1: it means nothing there; passed on it would */
     default:
@@ -201,6 +203,11 @@ size_t http_write_request(const struct http_head *head, const struct request_rew
     if (!has_host)
         put_field(&out, SLICE("Host"), head->host.len != 0 ? head->host : rewrite->default_host);
     put_forwarded(&out, head, rewrite);
+    if (head->hops_left != 0) { /* RFC 9110 7.6.2 */
+        put(&out, SLICE("Max-Forwards: "));
+        put_u64(&out, head->hops_left - 1);
+        put(&out, SLICE("\r\n"));
+    }
     if (rewrite->keeps_upgrade)
         put_upgrade(&out, head);
     put_framing(&out, head->framing, head->content_length);

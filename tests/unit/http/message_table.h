@@ -14,6 +14,7 @@
 #define HOST "Host: mail.example.test\r\n"
 #define GET "GET / HTTP/1.1\r\n"
 #define POST "POST /t HTTP/1.1\r\n" HOST
+#define OPTIONS "OPTIONS /t HTTP/1.1\r\n" HOST
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 #define GET_HOST GET HOST
 

@@ -221,6 +221,24 @@ static void test_expectations_other_than_100_continue_are_417(void **state)
     CHECK_ROWS(rows, .is_response = false);
 }
 
+/* RFC 9110 7.6.2 */
+static void test_options_go_no_further_than_they_may(void **state)
+{
+    static const struct message_row rows[] = {
+        ROW("one more", OPTIONS "Max-Forwards: 1\r\n\r\n", "OPTIONS /t none"),
+        ROW("the last", OPTIONS "Max-Forwards: 0\r\n\r\n", "501"),
+        ROW("the last, padded", OPTIONS "max-forwards: 00 \r\n\r\n", "501"),
+        ROW("no number", OPTIONS "Max-Forwards: x\r\n\r\n", "400"),
+        ROW("negative", OPTIONS "Max-Forwards: -1\r\n\r\n", "400"),
+        ROW("empty", OPTIONS "Max-Forwards:\r\n\r\n", "400"),
+        ROW("beyond 64 bits", OPTIONS "Max-Forwards: 18446744073709551616\r\n\r\n", "400"),
+        ROW("two", OPTIONS "Max-Forwards: 1\r\nMax-Forwards: 1\r\n\r\n", "400"),
+        ROW("of another method", POST "Max-Forwards: x\r\n\r\n", "POST /t none"),
+    };
+    (void)state;
+    CHECK_ROWS(rows, .is_response = false);
+}
+
 struct flags_row {
     const char *name;
     const char *raw;
@@ -309,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_a_length_is_one_plain_number),
         cmocka_unit_test(test_chunked_alone_is_the_only_transfer_coding),
         cmocka_unit_test(test_expectations_other_than_100_continue_are_417),
+        cmocka_unit_test(test_options_go_no_further_than_they_may),
         cmocka_unit_test(test_connection_options_are_understood),
         cmocka_unit_test(test_an_upgrade_does_not_hide_the_next_request),
     };

@@ -86,6 +86,10 @@ static void test_hop_by_hop_fields_stay_here(void **state)
         {"protected coding",
          POST "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n",
          POST OURS "Transfer-Encoding: chunked\r\n\r\n"},
+        {"one hop less", "OPTIONS * HTTP/1.1\r\n" HOST "Max-Forwards: 10\r\nA: 1\r\n\r\n",
+         "OPTIONS * HTTP/1.1\r\n" HOST "A: 1\r\n" OURS "Max-Forwards: 9\r\n\r\n"},
+        {"hops of another method", GET_HOST "Max-Forwards: 0\r\n\r\n",
+         GET_HOST "Max-Forwards: 0\r\n" OURS "\r\n"},
         {"our own cannot be nominated away",
          GET_HOST "Connection: X-Forwarded-For, X-Forwarded-Proto\r\n\r\n", GET_HOST OURS "\r\n"},
     };
