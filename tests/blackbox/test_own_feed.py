@@ -2,13 +2,13 @@
 does stops traffic or takes rules away."""
 
 import gzip
-import threading
 
 import pytest
 
 from harness.bundles import block_rule
 from harness.certs import Authority
 from harness.feed_server import FeedServer
+from harness.load import Load
 from harness.own_feed import OwnFeed, stopgap, utc
 from harness.wait import wait_for
 
@@ -79,39 +79,6 @@ class Fed:
 @pytest.fixture
 def fed(proxy, exchange, feed, tmp_path):
     return Fed(proxy, exchange, feed, tmp_path)
-
-
-class Load:
-    """Requests through the proxy, one after the other, until it ends; failures are kept."""
-
-    def __init__(self, connect, proxy):
-        self.connect, self.proxy = connect, proxy
-        self.n_fine, self.failed, self.is_over = 0, [], False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        while not self.is_over:
-            one = self.connect(self.proxy)
-            try:
-                status = one.ask("/owa/").status
-                if status == 200:
-                    self.n_fine += 1
-                else:
-                    self.failed.append(status)
-            except (OSError, AssertionError) as problem:
-                self.failed.append(problem)
-            finally:
-                one.close()
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *what):
-        self.is_over = True
-        self.thread.join(60)
-        if what[0] is None:
-            assert not self.failed and self.n_fine > 0, self.failed[:3]
 
 
 @pytest.fixture
@@ -196,6 +163,12 @@ def truncated(feed, handler):
     handler.wfile.write(body[:700])
 
 
+def stalled(feed, handler):
+    truncated(feed, handler)
+    handler.wfile.flush()
+    handler.stall()
+
+
 FAILURES = {
     "slow": (lambda feed, handler: handler.drip(b"x", 0.2, 1000), "E_FETCH_TIMEOUT"),
     "endless": (lambda feed, handler: handler.drip(b"x" * 65536, 0, 100000), "E_FETCH_SIZE"),
@@ -209,6 +182,8 @@ FAILURES = {
     "moved": (moved, "E_FETCH_HTTP"),
     "missing": (lambda feed, handler: handler.answer(404, b"gone"), "E_FETCH_HTTP"),
     "busy": (lambda feed, handler: handler.answer(500, Retry_After="1"), "E_FETCH_HTTP"),
+    "silent": (lambda feed, handler: handler.stall(), "E_FETCH_TIMEOUT"),
+    "stalls in the middle": (stalled, "E_FETCH_TIMEOUT"),
     "hangs up": (lambda feed, handler: handler.connection.close(), "E_FETCH_CONNECT"),
     "rolled back": (other_pulse(lambda feed: feed.pulse(created=utc(-3600))), "E_PULSE_ROLLBACK"),
     "forged": (other_pulse(lambda feed: feed.pulse(key=feed.keys[1])), "E_PULSE_SIG"),

@@ -461,7 +461,7 @@ def test_the_chain_that_was_followed_can_be_taken_elsewhere(publisher):
 # ---- an install that slept
 
 
-def test_twenty_rotations_with_every_key_replaced_are_followed_from_one_file(publisher, capsys):
+def test_twenty_rotations_with_every_key_replaced_are_followed_from_one_file(publisher, stopgap_bin, capsys):
     """Row 27 of the design's list. Each root replaces both keys of the one before it."""
     algorithms = ["ed25519", "ecdsa-p256"]
     for version in range(21):
@@ -486,18 +486,24 @@ def test_twenty_rotations_with_every_key_replaced_are_followed_from_one_file(pub
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    def cpu(*args):
-        before = used()
-        publisher.good("bundle", "verify", "x.sgb", *args)
-        return used() - before
+    def cpu(*args, state=None):
+        """The least of five: what else runs here makes it more, never less."""
+        def once(number):
+            before = used()
+            publisher.good("bundle", "verify", "x.sgb", *args, *(["--state", "s%d" % number] if state else []))
+            return used() - before
+        return min(once(number) for number in range(5))
 
-    walked = cpu("--trust", "roots/0000000001", "--state", "s")
+    walked = cpu("--trust", "roots/0000000001", state=True)
     there = cpu("--trust", "roots/0000000021")
     with capsys.disabled():
         print("\n20 rotations: %.0f ms of CPU, without a walk %.0f ms, bundle of %d bytes"
               % (walked * 1000, there * 1000, os.path.getsize(publisher.path("x.sgb"))))
-    assert walked - there < 3, "100 ms in a release build; this one may run under a sanitizer"
-    assert len([name for name in os.listdir(publisher.path("s/roots")) if name.isdigit()]) == 21
+    with open(stopgap_bin, "rb") as program:
+        is_plain = not re.search(rb"__(asan|tsan|msan)_init", program.read())
+    assert walked - there < (0.1 if is_plain else 3)
+    for number in range(5):
+        assert len([name for name in os.listdir(publisher.path("s%d/roots" % number)) if name.isdigit()]) == 21
 
 
 # ---- the tools themselves

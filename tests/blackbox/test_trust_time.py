@@ -7,6 +7,9 @@ import pytest
 
 from harness.bundles import Publisher
 from harness.clock import DAY
+from harness.feed_server import FeedServer
+from harness.load import Load
+from harness.own_feed import OwnFeed, utc
 from harness.trust_state import NEW, OLD, Install, kill, marks, name_of, trust
 from harness.wait import wait_for
 
@@ -44,15 +47,14 @@ def test_a_running_program_keeps_its_rules_at_plus_1_3_and_10_years(travelling, 
     travelling.publish(1, OLD)
     clock.set(seconds(TRIPS[0][0]))
     one = travelling.start(env=clock.env())
-    for date, state, wanted, status in TRIPS:
-        clock.set(seconds(date))
-        wait_for(lambda: is_in(one, state, wanted), lambda: (date, trust(one)))
-        assert client(one).ask(OLD).status == 403
-        assert one.command("reload").returncode == 0  # it would still be accepted
-        assert client(one).ask(OLD).status == 403
-        assert one.command("status").returncode == status
-        if state != "FRESH":
-            one.wait_event("id=107[23] state=" + state)
+    with Load(client, one, OLD, 403), Load(client, one):
+        for date, state, wanted, status in TRIPS:
+            clock.set(seconds(date))
+            wait_for(lambda: is_in(one, state, wanted), lambda: (date, trust(one)))
+            assert one.command("reload").returncode == 0  # it would still be accepted
+            assert one.command("status").returncode == status
+            if state != "FRESH":
+                one.wait_event("id=107[23] state=" + state)
     for event in ("1078 state=ROOT_EXPIRED", "1076 state=TRUST_ENDED"):
         one.wait_event("id=" + event)
 
@@ -70,6 +72,31 @@ def test_a_start_years_later_has_the_rules_of_then(travelling, client, clock, da
     travelling.publish(2, NEW)  # signed in time, so it is still taken
     assert one.command("reload").returncode == 0
     assert client(one).ask(NEW).status == 403
+
+
+def test_a_frozen_feed_is_told_in_stages_and_changes_nothing(proxy, exchange, client, clock, tmp_path):
+    """The last pulse is served for ever."""
+    feed, server = OwnFeed(tmp_path / "publisher"), FeedServer()
+    server.folder = feed.folder
+    feed.publish(1)
+    config = """\
+feed: {urls: ["%s"], names: [exchange-core], ring: early, spread: 0s, every: 300ms, timeout: 20s}
+rules: {trust: %s, canary: 0s}
+state: %s
+""" % (server.base, feed.root, tmp_path / "state")
+    one = proxy(exchange(), config=config, env=clock.env())
+    wait_for(lambda: client(one).ask("/owa/own-1").status == 403, one.describe)
+    assert is_in(one, "FRESH", []) and one.command("status").returncode == 0
+    with Load(client, one, "/owa/own-1", 403), Load(client, one):
+        for days, state in ((4, "AGING"), (11, "STALE"), (166, "ABANDONED")):
+            clock.add(days=days)
+            wait_for(lambda: is_in(one, state, []), lambda: (state, trust(one)))
+            assert one.command("status").returncode == 1 and "error" not in one.status()["feed"]
+            one.wait_event("id=107[123] state=" + state)
+        feed.put_pulse(created=utc(181 * DAY))
+        wait_for(lambda: is_in(one, "FRESH", []), lambda: trust(one))
+        one.wait_event("id=1070 state=FRESH")
+    server.close()
 
 
 @pytest.mark.parametrize("years", [1, 3, 10])

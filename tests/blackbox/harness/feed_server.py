@@ -85,6 +85,10 @@ class FeedServer:
                     except OSError:
                         return
 
+            def stall(self):
+                """Say nothing more, and keep the connection."""
+                server.ended.wait(600)
+
             def log_message(self, *args):
                 pass
 
