@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from harness.bundles import block_rule
 from harness.feed_server import FeedServer
 from harness.own_feed import OwnFeed, stopgap, write_config
 from harness.trust_state import edit_state
@@ -115,6 +116,7 @@ def test_a_configured_file_that_was_withdrawn_is_left_and_said_so(running, feed,
 
 
 def test_a_set_on_trial_whose_keys_are_revoked_is_not_promoted(running, feed, client):
+    feed.publish(1, urgency="normal")
     one = running.start("canary: 1s, canary_requests: 20")
 
     def promoted():
@@ -123,7 +125,8 @@ def test_a_set_on_trial_whose_keys_are_revoked_is_not_promoted(running, feed, cl
 
     wait_for(promoted, lambda: one.describe(), 20)
     n_before = one.status()["new_rules"]["promoted"]
-    feed.publish(2)
+    both = [block_rule("OWN-%d" % serial, "/owa/own-%d" % serial) for serial in (1, 2)]
+    feed.publish(2, urgency="normal", rules=both)
     one.wait_event("event=rules_on_trial .*exchange-core@1.2", 60)
     stolen, fresh = feed.keys, [feed.new_key("ed25519"), feed.new_key("ecdsa-p256")]
     feed.add_root(fresh, more=["revoked %s 2026-03-01 stolen" % key.id for key in stolen])
