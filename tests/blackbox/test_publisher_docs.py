@@ -83,6 +83,22 @@ def test_the_readme_leads_to_a_feed_and_an_install_that_takes_it(folder, stopgap
     assert done.returncode == 0 and "root      version 3" in done.stdout and "my-rules 1.2027010101 verified" in done.stdout, done.stdout
 
 
+def test_after_a_theft_new_keys_go_on_and_the_stolen_one_counts_for_nothing_new(folder, stopgap_bin):
+    (folder / "myrules" / "a.yaml").write_text(RULE % {"id": "A-1", "path": "/owa/a"})
+    run_lines(folder, stopgap_bin, blocks("README.md", "### Your own signed set")[0])
+    build = "stopgap bundle build myrules/ --name my-rules --serial %d --root my-root --out my-rules.sgb\nstopgap bundle sign my-rules.sgb "
+    run_lines(folder, stopgap_bin, "\n".join([
+        "stopgap bundle keygen --alg ed25519 --out new.key",
+        "stopgap root revoke my-root --key a.key --reason stolen --add new.key",
+        "stopgap root sign my-root --key a.key --key b.key --key new.key",
+        build % 2027010101 + "--key b.key --key new.key", "stopgap publish www --roots my-root --add my-rules.sgb --check"]))
+    verify(folder, stopgap_bin, "my-root/0000000001", "--state", "s")
+    run_lines(folder, stopgap_bin, (build % 2027010102).rsplit("\n", 1)[0])
+    assert call(folder, stopgap_bin, "bundle", "sign", "my-rules.sgb", "--key", "a.key").returncode != 2
+    done = call(folder, stopgap_bin, "bundle", "verify", "my-rules.sgb", "--trust", "my-root/0000000001", "--state", "s")
+    assert done.returncode == 1 and "E_SIG_THRESHOLD" in done.stdout, done.stdout
+
+
 def test_a_pulse_made_with_openssl_and_tar_is_a_pulse(folder, stopgap_bin):
     for text in blocks("README.md", "### Your own signed set")[:2]:
         run_lines(folder, stopgap_bin, text)
