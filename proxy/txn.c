@@ -305,7 +305,7 @@ static enum step_result step_check_head(struct txn *txn)
         txn->decision.word = "pass";
         return txn_goto(txn, TXN_CONNECT);
     }
-    uint64_t before = clock_now_us();
+    uint64_t before = txn->started_us + txn->head_us; /* just now */
     txn->lease = worker->lease;
     lease_hold(txn->lease);
     struct request_head *request = arena_alloc(&txn->arena, sizeof(*request));

@@ -7,13 +7,25 @@
 
 #include "stopgap/banned.h"
 
+/* Without memmem, which prepares for long texts before it looks at one. */
+static bool contains(struct slice text, struct slice word)
+{
+    size_t at;
+    while ((at = slice_find(text, word.ptr[0])) != SIZE_MAX) {
+        text = slice_from(text, at);
+        if (slice_starts_with(text, word))
+            return true;
+        text = slice_from(text, 1);
+    }
+    return false;
+}
+
 /* Pages that Exchange shows to everybody: that credentials came along says nothing. */
 static bool is_open_page(struct slice target)
 {
     struct slice path = slice_head(target, slice_find(target, '?'));
     return slice_ends_with_nocase(path, SLICE("/healthcheck.htm")) ||
-           memmem(path.ptr, path.len, "/auth/", 6) != NULL ||
-           memmem(path.ptr, path.len, ".json", 5) != NULL;
+           contains(path, SLICE("/auth/")) || contains(path, SLICE(".json"));
 }
 
 /* By these a set of rules is watched: do clients that Exchange knows get through? */

@@ -1,4 +1,4 @@
-/* struct stream over uv_tcp_t: try-write first, libuv's queue only for the rest. */
+/* struct stream over uv_tcp_t: straight to the socket, libuv's queue only for the rest. */
 #include "net/tcp.h"
 
 #include "proxy_limits.h"
@@ -380,6 +380,24 @@ static void tcp_write_rest(struct tcp_stream *tcp)
     tcp_fail(tcp, is_local(status) ? STREAM_MEMORY : STREAM_RESET, status);
 }
 
+/* What the kernel takes now, or an error of libuv. Not uv_try_write: its checks hold here anyway,
+ * and its write(2) goes through the layer of files. Only for streams that are open and not writing.
+ */
+static ssize_t tcp_write_now(const struct tcp_stream *tcp, uv_buf_t *bufs, unsigned n)
+{
+    uv_os_fd_t fd;
+    int status = uv_fileno((const uv_handle_t *)&tcp->handle, &fd);
+    if (status != 0)
+        return status;
+    ssize_t written;
+    do {
+        struct msghdr message = {.msg_iov = (struct iovec *)bufs, .msg_iovlen = n};
+        written = n == 1 ? send(fd, bufs->base, bufs->len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                         : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (written < 0 && errno == EINTR);
+    return written < 0 ? uv_translate_sys_error(errno) : written;
+}
+
 static void tcp_flush(struct stream *stream)
 {
     struct tcp_stream *tcp = tcp_of(stream);
@@ -387,9 +405,9 @@ static void tcp_flush(struct stream *stream)
         uv_buf_t bufs[WRITE_MAX_PIECES];
         size_t bytes;
         unsigned n = tcp_gather(tcp, bufs, &bytes);
-        int written = uv_try_write(tcp_uv(tcp), bufs, n);
-        if (written < 0 && written != UV_EAGAIN) {
-            tcp_fail(tcp, STREAM_RESET, written);
+        ssize_t written = tcp_write_now(tcp, bufs, n);
+        if (written < 0 && written != UV_EAGAIN && written != UV_ENOBUFS) {
+            tcp_fail(tcp, STREAM_RESET, (int)written);
             return;
         }
         if (written > 0)
