@@ -1,6 +1,7 @@
 /* `stopgap check`: says every error of a configuration, or shows the effective one. */
 #include "cli/cli.h"
 
+#include "cli/name_clash.h"
 #include "cli/options.h"
 #include "policy.h"
 
@@ -108,6 +109,7 @@ static int check_config(const struct config *config, const char *path, bool want
     if (!config_validate(config, options_print_error, NULL) || !check_signed(config))
         return EXIT_FAILED;
     print_notes(config);
+    name_clash_print(config);
     if (config->n_modes + config->n_exclusions + config->rules_enabled.n +
             config->mitigations.blocked.n !=
         0)

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "proxy_limits.h"
 
@@ -165,6 +166,105 @@ static void judge_feed(struct doctor *doctor, const json_t *root)
                    "%zu mitigations of the feed cannot be applied here", n_left_out);
 }
 
+/* "3 days", for a person. */
+static void put_age(int64_t since, char *out, size_t size)
+{
+    int64_t age = since != 0 ? (int64_t)time(NULL) - since : 0;
+    if (since == 0)
+        (void)snprintf(out, size, "never");
+    else if (age < 2 * 86400)
+        (void)snprintf(out, size, "%lld hours ago", (long long)(age > 0 ? age / 3600 : 0));
+    else
+        (void)snprintf(out, size, "%lld days ago", (long long)(age / 86400));
+}
+
+static int64_t number_of(const json_t *object, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void judge_mirrors(struct doctor *doctor, const json_t *feed)
+{
+    const json_t *list = json_object_get(feed, "mirrors");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *mirror = json_array_get(list, i);
+        const json_t *error = json_object_get(mirror, "error");
+        if (json_is_true(json_object_get(mirror, "frozen")))
+            doctor_add(doctor, DOCTOR_WARN, "feed", "", "tell its operator; the others are used",
+                       "mirror %s stands still: its pulse is a day older than another one's",
+                       text_of(mirror, "url"));
+        else if (json_is_object(error))
+            doctor_add(doctor, DOCTOR_NOTE, "feed", "",
+                       "'stopgap feed test -c CONFIG' shows each step", "mirror %s: %s: %s",
+                       text_of(mirror, "url"), text_of(error, "code"), text_of(error, "text"));
+    }
+    if (json_is_true(json_object_get(feed, "tls_degraded")))
+        doctor_add(doctor, DOCTOR_WARN, "feed", "",
+                   "renew the system's CA certificates, or name the proxy's CA as feed.ca",
+                   "FEED_TLS_DEGRADED: no mirror with TLS can be used; rules come by plain http, "
+                   "and are verified by their signatures");
+}
+
+static void judge_names(struct doctor *doctor, const json_t *feed)
+{
+    const json_t *list = json_object_get(feed, "bundles");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const json_t *error = json_object_get(one, "error");
+        if (json_is_object(error))
+            doctor_add(doctor, DOCTOR_WARN, "feed", "", "'stopgap status' says what is in force",
+                       "%s %lld is not taken: %s: %s", text_of(one, "name"),
+                       (long long)number_of(one, "serial"), text_of(error, "code"),
+                       text_of(error, "text"));
+    }
+}
+
+/* The feed of signed bundles: that it answers, and what became of what it brought. */
+static void judge_own_feed(struct doctor *doctor, const json_t *root)
+{
+    const json_t *feed = json_object_get(root, "feed");
+    const json_t *error = json_object_get(feed, "error");
+    char contact[40];
+    char pulse[40];
+    if (!json_is_object(feed))
+        return;
+    put_age(number_of(feed, "contact_unix"), contact, sizeof(contact));
+    put_age(number_of(feed, "pulse_unix"), pulse, sizeof(pulse));
+    bool has_failed = json_is_object(error);
+    doctor_add(doctor, has_failed ? DOCTOR_WARN : DOCTOR_FINE, "feed", "",
+               has_failed ? "'stopgap feed test -c CONFIG' shows each step" : NULL,
+               "signed rules: last verified answer %s, its pulse was made %s%s%s", contact, pulse,
+               has_failed ? "; the last visit failed: " : "", text_of(error, "text"));
+    judge_mirrors(doctor, feed);
+    judge_names(doctor, feed);
+}
+
+/* FRESH to ABANDONED, and what else there is to know of trust. */
+static void judge_trust(struct doctor *doctor, const json_t *root)
+{
+    const json_t *trust = json_object_get(root, "trust");
+    const json_t *marks = json_object_get(trust, "marks");
+    const char *state = text_of(trust, "state");
+    bool is_fine = strcmp(state, "FRESH") == 0 || strcmp(state, "BUILTIN") == 0;
+    enum doctor_verdict verdict = is_fine                           ? DOCTOR_FINE
+                                  : strcmp(state, "ABANDONED") == 0 ? DOCTOR_BAD
+                                                                    : DOCTOR_WARN;
+    if (state[0] != '\0')
+        doctor_add(doctor, verdict, "trust", "",
+                   is_fine ? NULL
+                           : "see that the feed is reached ('stopgap feed test'), or import a "
+                             "newer bundle ('stopgap feed import')",
+                   "%s: %s", state, text_of(trust, "text"));
+    for (size_t i = 0; i < json_array_size(marks); i++) {
+        const json_t *mark = json_array_get(marks, i);
+        const char *word = text_of(mark, "mark");
+        bool is_bad = strcmp(word, "NO_RULES") == 0 || strcmp(word, "TRUST_ENDED") == 0;
+        doctor_add(doctor, is_bad ? DOCTOR_BAD : DOCTOR_WARN, "trust", "",
+                   "the table under 'When rules get old' in README.md says what to do", "%s: %s",
+                   word, text_of(mark, "text"));
+    }
+}
+
 static void ask_proxy(struct doctor *doctor, const struct config *config)
 {
     struct err err = {0};
@@ -194,6 +294,8 @@ static void ask_proxy(struct doctor *doctor, const struct config *config)
     judge_age(doctor, root);
     judge_mitigations(doctor, root);
     judge_feed(doctor, root);
+    judge_own_feed(doctor, root);
+    judge_trust(doctor, root);
     list_side_effects(doctor, root);
     json_decref(root);
 }

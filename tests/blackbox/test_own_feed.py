@@ -2,6 +2,7 @@
 does stops traffic or takes rules away."""
 
 import gzip
+import json
 
 import pytest
 
@@ -74,6 +75,20 @@ class Fed:
             return self.feed()["good"] + self.feed()["failed"]
         target = count() + n
         wait_for(lambda: count() >= target, "%d visits" % n)
+
+
+def doctor(one, folder):
+    """What `stopgap doctor` says of feed and trust, by verdict."""
+    config = folder / "doctor.yaml"
+    config.write_text("listen: [{url: 'http://127.0.0.1:%d'}]\nupstream: {url: 'http://127.0.0.1:9'}\n"
+                      "admin: ['unix:%s']\n" % (one.port, one.admin_path))
+    done = stopgap("doctor", "-c", config, "--json")
+    found = {"ok": [], "note": [], "warn": [], "BAD": []}
+    assert done.stdout, done.stderr
+    for finding in json.loads(done.stdout)["findings"]:
+        if finding["area"] in ("feed", "trust"):
+            found[finding["verdict"]].append(finding["text"])
+    return found
 
 
 @pytest.fixture
@@ -362,6 +377,9 @@ def test_broken_tls_ends_in_its_code_and_a_plain_mirror_helps_with_an_alarm(fed,
     assert one.metrics()["stopgap_feed_tls_degraded"] == 1
     shown = stopgap("status", "--admin", "unix:" + one.admin_path)
     assert "FEED_TLS_DEGRADED" in shown.stdout and shown.returncode == 1
+    found = doctor(one, fed.state)
+    assert any("FEED_TLS_DEGRADED" in text for text in found["warn"])
+    assert any("E_FETCH_TLS" in text and "mirror https" in text for text in found["note"])
     one.terminate()
     fed.start(broken, servers(), ca=authority.cert, allow_http="false")
     fed.wait_error("E_FETCH_TLS")
@@ -412,3 +430,36 @@ def test_an_import_is_in_force_at_once(fed, feed, servers, tmp_path):
     done = fed.import_(path)
     assert done.returncode == 0, done.stderr
     assert "1 -> 4" in done.stdout and fed.has_rule(9)
+
+
+def test_the_doctor_says_how_the_feed_does_and_what_it_brought(fed, feed, servers):
+    one = fed.start(servers())
+    fed.wait_rule(1)
+    found = doctor(one, fed.state)
+    assert any("signed rules: last verified answer 0 hours ago, its pulse was made 0 hours ago" in text for text in found["ok"])
+    assert any(text.startswith("FRESH: ") for text in found["ok"]) and not found["BAD"] and not found["warn"]
+    feed.publish(2, urgency="normal")  # takes the only rule away
+    fed.wait_error("E_FEED_LOAD")
+    fed.wait_error("E_REMOVES")  # the next visit finds it held
+    found = doctor(one, fed.state)
+    assert any("exchange-core 2 is not taken: E_REMOVES" in text for text in found["warn"])
+    assert any(text.startswith("signed rules:") and "the last visit failed" in text for text in found["warn"])
+    assert fed.has_rule(1)
+    done = stopgap("rules", "approve", "exchange-core", "2", "--reason", "asked", "--admin", "unix:" + one.admin_path)
+    assert done.returncode == 0, done.stderr
+    fed.wait_rule(2)
+    fed.wait_fine()
+
+
+def test_a_name_from_a_file_and_from_the_feed_is_told_by_check(feed, tmp_path):
+    path = tmp_path / "own.sgb"
+    path.write_bytes(feed.bundle(1))
+    config = tmp_path / "twice.yaml"
+    config.write_text("listen: [{url: 'http://127.0.0.1:18080'}]\nupstream: {url: 'http://127.0.0.1:18081'}\nstate: %s\n"
+                      "feed: {urls: ['https://rules.example.com/'], names: [exchange-core, other]}\n"
+                      "rules: {trust: %s, bundles: [%s]}\n" % (tmp_path, feed.root, path))
+    done = stopgap("check", "-c", config)
+    assert done.returncode == 0, done.stderr
+    assert "note: exchange-core comes from %s and from the feed" % path in done.stderr and "E_ROLLBACK" in done.stderr
+    config.write_text(config.read_text().replace("[exchange-core, other]", "[other]"))
+    assert "from the feed" not in stopgap("check", "-c", config).stderr
