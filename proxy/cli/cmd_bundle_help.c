@@ -30,9 +30,15 @@ const char bundle_build_help[] =
     "  --out FILE.sgb       replaced when it exists\n";
 
 const char bundle_sign_help[] =
-    "stopgap bundle sign FILE.sgb --key KEY [--key KEY]...\n\n"
+    "stopgap bundle sign FILE.sgb [--key KEY]... [--signature PUBLIC_KEY:FILE]...\n\n"
     "Show what is signed, sign the manifest with each private key (PEM), and put the signatures\n"
     "into the bundle.\n\n"
+    "  --key KEY        private key in PEM. For an encrypted one the passphrase is asked for, or\n"
+    "                   comes from STOPGAP_PASSIN=file:PATH, env:NAME or fd:N (with fd a line a\n"
+    "                   key); encrypt with 'openssl pkcs8 -topk8 -scrypt -in KEY -out NEW'\n"
+    "  --signature PUBLIC_KEY:FILE\n"
+    "                   a raw signature on 0manifest that a token (PKCS#11) or another machine\n"
+    "                   has made; 'tar -xOf FILE.sgb 0manifest' gives the bytes to sign\n\n"
     "The same with openssl, on the file 0manifest of the bundle:\n"
     "  Ed25519:  openssl pkeyutl -sign -rawin -inkey KEY -in 0manifest -out sig/ID\n"
     "  P-256:    openssl dgst -sha256 -sign KEY -out sig/ID 0manifest\n"

@@ -71,7 +71,48 @@ static bool print_count(const char *path, struct err *err)
     return done;
 }
 
-static bool sign_bundle(const char *path, char *const *keys, size_t n_keys, struct err *err)
+/* PUBLIC_KEY:FILE, where a token or another machine has signed the manifest. */
+static bool add_detached(struct draft *draft, const struct bundle_parts *parts, const char *option,
+                         struct err *err)
+{
+    static const struct file_codes codes = {.read = "E_SIGN", .size = "E_SIGN"};
+    char key_path[4096];
+    char id[HASH_SIZE];
+    char name[HASH_SIZE + 8];
+    const char *colon = strrchr(option, ':');
+    struct buf signature;
+    bool is_private;
+    if (colon == NULL || colon == option || (size_t)(colon - option) >= sizeof(key_path))
+        return err_set(err, ERR_USAGE, "E_SIGN", "--signature is PUBLIC_KEY:FILE");
+    (void)snprintf(key_path, sizeof(key_path), "%.*s", (int)(colon - option), option);
+    buf_init(&signature, LIMIT_SIGNATURE_BYTES);
+    EVP_PKEY *pkey = key_read(key_path, false, &is_private, err);
+    bool done = pkey != NULL && key_id(pkey, id, err) &&
+                file_read(AT_FDCWD, colon + 1, &codes, &signature, err);
+    if (done && !key_verify(pkey, parts->archive.members[0].data, buf_slice(&signature)))
+        done = err_set(err, ERR_TRUST, "E_SIGN",
+                       "%s is no signature of this key on the manifest; sign the bytes of "
+                       "'tar -xOf FILE.sgb 0manifest'",
+                       colon + 1);
+    if (done) {
+        (void)snprintf(name, sizeof(name), "sig/%s", id);
+        done = draft_put(draft, name, buf_slice(&signature), err);
+    }
+    if (done)
+        (void)printf("signed by %s\n", id);
+    EVP_PKEY_free(pkey);
+    buf_done(&signature);
+    return done;
+}
+
+/* What is given with --key and --signature. */
+struct signers {
+    char *items[LIMIT_KEYS_PER_ROOT];
+    bool is_detached[LIMIT_KEYS_PER_ROOT];
+    size_t n;
+};
+
+static bool sign_bundle(const char *path, const struct signers *signers, struct err *err)
 {
     struct bundle_parts parts;
     struct draft draft = {0};
@@ -79,8 +120,9 @@ static bool sign_bundle(const char *path, char *const *keys, size_t n_keys, stru
     buf_init(&bytes, LIMIT_BUNDLE_BYTES);
     bool done = bundle_parts_read(&parts, path, err) && print_subject(&parts, err) &&
                 draft_put_all(&draft, &parts.archive, err);
-    for (size_t i = 0; done && i < n_keys; i++)
-        done = add_signature(&draft, &parts, keys[i], err);
+    for (size_t i = 0; done && i < signers->n; i++)
+        done = signers->is_detached[i] ? add_detached(&draft, &parts, signers->items[i], err)
+                                       : add_signature(&draft, &parts, signers->items[i], err);
     done = done && draft_write(&draft, &bytes, err) &&
            file_replace(AT_FDCWD, path, buf_slice(&bytes), "E_BUNDLE_WRITE", err) &&
            print_count(path, err);
@@ -94,23 +136,24 @@ int bundle_sign(int argc, char **argv)
 {
     static const struct option options[] = {
         {"key", required_argument, NULL, 'k'},
+        {"signature", required_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    char *keys[LIMIT_KEYS_PER_ROOT];
-    size_t n_keys = 0;
+    struct signers signers = {.n = 0};
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option != 'k')
+        if (option != 'k' && option != 's')
             return cli_option_end(option, sign_verb, bundle_sign_help);
-        if (n_keys == LIMIT_KEYS_PER_ROOT)
+        if (signers.n == LIMIT_KEYS_PER_ROOT)
             return cli_usage_error(sign_verb, "more than %d keys", LIMIT_KEYS_PER_ROOT);
-        keys[n_keys++] = optarg;
+        signers.is_detached[signers.n] = option == 's';
+        signers.items[signers.n++] = optarg;
     }
-    if (optind + 1 != argc || n_keys == 0)
-        return cli_usage_error(sign_verb, "give one bundle and at least one --key");
+    if (optind + 1 != argc || signers.n == 0)
+        return cli_usage_error(sign_verb, "give one bundle and at least one --key or --signature");
     struct err err = {0};
-    return sign_bundle(argv[optind], keys, n_keys, &err) ? EXIT_FINE : cli_error(&err);
+    return sign_bundle(argv[optind], &signers, &err) ? EXIT_FINE : cli_error(&err);
 }
 
 static void print_accepted(const struct bundle *bundle)

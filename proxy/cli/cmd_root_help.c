@@ -92,6 +92,8 @@ static const char sign_help[] =
     "  P-256:    openssl dgst -sha256 -sign KEY -out DIR/NNNNNNNNNN.sig/ID DIR/NNNNNNNNNN.draft\n"
     "  RSA-PSS:  openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 \\\n"
     "              -sign KEY -out DIR/NNNNNNNNNN.sig/ID DIR/NNNNNNNNNN.draft\n\n"
+    "The passphrase of an encrypted key is asked for, or comes from STOPGAP_PASSIN=file:PATH,\n"
+    "env:NAME or fd:N (with fd a line a key).\n\n"
     "Keys on a token (YubiKey, HSM): stopgap reads no PKCS#11 URIs. List the public half with\n"
     "--key or --add, let the token's own tool make the raw signature, and put it in place.\n";
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "key_pass.h"
 
 #include "stopgap/banned.h"
 
@@ -37,44 +38,49 @@ EVP_PKEY *key_generate(enum key_algorithm algorithm, struct err *err)
     return pkey;
 }
 
-/* Without this the library would ask on the terminal, and hang where there is none. */
-static int refuse_password(char *out, int size, int rwflag, void *ctx)
-{
-    (void)out, (void)size, (void)rwflag, (void)ctx;
-    return -1;
-}
-
-static EVP_PKEY *parse_pem(struct slice pem, bool is_private)
+static EVP_PKEY *parse_pem(struct slice pem, bool is_private, struct key_pass *pass)
 {
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     EVP_PKEY *pkey = NULL;
     if (bio != NULL && is_private)
-        pkey = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, NULL);
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, key_pass_give, pass);
     else if (bio != NULL)
-        pkey = PEM_read_bio_PUBKEY(bio, NULL, refuse_password, NULL);
+        pkey = PEM_read_bio_PUBKEY(bio, NULL, key_pass_give, pass);
     BIO_free(bio);
     ERR_clear_error();
     return pkey;
 }
 
+static void fail_read(const struct key_pass *pass, bool needs_private, struct err *err)
+{
+    if (!pass->was_asked)
+        (void)err_set(err, ERR_TRUST, "E_KEY_READ", "no %s key in PEM here",
+                      needs_private ? "private" : "private or public");
+    else if (pass->is_there)
+        (void)err_set(err, ERR_TRUST, "E_KEY_PASS", "this is not the passphrase of the key");
+    else
+        (void)err_set(
+            err, ERR_USAGE, "E_KEY_PASS",
+            "the key is encrypted and there is no passphrase: call this at a terminal, or "
+            "say where it is with " KEY_PASS_VARIABLE "=file:PATH, env:NAME or fd:N");
+    (void)err_at(err, pass->path, 0, 0);
+}
+
 EVP_PKEY *key_read(const char *path, bool needs_private, bool *ret_is_private, struct err *err)
 {
     static const struct file_codes codes = {.read = "E_KEY_READ", .size = "E_KEY_READ"};
+    struct key_pass pass = {.path = path};
     struct buf pem;
     buf_init(&pem, KEY_FILE_BYTES);
     EVP_PKEY *pkey = NULL;
     if (!file_read(AT_FDCWD, path, &codes, &pem, err))
         goto out;
-    pkey = parse_pem(buf_slice(&pem), true);
+    pkey = parse_pem(buf_slice(&pem), true, &pass);
     *ret_is_private = pkey != NULL;
-    if (pkey == NULL && !needs_private)
-        pkey = parse_pem(buf_slice(&pem), false);
-    if (pkey == NULL) {
-        (void)err_set(err, ERR_TRUST, "E_KEY_READ",
-                      "no %s key in PEM here (decrypt it first with 'openssl pkey -in KEY')",
-                      needs_private ? "private" : "private or public");
-        (void)err_at(err, path, 0, 0);
-    }
+    if (pkey == NULL && !needs_private && !pass.was_asked)
+        pkey = parse_pem(buf_slice(&pem), false, &pass);
+    if (pkey == NULL)
+        fail_read(&pass, needs_private, err);
 out:
     if (pem.ptr != NULL)
         OPENSSL_cleanse(pem.ptr, pem.capacity);

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -378,7 +379,7 @@ def test_signing_with_a_key_that_does_not_count_is_warned_about(workshop, keys):
 def test_an_encrypted_key_is_refused_without_asking(workshop, keys):
     sh("openssl", "pkey", "-in", keys["ed"].path, "-aes256", "-passout", "pass:x", "-out", workshop.path("locked"))
     done = workshop.run("sign", workshop.bundle(), "--key", "locked")
-    assert done.returncode == 1 and "openssl pkey" in done.stderr
+    assert done.returncode == 1 and "STOPGAP_PASSIN" in done.stderr
 
 
 @pytest.fixture
@@ -428,3 +429,63 @@ def test_a_file_that_is_not_there_is_named(workshop, keys, verb):
     more = {"verify": ["--trust", workshop.root_path], "show": [], "sign": ["--key", keys["ed"].path]}[verb]
     done = workshop.run(verb, "absent.sgb", *more)
     assert done.returncode == 1 and "absent.sgb" in done.stderr
+
+
+# ---- keys that are not plain files
+
+
+def encrypt(workshop, name, passphrase):
+    sh("openssl", "pkcs8", "-topk8", "-scrypt", "-in", name, "-out", name + ".enc", "-passout", "pass:" + passphrase,
+       cwd=workshop.path("."))
+    return name + ".enc"
+
+
+def test_encrypted_keys_take_their_passphrases_from_a_file_a_variable_or_a_descriptor(workshop, monkeypatch):
+    make_with_stopgap(workshop)
+    workshop.root_path = "my-root/0000000001"
+    first, second = encrypt(workshop, "ed25519", "a horse"), encrypt(workshop, "ecdsa-p256", "a battery")
+    with open(workshop.path("pass"), "w") as out:
+        out.write("a horse\nunused\n")
+    monkeypatch.setenv("STOPGAP_PASSIN", "file:" + str(workshop.path("pass")))
+    workshop.fine("sign", "my.sgb", "--key", first)
+    done = workshop.run("sign", "my.sgb", "--key", second)
+    assert done.returncode == 1 and "E_KEY_PASS" in done.stderr and "not the passphrase" in done.stderr
+    assert "a horse" not in done.stderr + done.stdout
+    monkeypatch.setenv("STOPGAP_PASSIN", "env:MY_PASS")
+    monkeypatch.setenv("MY_PASS", "a battery")
+    workshop.fine("sign", "my.sgb", "--key", second)
+    assert workshop.code("my.sgb") == ""
+    # A descriptor has a line for each key; standard input is one.
+    make_with_stopgap(workshop)
+    monkeypatch.setenv("STOPGAP_PASSIN", "fd:0")
+    done = subprocess.run([workshop.bin, "bundle", "sign", "my.sgb", "--key", first, "--key", second], text=True,
+                          input="a horse\na battery\n", cwd=workshop.path("."), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert workshop.code("my.sgb") == ""
+
+
+def test_an_encrypted_key_without_a_passphrase_is_said_and_nothing_hangs(workshop, monkeypatch):
+    make_with_stopgap(workshop)
+    key = encrypt(workshop, "ed25519", "a horse")
+    monkeypatch.delenv("STOPGAP_PASSIN", raising=False)
+    done = subprocess.run([workshop.bin, "bundle", "sign", "my.sgb", "--key", key], stdin=subprocess.DEVNULL, text=True,
+                          cwd=workshop.path("."), capture_output=True, timeout=60, check=False, start_new_session=True)
+    assert done.returncode == 1 and "E_KEY_PASS" in done.stderr and "STOPGAP_PASSIN" in done.stderr
+    for source in ("file:/nowhere", "env:NOBODY", "fd:999", "pass:a horse", "fd:x"):
+        monkeypatch.setenv("STOPGAP_PASSIN", source)
+        assert "E_KEY_PASS" in workshop.run("sign", "my.sgb", "--key", key).stderr, source
+
+
+def test_a_raw_signature_of_a_token_is_put_into_the_bundle(workshop):
+    make_with_stopgap(workshop)
+    workshop.root_path = "my-root/0000000001"
+    cwd = workshop.path(".")
+    sh("tar", "-xf", "my.sgb", "0manifest", cwd=cwd)
+    sh("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "ed25519", "-in", "0manifest", "-out", "one.sig", cwd=cwd)
+    sh("openssl", "dgst", "-sha256", "-sign", "ecdsa-p256", "-out", "two.sig", "0manifest", cwd=cwd)
+    done = workshop.run("sign", "my.sgb", "--signature", "ecdsa-p256.pub:one.sig")
+    assert done.returncode == 1 and "E_SIGN" in done.stderr
+    assert workshop.run("sign", "my.sgb", "--signature", "one.sig").returncode == 1
+    done = workshop.fine("sign", "my.sgb", "--signature", "ed25519.pub:one.sig", "--signature", "ecdsa-p256.pub:two.sig")
+    assert "2/2" in done.stdout
+    assert workshop.code("my.sgb") == ""
