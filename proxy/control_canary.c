@@ -7,6 +7,7 @@
  *
  * On trial they only report. Both are judged by rates.c, each second, on the control thread. */
 #include "control_internal.h"
+#include "refused.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,14 +189,39 @@ static void begin_force(struct control_canary *canary, struct ruleset *set, bool
 
 /* ---- the way back */
 
+bool control_canary_has_refused(const struct control *control, const char *hash)
+{
+    const struct control_canary *canary = &control->canary;
+    for (size_t i = 0; i < canary->n_refused; i++)
+        if (strncmp(canary->refused[i], hash, TRUST_HASH_BYTES - 1) == 0)
+            return true;
+    return false;
+}
+
 static void refuse(struct control_canary *canary, const char *hash)
 {
+    if (control_canary_has_refused(canary->control, hash))
+        return;
     if (canary->n_refused == CANARY_REFUSED) {
         memmove(canary->refused[0], canary->refused[1],
                 (CANARY_REFUSED - 1) * sizeof(canary->refused[0]));
         canary->n_refused--;
     }
     (void)snprintf(canary->refused[canary->n_refused++], TRUST_HASH_BYTES, "%s", hash);
+}
+
+void control_canary_refuse(struct control *control, const char *hash)
+{
+    refuse(&control->canary, hash);
+    refused_add(control->config->state_dir, hash);
+}
+
+void control_canary_refused(struct control *control, struct load_order *order)
+{
+    struct control_canary *canary = &control->canary;
+    canary->n_refused = refused_read(control->config->state_dir, canary->refused);
+    order->n_refused = canary->n_refused;
+    memcpy(order->refused, canary->refused, sizeof(order->refused));
 }
 
 /* Give up what `bad` has and `good` has not. */
@@ -206,8 +232,14 @@ static void give_up(struct control_canary *canary, const struct ruleset *bad, st
     struct load_order order = {.returns_to = ruleset_ref(good), .code = code};
     const char *hashes[CANARY_GIVEN_UP];
     size_t n = ruleset_news(bad, good, hashes, order.given_up, CANARY_GIVEN_UP, &order.n_given_up);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        bool is_bundle = false;
+        for (size_t k = 0; k < order.n_given_up; k++)
+            is_bundle = is_bundle || strcmp(order.given_up[k].file, hashes[i]) == 0;
         refuse(canary, hashes[i]);
+        if (!is_bundle) /* the trust store remembers bundles, and reset-floor forgets them */
+            refused_add(control->config->state_dir, hashes[i]);
+    }
     (void)err_set(&canary->err, ERR_TEST, code, "%s: %s", canary->name, why);
     canary->err_unix = control_unix_now();
     events_emit(control->events,

@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "rates.h"
+#include "refused.h"
 
 #include "stopgap/ruleset.h"
 #include "stopgap/trust.h"
@@ -15,9 +16,9 @@ struct status;
 struct load_job;
 
 enum {
-    CANARY_REFUSED = 16, /* sources that failed since the start; each comes once */
-    CANARY_MOMENTS = 61, /* one a minute: the hour before */
-    CANARY_GIVEN_UP = 8, /* sources of one candidate */
+    CANARY_REFUSED = REFUSED_MAX, /* sources that failed; each comes once */
+    CANARY_MOMENTS = 61,          /* one a minute: the hour before */
+    CANARY_GIVEN_UP = 8,          /* sources of one candidate */
     CANARY_REASON_BYTES = 300,
 };
 
@@ -40,6 +41,7 @@ struct load_order {
     const char *refused_list[CANARY_REFUSED];
     size_t n_refused;
     struct err left_out; /* why a bundle was, see rules_source; kind ERR_NONE: none was */
+    struct rules_news *news; /* see rules_source; borrowed, NULL at first */
 };
 void load_order_done(struct load_order *order);
 
@@ -78,6 +80,12 @@ void control_canary_order(struct control *control, struct load_order *ret_order)
 /* A load is over. old: the set before it, good for the call; NULL: nothing was published. */
 void control_canary_loaded(struct control *control, const struct load_job *job,
                            struct ruleset *old);
+/* A source that is no bundle failed: it stands aside until another one comes, over restarts, too.
+ */
+void control_canary_refuse(struct control *control, const char *hash);
+bool control_canary_has_refused(const struct control *control, const char *hash);
+/* Such sources, for the first load. */
+void control_canary_refused(struct control *control, struct load_order *order);
 /* An operator ends the trial of this name now: its rules act, or are given up. done is called
  * later. Returns why not, or NULL. */
 const char *control_canary_end(struct control *control, const struct admin_trust *asked,

@@ -95,11 +95,25 @@ static void on_reloaded(void *ctx, bool ok, const char *text)
     note_failure(eocs, &err);
 }
 
+/* Told when it failed; from then on it is shown, and the feed itself is well. */
+static void note_refused(struct control_eocs *eocs)
+{
+    note_contact(eocs);
+    (void)err_set(&eocs->err, ERR_TRUST, "E_EOCS_REFUSED",
+                  "the rules of document %.12s failed here before; Microsoft's next one is tried",
+                  eocs->visit.set.sha256);
+    eocs->err_unix = control_unix_now();
+    eocs->visit.etag[0] = '\0'; /* "not modified" would not say of which */
+}
+
 static void finish(struct control_eocs *eocs)
 {
     const struct eocs_feed_visit *visit = &eocs->visit;
     if (!visit->is_good) {
         note_failure(eocs, &visit->err);
+    } else if (!visit->is_unchanged &&
+               control_canary_has_refused(eocs->control, visit->set.sha256)) {
+        note_refused(eocs);
     } else if (visit->is_unchanged || strcmp(visit->set.path, eocs->current.path) == 0) {
         if (!visit->is_unchanged)
             eocs->current = visit->set; /* what was left out is not kept over a restart */

@@ -58,6 +58,7 @@ struct load_job {
     struct lease **leases; /* one a worker */
     struct err err;
     struct rules_judgement judgement;
+    struct rules_news given_up; /* what was left out, so that the rest loads; err says why */
     bool had_error;
     bool reads_tls; /* certificates, too: one command renews both */
     struct tls_load tls;

@@ -69,6 +69,33 @@ static void job_drop_result(struct load_job *job)
     ruleset_unref(job->set);
 }
 
+/* The rest is in force; whoever asked hears what is not. */
+static void note_given_up(struct control *control, const struct load_job *job, char *text,
+                          size_t size)
+{
+    const struct rules_news *news = &job->given_up;
+    struct err err = job->err;
+    char names[160] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < news->n_bundles && len < sizeof(names) - 110; i++)
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s@%llu.%llu",
+                                len != 0 ? ", " : "", news->bundles[i].name,
+                                (unsigned long long)news->bundles[i].epoch,
+                                (unsigned long long)news->bundles[i].serial);
+    for (size_t i = 0; i < news->n_hashes; i++)
+        control_canary_refuse(control, news->hashes[i]);
+    for (size_t i = 0; i < news->n_hashes && len < sizeof(names) - 110; i++)
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%seocs@%.12s",
+                                len != 0 ? ", " : "", news->hashes[i]);
+    (void)snprintf(err.text, sizeof(err.text), "%s is given up, %.150s is in force: %.300s", names,
+                   ruleset_name(control->set), job->err.text);
+    char line[1100];
+    err_format(&err, line, sizeof(line));
+    (void)snprintf(text, size, "%s", line);
+    control->reloads_failed++;
+    control_note_refusal(control, &err);
+}
+
 static void job_finish(struct control *control, struct load_job *job)
 {
     char text[2400];
@@ -108,6 +135,10 @@ static void job_finish(struct control *control, struct load_job *job)
         control_note_refusal(control, &job->err);
     }
     control_policy_done(control, job->policy, ok);
+    if (ok && job->given_up.n_bundles + job->given_up.n_hashes != 0) {
+        note_given_up(control, job, text, sizeof(text));
+        ok = false;
+    }
     if (job->reads_tls)
         ok = control_tls_finish(control, &job->tls, text, sizeof(text)) && ok;
     tell_waiting(control, job->n_waiting, ok, text);
@@ -134,6 +165,30 @@ static void yield_to_traffic(void)
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOAD_NICENESS);
 }
 
+/* Nothing says which source is to blame. When the rest loads without what is new, that is given up,
+ * or it would be in the way of every load until there is something newer. */
+static void load_without_news(struct load_job *job)
+{
+    struct control *control = job->control;
+    struct rules_news news = {.n_hashes = 0};
+    struct err ignored;
+    if (!trust_is_about_content(&job->err))
+        return;
+    job->order.news = &news;
+    struct ruleset *set =
+        control_load(control, &job->files, job->policy, &job->order, &job->judgement, &ignored);
+    job->order.news = NULL;
+    if (set == NULL || news.n_bundles + news.n_hashes == 0) {
+        ruleset_unref(set);
+        return;
+    }
+    job->set = set;
+    job->given_up = news;
+    for (size_t i = 0; i < news.n_bundles; i++)
+        if (!trust_fail(control->trust, &news.bundles[i], job->err.code, &ignored))
+            break; /* without a disk it is refused again the next time */
+}
+
 static void on_load(uv_work_t *work)
 {
     struct load_job *job = (struct load_job *)((char *)work - offsetof(struct load_job, work));
@@ -146,8 +201,8 @@ static void on_load(uv_work_t *work)
     } else if (!job->had_error) {
         job->set = control_load(control, &job->files, job->policy, &job->order, &job->judgement,
                                 &job->err);
-        if (job->set == NULL)
-            control_trust_refused(control, &job->err);
+        if (job->set == NULL && !control_trust_refused(control, &job->err))
+            load_without_news(job);
     }
     job->had_error = job->had_error || job->set == NULL;
     for (unsigned i = 0; !job->had_error && i < control->n_workers; i++) {

@@ -30,6 +30,7 @@ struct ruleset *control_load(struct control *control, const struct rule_files *f
         .refused = order->refused_list,
         .n_refused = order->n_refused,
         .left_out = &order->left_out,
+        .news = order->news,
         .trust = control->trust,
         .changes = &policy->changes,
         .policy = &policy->policy,
@@ -158,6 +159,7 @@ static bool load_kept(struct control *control, const struct policy_copy *policy)
     struct rule_files files;
     struct load_order order = {.tries = false};
     struct err ignored;
+    control_canary_refused(control, &order);
     if (!control_find_kept_files(control, &files))
         return false;
     control->set = control_load(control, &files, policy, &order, &control->judgement, &ignored);
@@ -175,6 +177,7 @@ static void load_first(struct control *control, const struct policy_copy *policy
 {
     struct rule_files files;
     struct load_order order = {.tries = false};
+    control_canary_refused(control, &order);
     if (load_kept(control, policy)) {
         note_first(control, true);
         return;
@@ -185,7 +188,7 @@ static void load_first(struct control *control, const struct policy_copy *policy
     if (is_whole)
         control_note_left_out(control, &order);
     else
-        control_trust_refused(control, err);
+        (void)control_trust_refused(control, err); /* what is left is tried in any case */
     /* The program that we would replace has its rules: better those than less protection. */
     if (control->set == NULL && control->take_over_url == NULL)
         load_less(control, &files, policy, err);

@@ -289,11 +289,9 @@ bool control_trust_begin(struct control *control, const struct ruleset *set, str
     return trust_try(control->trust, sets, n, err);
 }
 
-void control_trust_refused(struct control *control, const struct err *why)
+bool control_trust_refused(struct control *control, const struct err *why)
 {
-    struct err ignored; /* without a disk it is refused again the next time */
-    if (control->trust != NULL && !trust_fail_candidate(control->trust, why, &ignored))
-        return;
+    return control->trust != NULL && trust_fail_candidate(control->trust, why);
 }
 
 void control_trust_loaded(struct control *control, bool is_new)

@@ -83,7 +83,7 @@ void control_trust_kept(struct control *control, enum trust_choice choice,
 MUST_USE bool control_trust_begin(struct control *control, const struct ruleset *set,
                                   struct err *err);
 /* A load was refused: a candidate that is at fault is given up. Not on the loop. */
-void control_trust_refused(struct control *control, const struct err *why);
+bool control_trust_refused(struct control *control, const struct err *why);
 /* They are in force now, or were before. */
 void control_trust_loaded(struct control *control, bool is_new);
 /* The same at the start, where rules are not refused because they cannot be kept. */

@@ -183,7 +183,8 @@ static bool is_refused(const struct rules_source *source, const struct origin *o
 {
     bool is_listed = false;
     for (size_t i = 0; i < source->n_refused && !is_listed; i++)
-        is_listed = strcmp(source->refused[i], origin->hash) == 0;
+        /* Behind the hash of a document stands how it was made into rules. */
+        is_listed = strncmp(source->refused[i], origin->hash, TRUST_HASH_BYTES - 1) == 0;
     if (is_listed || !origin->is_tried || origin->kind != ORIGIN_BUNDLE || source->trust == NULL)
         return is_listed;
     const char *code = trust_failed_code(source->trust, &origin->bundle);
@@ -191,6 +192,22 @@ static bool is_refused(const struct rules_source *source, const struct origin *o
         return trust_is_held(source->trust, &origin->bundle) &&
                origins_find(before, origin->kind, origin->source) != NULL;
     return code[0] != '\0';
+}
+
+/* What is new may be to blame for a load that failed. */
+static bool stands_aside(const struct rules_source *source, const struct origin *origin,
+                         const struct origins *before)
+{
+    struct rules_news *news = source->news;
+    const struct origin *old = origins_find(before, origin->kind, origin->source);
+    if (news == NULL || !origin->is_tried || origin->kind == ORIGIN_DIRECTORY ||
+        (old != NULL && strcmp(old->hash, origin->hash) == 0))
+        return false;
+    if (origin->kind == ORIGIN_BUNDLE && news->n_bundles < RULES_MAX_NEWS)
+        news->bundles[news->n_bundles++] = origin->bundle;
+    else if (origin->kind != ORIGIN_BUNDLE && news->n_hashes < RULES_MAX_NEWS)
+        (void)snprintf(news->hashes[news->n_hashes++], TRUST_HASH_BYTES, "%s", origin->hash);
+    return true;
 }
 
 /* In the place of a source that failed stands the one that is in force, or none. NULL: no memory.
@@ -203,9 +220,8 @@ static struct origins *replace_refused(const struct rules_source *source,
     bool is_done = rest != NULL;
     for (size_t i = 0; origins->items != NULL && i < origins->n && is_done; i++) {
         const struct origin *item = &origins->items[i];
-        const struct origin *one = is_refused(source, item, before)
-                                       ? origins_find(before, item->kind, item->source)
-                                       : item;
+        bool is_out = is_refused(source, item, before) || stands_aside(source, item, before);
+        const struct origin *one = is_out ? origins_find(before, item->kind, item->source) : item;
         bool is_withdrawn = one != NULL && one->kind == ORIGIN_BUNDLE && source->trust != NULL &&
                             trust_is_withdrawn(source->trust, &one->bundle);
         if (one != NULL && !is_withdrawn)

@@ -11,13 +11,13 @@
 #include "stopgap/err.h"
 #include "stopgap/mitigation.h"
 #include "stopgap/request.h"
+#include "stopgap/trust.h"
 #include "stopgap/verdict.h"
 
 struct ruleset;
 struct lease;
 struct inspection;  /* one request under inspection; lives in the transaction's arena */
 struct trust_store; /* stopgap/bundle.h */
-struct trust_set;   /* stopgap/trust.h */
 
 /* How the process that judges is kept from a network. */
 enum rules_isolation { RULES_IN_NAMESPACE = 1, RULES_BEHIND_FILTER = 2 };
@@ -39,6 +39,16 @@ struct rules_judgement {
  * False with err: the set must not be used. */
 typedef bool (*rules_judge_cb)(void *ctx, struct slice request, struct rules_judgement *ret,
                                struct err *err);
+
+enum { RULES_MAX_NEWS = 8 }; /* names that come by themselves; there are one or two */
+
+/* Sources that came by themselves and are not in force. */
+struct rules_news {
+    char hashes[RULES_MAX_NEWS][TRUST_HASH_BYTES]; /* of what is no bundle */
+    size_t n_hashes;
+    struct trust_set bundles[RULES_MAX_NEWS];
+    size_t n_bundles;
+};
 
 /* Where a rule set comes from and what the operator changed about it. Borrowed for the call. */
 struct rules_source {
@@ -65,6 +75,8 @@ struct rules_source {
     /* A bundle that its publisher withdrew is left out, and here is why; untouched when there is
      * none. NULL: it refuses the set. */
     struct err *left_out;
+    /* NULL, or such sources stand aside for those of `before`, and are listed here. */
+    struct rules_news *news;
     struct rules_judgement *judgement; /* what judge found out, when it was asked; NULL */
     struct trust_store *trust; /* verifies bundles, keeps the highest serials; NULL: no bundle */
     const struct rules_changes *changes;    /* NULL: none */

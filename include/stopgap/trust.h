@@ -132,10 +132,11 @@ bool trust_may_remove(const struct trust_store *store, const struct trust_set *s
 MUST_USE bool trust_approve(struct trust_store *store, const char *name, uint64_t serial,
                             struct err *err);
 
+/* Is a load refused for what is in a set? Not for a full disk, lack of memory, an old program. */
+bool trust_is_about_content(const struct err *why);
 /* A load was refused with why: when that names the file of a candidate and is about its content,
- * the candidate fails with this code. False with err: the state could not be written. */
-MUST_USE bool trust_fail_candidate(struct trust_store *store, const struct err *why,
-                                   struct err *err);
+ * the candidate fails with this code, and the result is true. */
+bool trust_fail_candidate(struct trust_store *store, const struct err *why);
 
 /* The code with which this set failed here, "" when it did not. Borrowed until the next call. */
 const char *trust_failed_code(const struct trust_store *store, const struct trust_set *set);

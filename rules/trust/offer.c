@@ -85,23 +85,24 @@ bool bundle_read_facts(struct slice bytes, struct bundle_facts *ret_facts, struc
 }
 
 /* A full disk or a lack of memory is not the bundle's fault, and a newer program may take it. */
-static bool is_about_content(const struct err *why)
+bool trust_is_about_content(const struct err *why)
 {
     return why->kind != ERR_IO && strcmp(why->code, TRUST_HELD_CODE) != 0 &&
            why->kind != ERR_MEMORY && why->kind != ERR_USAGE && strncmp(why->code, "E_", 2) == 0 &&
            strncmp(why->code, "E_ENGINE_TOO_OLD", strlen("E_ENGINE_TOO_OLD")) != 0;
 }
 
-bool trust_fail_candidate(struct trust_store *store, const struct err *why, struct err *err)
+bool trust_fail_candidate(struct trust_store *store, const struct err *why)
 {
-    for (size_t i = 0; i < store->state.n_sets && is_about_content(why); i++) {
+    struct err ignored; /* without a disk it is refused again the next time */
+    for (size_t i = 0; i < store->state.n_sets && trust_is_about_content(why); i++) {
         const struct state_set *candidate = &store->state.sets[i];
         if (!candidate->is_candidate || strstr(why->file, candidate->set.file) == NULL)
             continue;
         const struct trust_set set = candidate->set; /* the list changes */
-        return trust_fail(store, &set, why->code, err);
+        return trust_fail(store, &set, why->code, &ignored);
     }
-    return true;
+    return false;
 }
 
 /* ---- when */

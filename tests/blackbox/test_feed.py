@@ -349,3 +349,22 @@ def test_a_feed_without_a_state_directory_is_a_mistake_of_the_configuration(tmp_
                     "eocs: {url: 'ftp://example.com'}\n")
     done = subprocess.run([STOPGAP, "check", "-c", str(path)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "eocs.url" in done.stderr and "state" in done.stderr
+
+
+def test_a_document_whose_rules_failed_is_not_tried_again_by_a_restart(fed):
+    fed.lines[-1] = "  canary: 30m"
+    one = fed.start("enforce: true")
+    name = "eocs@" + re.search("eocs@([0-9a-f]{12})", one.wait_event("event=rules_on_trial .*eocs@")).group(1)
+    done = one.command("rules", "abandon", name, "--reason", "a test")
+    assert done.returncode == 0, done.stderr
+    assert one.command("reload").returncode == 0
+    assert "eocs@" not in one.ruleset_name()
+    one.terminate()
+    one = fed.start("enforce: true")
+    fed.wait_error("E_EOCS_REFUSED")
+    fed.wait_visits(2)
+    assert one.command("reload").returncode == 0
+    assert "eocs@" not in one.ruleset_name() and "rules_on_trial" not in one.err.text()
+    assert "feed_document" not in one.err.text()
+    fed.serve("newer")
+    one.wait_event("event=rules_on_trial .*eocs@")

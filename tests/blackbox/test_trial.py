@@ -334,3 +334,25 @@ def test_an_operator_ends_a_trial_badly(trial_with, client):
     assert client(trial.proxy).ask("/owa/one").status == 403 and client(trial.proxy).ask("/owa/two").status == 200
     trial.proxy.terminate()
     assert client(trial.start()).ask("/owa/two").status == 200
+
+
+# ---- a load that fails, and nothing says why
+
+def test_a_set_that_is_to_blame_is_given_up_so_that_other_loads_succeed(trial_with, client):
+    trial = trial_with("canary: 0s, max_cost: 2000")
+    regexes = ", ".join("{field: body, regex: 'Process cmd.(?:[a-zA-Z/]+[. ]?)+[!%s]'}" % end for end in "%#")
+    slow = (b"id: TEST-9\ntitle: t\nseverity: low\nside_effects: none known\naction: {type: block}\n"
+            b"when: {any: [" + regexes.encode() + b"]}\nsamples:\n  must_block: [{target: /x, method: POST, "
+            b"headers: ['Content-Type: text/plain'], body: 'Process cmd.a!'}]\n  must_pass: [{target: /owa/}]\n")
+    trial.publish([block_rule(path="/owa/one"), slow], 2)
+    line = trial.wait_event("rules_refused.*test-rules@1.2 is given up")
+    assert "code=E_COST" in line and "test-rules@1.1 is in force" in line
+    for _ in range(2):
+        done = trial.proxy.command("reload")
+        assert done.returncode == 0, done.stderr
+    assert client(trial.proxy).ask("/owa/one").status == 403
+    shown = trial.proxy.command("status")
+    assert shown.returncode == 1 and "1.2 with E_COST" in shown.stdout
+    trial.publish(NEW, 3)
+    wait_for(lambda: trial.proxy.ruleset_name().endswith("+test-rules@1.3"), lambda: trial.proxy.describe(), 30)
+    wait_for(lambda: trial.proxy.command("status").returncode == 0, "a good status", 30)
