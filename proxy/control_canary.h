@@ -40,7 +40,7 @@ struct load_order {
     char refused[CANARY_REFUSED][TRUST_HASH_BYTES];
     const char *refused_list[CANARY_REFUSED];
     size_t n_refused;
-    struct err left_out; /* why a bundle was, see rules_source; kind ERR_NONE: none was */
+    struct err left_out;     /* why a bundle was, see rules_source; kind ERR_NONE: none was */
     struct rules_news *news; /* see rules_source; borrowed, NULL at first */
 };
 void load_order_done(struct load_order *order);

@@ -218,6 +218,8 @@ static struct origins *replace_refused(const struct rules_source *source,
     const struct origins *before = source->before != NULL ? ruleset_origins(source->before) : NULL;
     struct origins *rest = origins_new();
     bool is_done = rest != NULL;
+    if (source->news != NULL)
+        *source->news = (struct rules_news){.n_hashes = 0};
     for (size_t i = 0; origins->items != NULL && i < origins->n && is_done; i++) {
         const struct origin *item = &origins->items[i];
         bool is_out = is_refused(source, item, before) || stands_aside(source, item, before);

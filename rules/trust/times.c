@@ -67,6 +67,14 @@ static bool is_newer(const uint64_t a[2], const uint64_t b[2])
     return a[0] > b[0] || (a[0] == b[0] && a[1] > b[1]);
 }
 
+/* A candidate waits for its turn; one that is held waits for a person, who has to hear of it. */
+static bool has_candidate(const struct trust_name *name)
+{
+    bool is_held = strcmp(name->failed_code, TRUST_HELD_CODE) == 0 &&
+                   memcmp(name->failed, name->candidate, sizeof(name->failed)) == 0;
+    return name->candidate[1] != 0 && !is_held;
+}
+
 static void collect_sets(const struct trust_store *store, struct trust_facts *facts)
 {
     struct trust_name names[TRUST_MAX_NAMES];
@@ -75,7 +83,7 @@ static void collect_sets(const struct trust_store *store, struct trust_facts *fa
         facts->has_bundles |= names[i].active[1] != 0;
         facts->is_pinned |= names[i].pin.serial != 0;
         facts->is_behind |= names[i].active[1] != 0 && names[i].pin.serial == 0 &&
-                            names[i].candidate[1] == 0 && is_newer(names[i].floor, names[i].active);
+                            !has_candidate(&names[i]) && is_newer(names[i].floor, names[i].active);
     }
 }
 

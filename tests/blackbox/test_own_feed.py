@@ -443,6 +443,7 @@ def test_the_doctor_says_how_the_feed_does_and_what_it_brought(fed, feed, server
     fed.wait_error("E_REMOVES")  # the next visit finds it held
     found = doctor(one, fed.state)
     assert any("exchange-core 2 is not taken: E_REMOVES" in text for text in found["warn"])
+    assert any(text.startswith("BEHIND: ") for text in found["warn"])
     assert any(text.startswith("signed rules:") and "the last visit failed" in text for text in found["warn"])
     assert fed.has_rule(1)
     done = stopgap("rules", "approve", "exchange-core", "2", "--reason", "asked", "--admin", "unix:" + one.admin_path)

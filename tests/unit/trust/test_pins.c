@@ -135,6 +135,9 @@ static void test_a_set_that_is_held_waits_for_an_operator(void **state)
     assert_int_equal(chosen(store, TRUST_NEWEST), 1);
     assert_int_equal(name_of(store).candidate[1], 2);
     assert_string_equal(name_of(store).failed_code, TRUST_HELD_CODE);
+    struct trust_facts facts;
+    must(trust_collect(store, &facts, &err), &err);
+    assert_true(facts.is_behind);
     assert_false(trust_approve(store, "exchange-core", 3, &err));
     assert_string_equal(err.code, "E_APPROVE_UNKNOWN");
     struct trust_pin pin = pin_to(2, 7); /* a wish, too */
