@@ -68,7 +68,8 @@ enum {
     LIMIT_SEEN_BUILDS = 8,   /* of one worker; a farm in the middle of an update has two */
     LIMIT_KNOWN_BUILDS = 16, /* of all workers */
     LIMIT_POLICY_BUILDS = LIMIT_KNOWN_BUILDS + LIMIT_SERVERS, /* learned, and set by hand */
-    LIMIT_EVENTS_QUEUED = 64,      /* for the events.command; a storm is not worth more memory */
+    LIMIT_EVENTS_QUEUED =
+        192, /* all 80 shipped rules off and on again; a storm is not worth more */
     LIMIT_EVENT_TEXT_BYTES = 1024, /* one line */
     LIMIT_AUDIT_BYTES =
         4 * 1024 * 1024, /* 15,000 changes of mitigations; then the file before goes */

@@ -70,6 +70,17 @@ static int import_all(const struct eocs_call *call, const struct eocs_document *
     return n_refused == 0 ? EXIT_FINE : EXIT_FAILED;
 }
 
+/* False with errno. */
+static bool make_folder(const char *path)
+{
+    int folder = -1;
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0)
+        (void)close(folder);
+    return folder >= 0;
+}
+
 int eocs_import(const struct eocs_call *call)
 {
     struct err err = {0};
@@ -77,7 +88,7 @@ int eocs_import(const struct eocs_call *call)
     if (document == NULL)
         return cli_error(&err);
     int exit_code = EXIT_FINE;
-    if (mkdir(call->out, 0755) != 0 && errno != EEXIST) {
+    if (!make_folder(call->out)) {
         (void)fail_folder(call->out, &err);
         exit_code = cli_error(&err);
     } else {

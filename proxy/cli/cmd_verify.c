@@ -40,7 +40,7 @@ static const char help[] =
     "protected     every sample is stopped (or the answer is edited)\n"
     "detect only   samples pass and are reported; a failure, unless the rule has no CVE and\n"
     "              says itself that it only reports\n"
-    "not applied   samples pass\n"
+    "not applied   samples pass; a failure, unless --admin says that no server needs the rule\n"
     "unreachable   no answer\n"
     "not testable  not to be seen from outside; no failure\n"
     "\n"

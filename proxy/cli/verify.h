@@ -94,6 +94,8 @@ struct verify_rule {
     uint64_t hits_before, hits_after; /* of --admin */
     bool has_hits;
     const char *reason; /* why some were not sent */
+    const char
+        *absence; /* state of its mitigation, where --admin says it is not in force; else NULL */
 };
 
 struct verify_table {

@@ -21,15 +21,29 @@ static const struct http_limits answer_limits = {
     .fields = LIMIT_FIELDS,
 };
 
+/* What OpenSSL knows of the reason: an error of the system says most. */
+static void read_reason(char *reason, size_t size)
+{
+    const char *data;
+    int flags;
+    bool is_system = false;
+    for (unsigned long code; (code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0;) {
+        const char *text = ERR_reason_error_string(code);
+        bool has_data = (flags & ERR_TXT_STRING) != 0 && data[0] != '\0';
+        if (ERR_SYSTEM_ERROR(code))
+            (void)snprintf(reason, size, ": %s", strerror(ERR_GET_REASON(code)));
+        else if (!is_system)
+            (void)snprintf(reason, size, ": %s%s%s", text != NULL ? text : "unknown",
+                           has_data ? ", " : "", has_data ? data : "");
+        is_system = is_system || ERR_SYSTEM_ERROR(code);
+    }
+}
+
 static bool note_error(struct verify_answer *answer, const char *what)
 {
     char reason[120] = "";
-    unsigned long code = ERR_peek_last_error();
-    if (code != 0)
-        ERR_error_string_n(code, reason, sizeof(reason));
-    ERR_clear_error();
-    (void)snprintf(answer->error, sizeof(answer->error), "%s%s%s", what, code != 0 ? ": " : "",
-                   reason);
+    read_reason(reason, sizeof(reason));
+    (void)snprintf(answer->error, sizeof(answer->error), "%s%s", what, reason);
     return false;
 }
 
@@ -50,7 +64,13 @@ static BIO *tls_above(const struct verify_peer *peer, BIO *under)
     return BIO_push(bio, under);
 }
 
-static BIO *dial(const struct verify_peer *peer, struct verify_answer *answer)
+/* Wait until the BIO may go on. False: the time is over. */
+static bool wait_for(BIO *bio, time_t until)
+{
+    return BIO_should_retry(bio) && time(NULL) < until && BIO_wait(bio, until, NAP_MS) > 0;
+}
+
+static BIO *dial(const struct verify_peer *peer, time_t until, struct verify_answer *answer)
 {
     char place[VERIFY_HOST_BYTES];
     const char *to = peer->address != NULL ? peer->address : peer->host;
@@ -63,17 +83,16 @@ static BIO *dial(const struct verify_peer *peer, struct verify_answer *answer)
         (void)note_error(answer, "cannot make a connection");
         return NULL;
     }
-    if (BIO_do_connect_retry(bio, (int)peer->timeout_s, NAP_MS) == 1)
+    /* BIO_do_connect_retry would try a port that is closed until the time is over. */
+    (void)BIO_set_nbio(bio, 1);
+    long result;
+    while ((result = BIO_do_connect(bio)) <= 0 && wait_for(bio, until))
+        ;
+    if (result > 0)
         return bio;
-    (void)note_error(answer, "cannot connect");
+    (void)note_error(answer, BIO_should_retry(bio) ? "cannot connect in time" : "cannot connect");
     BIO_free_all(bio);
     return NULL;
-}
-
-/* Wait until the BIO may go on. False: the time is over. */
-static bool wait_for(BIO *bio, time_t until)
-{
-    return BIO_should_retry(bio) && time(NULL) < until && BIO_wait(bio, until, NAP_MS) > 0;
 }
 
 static bool send_all(BIO *bio, struct slice bytes, time_t until)
@@ -149,7 +168,7 @@ bool verify_ask(const struct verify_peer *peer, struct slice request, bool is_he
     if (answer->memory == NULL)
         return false;
     arena_init(&answer->arena, answer->memory, ARENA_BYTES, LIMIT_ARENA_BYTES);
-    BIO *bio = dial(peer, answer);
+    BIO *bio = dial(peer, until, answer);
     if (bio == NULL)
         return true;
     answer->is_connected = true;

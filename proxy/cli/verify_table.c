@@ -4,6 +4,8 @@
 #include "admin/admin.h"
 #include "cli/cli.h"
 
+#include "engine/engine.h"
+
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -27,9 +29,35 @@ struct row {
     struct slice name; /* a CVE, or the id of a rule without one */
     struct verify_rule sum;
     size_t n_silent; /* of sum.n_passed: the rule did not even report them */
+    size_t n_needed; /* of n_silent: and a server may need it */
 };
 
 /* ---- hits */
+
+static bool is_not_applicable(const char *state)
+{
+    return state != NULL && strcmp(state, mitigation_state_word(MITIGATION_NOT_APPLICABLE)) == 0;
+}
+
+/* Rules that the running program leaves out, by the state of their mitigations. */
+static void read_absences(struct verify_table *table, const json_t *root)
+{
+    const json_t *list = json_object_get(root, "mitigations");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *id = json_string_value(json_object_get(one, "id"));
+        const char *state = json_string_value(json_object_get(one, "state"));
+        for (int word = MITIGATION_BLOCKED; id != NULL && word < MITIGATION_STATE_COUNT; word++) {
+            const char *known = mitigation_state_word((enum mitigation_state)word);
+            if (state == NULL || strcmp(state, known) != 0)
+                continue;
+            for (size_t k = 0; k < ruleset_n_rules(table->set); k++)
+                if (!table->rules[k].has_hits &&
+                    strcmp(ruleset_source_rule(table->set, k)->mitigation, id) == 0)
+                    table->rules[k].absence = known;
+        }
+    }
+}
 
 bool verify_read_hits(struct verify_table *table, const char *admin_url, bool is_after,
                       struct err *err)
@@ -51,6 +79,8 @@ bool verify_read_hits(struct verify_table *table, const char *admin_url, bool is
                 *(is_after ? &rule->hits_after : &rule->hits_before) = hits;
             }
     }
+    if (!is_after)
+        read_absences(table, root);
     bool has_rules = json_is_array(rules);
     json_decref(root);
     buf_done(&response.body);
@@ -77,6 +107,9 @@ static void row_add(struct row *row, const struct verify_rule *rule)
     row->sum.n_unreachable += rule->n_unreachable;
     row->sum.n_not_sent += rule->n_not_sent;
     row->n_silent += is_reported(rule) ? 0 : rule->n_passed;
+    row->n_needed += is_reported(rule) || is_not_applicable(rule->absence) ? 0 : rule->n_passed;
+    if (rule->absence != NULL && (row->sum.absence == NULL || !is_not_applicable(rule->absence)))
+        row->sum.absence = rule->absence;
     if (row->sum.reason == NULL)
         row->sum.reason = rule->reason;
 }
@@ -151,6 +184,9 @@ static void print_row(const struct row *row, FILE *out)
         (void)fputs(" the rule itself only reports", out);
     else if (sum->n_edited != 0)
         (void)fputs(" the answer is edited", out);
+    else if (row_state(row) == ROW_NOT_APPLIED && sum->absence != NULL)
+        (void)fprintf(out, " %s%s", sum->absence,
+                      is_not_applicable(sum->absence) ? ": no server here needs it" : "");
     (void)fputc('\n', out);
 }
 
@@ -181,12 +217,12 @@ static void print_json(const struct verify_table *table, const struct row *rows,
     for (size_t i = 0; i < n; i++) {
         const struct verify_rule *sum = &rows[i].sum;
         (void)json_array_append_new(
-            list,
-            json_pack("{s:s%, s:s, s:I, s:I, s:I, s:I, s:I}", "name", rows[i].name.ptr,
-                      rows[i].name.len, "state", state_words[row_state(&rows[i])], "probes",
-                      (json_int_t)sum->n_wanted, "stopped", (json_int_t)sum->n_stopped,
-                      "only_reported", (json_int_t)sum->n_reported, "not_sent",
-                      (json_int_t)sum->n_not_sent, "unreachable", (json_int_t)sum->n_unreachable));
+            list, json_pack("{s:s%, s:s, s:s*, s:I, s:I, s:I, s:I, s:I}", "name", rows[i].name.ptr,
+                            rows[i].name.len, "state", state_words[row_state(&rows[i])],
+                            "mitigation", sum->absence, "probes", (json_int_t)sum->n_wanted,
+                            "stopped", (json_int_t)sum->n_stopped, "only_reported",
+                            (json_int_t)sum->n_reported, "not_sent", (json_int_t)sum->n_not_sent,
+                            "unreachable", (json_int_t)sum->n_unreachable));
     }
     json_t *root = json_pack("{s:s, s:s, s:o}", "url", table->url, "ruleset",
                              ruleset_name(table->set), "results", list);
@@ -195,11 +231,11 @@ static void print_json(const struct verify_table *table, const struct row *rows,
     json_decref(root);
 }
 
-/* A rule without a CVE that reports by design is no hole. */
+/* A rule without a CVE that reports by design is no hole, nor is one that no server needs. */
 static bool is_failure(const struct row *row)
 {
     enum row_state state = row_state(row);
-    return state == ROW_NOT_APPLIED ||
+    return (state == ROW_NOT_APPLIED && row->n_needed != 0) ||
            (state == ROW_DETECT &&
             (row->sum.n_passed != 0 || slice_starts_with(row->name, SLICE("CVE-"))));
 }

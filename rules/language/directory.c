@@ -44,6 +44,14 @@ static bool is_rule_file(const FTSENT *entry)
            strcmp(entry->fts_name + len - (sizeof(suffix) - 1), suffix) == 0;
 }
 
+/* Left out without a word, such a file would be a rule that nobody misses. */
+static bool is_misnamed(const FTSENT *entry)
+{
+    struct slice name = slice_make(entry->fts_name, entry->fts_namelen);
+    return slice_ends_with_nocase(name, SLICE(".yml")) ||
+           slice_ends_with_nocase(name, SLICE(".yaml"));
+}
+
 static bool add_path(struct paths *paths, const char *path, struct err *err)
 {
     if (paths->n == LIMIT_RULES)
@@ -73,7 +81,11 @@ static bool visit(FTS *walk, FTSENT *entry, struct paths *paths, struct err *err
     if (entry->fts_info == FTS_D && entry->fts_level > LIMIT_FOLDER_DEPTH)
         return fail(err, ERR_LIMIT, entry->fts_path, "folders are nested too deep; flatten them");
     bool is_named = entry->fts_level == 0 && entry->fts_info == FTS_F;
-    return (!is_named && !is_rule_file(entry)) || add_path(paths, entry->fts_path, err);
+    if (!is_named && !is_rule_file(entry))
+        return entry->fts_info != FTS_F || !is_misnamed(entry) ||
+               fail(err, ERR_SYNTAX, entry->fts_path,
+                    "names of rule files end in .yaml; rename it, or take it out of the folder");
+    return add_path(paths, entry->fts_path, err);
 }
 
 static bool find_files(const char *path, struct paths *paths, struct err *err)

@@ -46,6 +46,13 @@ def test_imported_mitigations_pass_rules_test_and_do_not_act_unasked(tmp_path):
     assert "maxVersion=15.2.1.2" in policy
 
 
+def test_a_file_in_the_place_of_the_folder_is_said_even_when_nothing_is_to_be_written(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("x")
+    done = Feed(tmp_path, doc=HEARTBEAT).run("import", "doc", "--out", path)
+    assert done.returncode == 1 and "E_EOCS_WRITE" in done.stderr and path.read_text() == "x"
+
+
 def test_the_same_document_gives_the_same_files(tmp_path):
     feed = Feed(tmp_path, doc=BOTH_WORDS + SHELL_POLICY)
     for name in ("a", "b"):

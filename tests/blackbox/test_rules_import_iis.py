@@ -108,6 +108,26 @@ def test_the_path_of_a_web_config_can_be_said(importer):
     assert "regex: '^/owa/auth/'" in path.read_text()
 
 
+SERVER = """<configuration><system.applicationHost><sites>
+<site name="Default Web Site" id="1"/><site name="Exchange Back End" id="2"/></sites></system.applicationHost>
+<location path="Default Web Site/ecp"><system.webServer><rewrite><rules>
+""" + M1_1 + "</rules></rewrite></system.webServer></location></configuration>\n"
+
+
+@pytest.mark.parametrize("options, words", [(("--site", "Default Web Sit"), "no site of the file is called 'Default Web Sit'"),
+                                            (("--at", "/owa"), "--at is for a web.config")])
+def test_a_site_that_is_not_there_and_a_path_that_does_not_count_are_said(importer, options, words):
+    done, out = importer(SERVER, *options)
+    assert done.returncode == 1 and words in done.stderr and not out.exists()
+
+
+def test_a_site_is_known_by_the_list_or_a_location_in_any_case(importer):
+    done, _ = importer(SERVER, "--site", "default web site")
+    assert done.returncode == 0, done.stderr
+    done, _ = importer(SERVER, "--site", "Exchange Back End")
+    assert done.returncode == 1 and "no rewrite rule is in the file for this site" in done.stderr
+
+
 @pytest.mark.parametrize("options, words", [
     (["rules", "import-iis"], "name one FILE"),
     (["rules", "import-iis", "web.config"], "--out DIR"),

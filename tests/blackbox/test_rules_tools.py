@@ -74,6 +74,14 @@ def test_wrong_options_are_usage_errors(arguments):
     assert done.returncode == 2 and "--help" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["a.yml", "a.YAML"])
+def test_a_rule_file_with_another_ending_is_not_left_out_silently(tmp_path, name):
+    (tmp_path / name).write_text("id: X\n")
+    for verb in ("test", "lint"):
+        done = run("rules", verb, tmp_path)
+        assert done.returncode == 1 and name in done.stdout + done.stderr and "end in .yaml" in done.stdout + done.stderr
+
+
 def test_a_path_that_is_not_there_is_an_error(tmp_path):
     done = run("rules", "lint", tmp_path / "missing")
     assert done.returncode == 1 and "check the path" in done.stderr

@@ -1,6 +1,7 @@
 """`stopgap verify`: what a live listener does about the samples of the rules."""
 
 import json
+import re
 
 import pytest
 
@@ -61,6 +62,18 @@ def test_without_rules_nothing_is_applied(proxy, exchange, verify, stopgap):
     assert code == 1 and rows["CVE-2021-34473"]["state"] == "not applied"
     done = stopgap("verify", "http://127.0.0.1:%d" % one.port)
     assert "--admin" in done.stdout and "not applied" in done.stdout
+
+
+def test_what_no_server_needs_is_no_failure_and_what_is_blocked_is_named(proxy, exchange, verify, stopgap):
+    server = "{url: '%s', build: 15.2.2562.45}" % exchange(answer_all).url
+    one = proxy(None, config="upstream: {servers: [%s]}\nhealth: {enabled: false}\n" % server)
+    code, rows, _ = verify(one, "--admin", admin_of(one))
+    assert (rows["CVE-2021-33766"]["state"], rows["CVE-2021-33766"]["mitigation"]) == ("not applied", "NotApplicable")
+    assert code == 0, rows
+    assert verify(one)[0] == 1  # who does not see the state can only say that samples pass
+    assert stopgap("mitigations", "block", "SG-PUBLISH", "--reason", "x", "--admin", admin_of(one)).returncode == 0
+    code, rows, _ = verify(one, "--admin", admin_of(one))
+    assert (code, rows["SG-PUBLISH"]["mitigation"]) == (1, "Blocked")
 
 
 def test_a_single_rule_that_is_missing_is_found(proxy, exchange, verify):
@@ -158,6 +171,12 @@ def test_a_refusal_of_the_server_behind_is_not_taken_for_ours(proxy, exchange, v
     one = proxy(exchange(refuse), "--mode", "off")
     code, rows, _ = verify(one)
     assert code == 1 and rows["CVE-2021-33766"]["state"] == "not applied"
+
+
+@pytest.mark.parametrize("url, words", [("http://127.0.0.1:%d", "Connection refused"), ("http://no-such-host.invalid:%d", "resolution|not known|No address")])
+def test_who_cannot_be_reached_is_said_with_the_reason(stopgap, ports, url, words):
+    done = stopgap("verify", "--timeout", "300", url % ports.take())  # which is not waited for
+    assert done.returncode == 3 and re.search(words, done.stderr), done.stderr
 
 
 def test_exit_codes(stopgap, ports):

@@ -173,13 +173,22 @@ def test_a_slow_answer_ends_at_its_time_and_a_long_one_is_an_answer(proxy, excha
     assert (hook(one)["sent"], hook(one)["lost"]) == (len(server.posted) - 1, 0)
 
 
+def test_switching_all_rules_off_and_on_loses_no_event(proxy, exchange, receiver):
+    server = receiver()
+    one = proxy(exchange(), config=config(server, webhook_timeout="5m"))
+    server.behave = lambda handler: server.ended.wait(120)  # all of them wait behind the first
+    assert one.command("mitigations", "disable", "--reason", "x").returncode == 0
+    assert one.command("mitigations", "enable").returncode == 0
+    assert (hook(one)["waiting"] > 100, hook(one)["lost"]) == (True, 0)
+
+
 def test_a_storm_fills_the_queue_and_no_more(proxy, exchange, client, receiver):
     server = receiver()
     server.behave = lambda handler: server.ended.wait(120)
-    over = [{"rule": "SG-PUBLISH", "path": "/k%d" % i, "until": "2020-01-31", "comment": "over"} for i in range(100)]
+    over = [{"rule": "SG-PUBLISH", "path": "/k%d" % i, "until": "2020-01-31", "comment": "over"} for i in range(250)]
     one = proxy(exchange(), config=config(server, webhook_timeout="5m") + "exclusions: %s\n" % json.dumps(over))
     wait_for(lambda: hook(one)["lost"] > 0, "an event that does not fit")  # each end is one
-    assert hook(one)["waiting"] == 65 and len(server.posted) <= 1
+    assert hook(one)["waiting"] == 193 and len(server.posted) <= 1
     assert client(one).ask(GET).status == 200
     assert one.status()["events_lost"] == 0  # those are the command's
 

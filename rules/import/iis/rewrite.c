@@ -195,8 +195,10 @@ static bool walk_location(struct walk *walk, const xmlNode *node, const struct p
     struct place below = *place;
     const char *inherits = reader_attribute(walk->file, node, "inheritInChildApplications", "true");
     if (slice_equal_nocase(slice_str(inherits), SLICE("false")))
-        below.problem = "its <location> is not inherited by applications below it, and which "
-                        "paths are applications is not in the file";
+        below.problem =
+            "its <location> is not inherited by applications below it, and which "
+            "paths are applications is not in the file; if it may hold for them, too, take "
+            "inheritInChildApplications out of a copy of the file";
     if (path[0] != '\0' && strcmp(path, ".") != 0) {
         below.base = location_base(walk, path, place);
         if (below.base == NULL)
@@ -260,6 +262,42 @@ static bool is_server_file(const xmlNode *root)
         if (config_is(item, "system.applicationHost"))
             return true;
     return false;
+}
+
+/* Has the file, below node, this site: in the list of sites, or as the first part of a location? */
+static bool names_site(const struct walk *walk, const xmlNode *node, const char *site)
+{
+    for (const xmlNode *item = config_first(node); item != NULL; item = config_next(item)) {
+        const char *path = reader_attribute(walk->file, item, "path", "");
+        const char *name = reader_attribute(walk->file, item, "name", "");
+        if (config_is(item, "location") &&
+            slice_equal_nocase(slice_head(slice_str(path), slice_find(slice_str(path), '/')),
+                               slice_str(site)))
+            return true;
+        if (config_is(item, "site") && slice_equal_nocase(slice_str(name), slice_str(site)))
+            return true;
+        if ((config_is(item, "system.applicationHost") || config_is(item, "sites")) &&
+            names_site(walk, item, site))
+            return true;
+    }
+    return false;
+}
+
+static bool check_options(struct walk *walk, const xmlNode *root)
+{
+    const struct iis_options *options = walk->file->options;
+    if (options->base != NULL && is_server_file(root))
+        return fail(walk, root, ERR_USAGE, "E_IIS_SITE",
+                    "this is an applicationHost.config; --at is for a web.config, --site names a "
+                    "site here");
+    if (options->site != NULL && !names_site(walk, root, options->site))
+        return fail(walk, root, ERR_USAGE, "E_IIS_SITE",
+                    rewrite_text(
+                        walk->file->arena,
+                        "no site of the file is called '%.80s'; sites stand in "
+                        "system.applicationHost/sites and as the first part of <location path=...>",
+                        options->site));
+    return true;
 }
 
 /* ---- order */
@@ -336,7 +374,7 @@ static bool read_root(struct walk *walk, const xmlNode *root)
         place = (struct place){.level = 0, .base = ""};
     else
         place.level = level_of(place.base);
-    if (walk->is_server && !choose_site(walk, root))
+    if (!check_options(walk, root) || (walk->is_server && !choose_site(walk, root)))
         return false;
     /* A file that holds only a section, as configSource names it. */
     bool is_section = config_is(root, "rules") || config_is(root, "outboundRules") ||

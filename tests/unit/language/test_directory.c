@@ -88,7 +88,7 @@ static void test_directory_reads_yaml_files_in_byte_order_of_their_paths(void **
     add_rule(".dot.yaml", "R-DOT");
     add_text(".yaml", "not a rule");
     add_text("README.md", "not a rule");
-    add_text("x.yml", "not a rule");
+    add_text("x.yaml.bak", "not a rule");
     assert_int_equal(symlink(".hidden/linked.yaml", in_root("zz.yaml")), 0);
     assert_int_equal(symlink("..", in_root("a/circle")), 0);
 
@@ -137,14 +137,16 @@ static void test_directory_refuses_what_cannot_be_read(void **state)
         enum err_kind kind;
         const char *word;
     } cases[] = {
-        {"fifo.yaml", ERR_IO, "regular"},
-        {"dangling.yaml", ERR_IO, "No such file"},
-        {"big.yaml", ERR_LIMIT, "larger than"},
+        {"fifo.yaml", ERR_IO, "regular"},           {"dangling.yaml", ERR_IO, "No such file"},
+        {"big.yaml", ERR_LIMIT, "larger than"},     {"other.yml", ERR_SYNTAX, "end in .yaml"},
+        {"UPPER.YAML", ERR_SYNTAX, "end in .yaml"},
     };
     (void)state;
     assert_int_equal(mkfifo(in_root("fifo.yaml"), 0600), 0);
     assert_int_equal(symlink("nowhere", in_root("dangling.yaml")), 0);
     add_text("big.yaml", "#");
+    add_text("other.yml", "id: R\n");
+    add_text("UPPER.YAML", "id: R\n");
     assert_int_equal(truncate(in_root("big.yaml"), 1 << 30), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char folder[300];
