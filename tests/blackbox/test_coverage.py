@@ -53,6 +53,10 @@ def test_a_rule_without_builds_has_a_reason():
         assert "side_effects:" in head and "blind_to:" in head, rule_id
 
 
+def test_every_rule_says_what_it_cannot_see():
+    assert [rule_id for rule_id, head, *_ in rules() if "blind_to: []" in head] == []
+
+
 def test_builds_are_those_of_the_rules():
     heads = {rule_id: head for rule_id, head, *_ in rules()}
     for title in ("Techniques", "Beside these techniques"):
