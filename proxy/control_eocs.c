@@ -47,8 +47,8 @@ static void note_failure(struct control_eocs *eocs, const struct err *err)
     eocs->err_unix = control_unix_now();
     uint64_t delay = retry_delay(eocs);
     events_emit(eocs->control->events, EVENT_FEED_FAILED, err->code,
-                "source=eocs url=%s again_in_s=%llu rules_from_feed=%zu reason=%s",
-                eocs->control->config->eocs.url, (unsigned long long)(delay / 1000),
+                "source=eocs url=%s code=%s again_in_s=%llu rules_from_feed=%zu reason=%s",
+                eocs->control->config->eocs.url, err->code, (unsigned long long)(delay / 1000),
                 eocs->current.n_files, err->text);
     schedule(eocs, delay);
 }

@@ -246,7 +246,7 @@ static void print_feed(const json_t *root, FILE *out)
     if (!json_is_object(feed))
         return;
     put_row(out, "eocs", get_text(feed, "url"));
-    put_time_row(out, "  last contact", get_number(feed, "contact_unix"));
+    put_time_row(out, "  contact", get_number(feed, "contact_unix"));
     if (get_text(feed, "document")[0] != '\0')
         put_time_row(out, "  signed", get_number(feed, "signed_unix"));
     (void)fprintf(out, "%-14s%lld\n", "  rule files", get_number(feed, "rule_files"));
@@ -312,7 +312,7 @@ static void print_own_feed(const json_t *root, FILE *out)
                   json_is_true(json_object_get(feed, "tls_degraded"))
                       ? ", FEED_TLS_DEGRADED: no mirror with TLS can be used"
                       : "");
-    put_time_row(out, "  last contact", get_number(feed, "contact_unix"));
+    put_time_row(out, "  contact", get_number(feed, "contact_unix"));
     print_bundles(feed, out);
     print_mirrors(feed, out);
     if (!json_is_object(error))

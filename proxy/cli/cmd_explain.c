@@ -166,7 +166,7 @@ static bool read_input(const char *path, struct buf *text, struct err *err)
     if (!is_stdin)
         (void)fclose(in);
     if (has_failed)
-        return err_set(err, ERR_IO, "E_READ", "cannot read %s", path);
+        return err_set(err, ERR_IO, "E_READ", "cannot read %s: %s", path, strerror(errno));
     return is_short || err_set(err, ERR_LIMIT, "E_REQUEST_LONG", "%s is over %d bytes", path,
                                EXPLAIN_MAX_INPUT);
 }

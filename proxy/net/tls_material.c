@@ -17,7 +17,9 @@ enum { SELF_SIGNED_SECONDS = 30 * 24 * 3600, NANOSECONDS = 1000 * 1000 * 1000 };
 
 bool tls_err(struct err *err, const char *code, const char *what, const char *name)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long first = ERR_peek_error(); /* of a file that cannot be opened, the system's word */
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     (void)err_set(err, ERR_IO, code, "%s%s%s%s%s", what, name != NULL ? " " : "",
                   name != NULL ? name : "", reason != NULL ? ": " : "",
                   reason != NULL ? reason : "");

@@ -167,6 +167,11 @@ def test_an_incident_of_a_refused_request_is_found_in_the_access_log(pair, clien
     assert done.returncode == 1 and "RFC 9112 3.2" in done.stdout
 
 
+def test_a_folder_in_the_place_of_the_request_is_said(stopgap, tmp_path):
+    done = stopgap("explain", str(tmp_path))
+    assert done.returncode == 3 and "directory" in done.stderr
+
+
 def test_exit_codes(stopgap, tmp_path):
     log = tmp_path / "log"
     log.write_text('{"incident": "aaaaaaaaaaaa"}\nnot json bbbbbbbbbbbb\n')

@@ -89,6 +89,7 @@ def test_a_mitigation_of_the_feed_is_in_force_without_anybody_doing_anything(fed
     assert client(one).ask("/owa/").status == 200
     assert "eocs@" in one.ruleset_name()
     one.wait_event("feed_document")
+    assert re.search(r"^  contact +20\d\d-", one.command("status").stdout, re.M)
     assert fed.feed()["rule_files"] == 1 and fed.feed()["left_out"] == []
     assert one.metrics()["stopgap_eocs_rule_files"] == 1
 
@@ -132,6 +133,8 @@ def test_rules_of_the_feed_survive_a_restart_without_it(fed, server):
     fed.wait_error("E_FETCH_CONNECT")
     assert fed.has_rule("M7") and fed.feed()["signed_unix"] > 0
     fed.proxy.wait_event("feed_failed")
+    failed = [line for line in fed.proxy.err.text().splitlines() if "event=feed_failed" in line]
+    assert "id=1008" in failed[0] and "code=E_FETCH_CONNECT" in failed[0]
 
 
 def test_an_older_document_is_refused_and_the_newer_goes_on(fed):

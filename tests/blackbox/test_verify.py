@@ -179,6 +179,11 @@ def test_who_cannot_be_reached_is_said_with_the_reason(stopgap, ports, url, word
     assert done.returncode == 3 and re.search(words, done.stderr), done.stderr
 
 
+def test_a_file_of_authorities_that_is_not_there_is_said_with_the_reason(stopgap):
+    done = stopgap("verify", "--ca", "/nonexistent.pem", "https://127.0.0.1:1")
+    assert done.returncode == 1 and "No such file" in done.stderr, done.stderr
+
+
 def test_exit_codes(stopgap, ports):
     nowhere = "http://127.0.0.1:%d" % ports.take()
     assert stopgap("verify", "--help").returncode == 0
