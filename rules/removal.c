@@ -99,6 +99,14 @@ static bool may_take(const struct rules_source *source, const struct origin *nex
            trust_may_remove(source->trust, &next->bundle, &before->bundle);
 }
 
+/* Without a disk it is refused again the next time. */
+static void hold(struct trust_store *trust, const struct trust_set *set)
+{
+    struct err ignored;
+    if (!trust_hold(trust, set, &ignored))
+        return;
+}
+
 bool removal_check(const struct rules_source *source, const struct origins *origins,
                    struct err *err)
 {
@@ -106,13 +114,14 @@ bool removal_check(const struct rules_source *source, const struct origins *orig
     for (size_t i = 0; i < origins->n; i++) {
         const struct origin *next = &origins->items[i];
         const struct origin *old = origins_find(before, next->kind, next->source);
+        struct err why = {.kind = ERR_NONE};
         if (next->kind != ORIGIN_BUNDLE || !next->is_tried || source->trust == NULL ||
-            may_take(source, next, old) || compare(next, old, err))
+            may_take(source, next, old) || compare(next, old, &why))
             continue;
-        struct err ignored; /* without a disk it is refused again the next time */
-        if (strcmp(err->code, TRUST_HELD_CODE) == 0 &&
-            !trust_hold(source->trust, &next->bundle, &ignored))
-            return false;
+        if (err != NULL)
+            *err = why;
+        if (strcmp(why.code, TRUST_HELD_CODE) == 0)
+            hold(source->trust, &next->bundle);
         return false;
     }
     return true;

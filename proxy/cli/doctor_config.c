@@ -172,7 +172,7 @@ static void put_age(int64_t since, char *out, size_t size)
     int64_t age = since != 0 ? (int64_t)time(NULL) - since : 0;
     if (since == 0)
         (void)snprintf(out, size, "never");
-    else if (age < 2 * 86400)
+    else if (age < 172800)
         (void)snprintf(out, size, "%lld hours ago", (long long)(age > 0 ? age / 3600 : 0));
     else
         (void)snprintf(out, size, "%lld days ago", (long long)(age / 86400));
