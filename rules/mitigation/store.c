@@ -168,6 +168,8 @@ bool mitigation_store_load(const char *directory, struct mitigation_store *ret_s
     struct buf text;
     int folder;
     *ret_store = (struct mitigation_store){0};
+    if (access(directory, F_OK) != 0 && errno == ENOENT)
+        return true; /* before the first start: nothing was decided yet */
     if (!folder_open(directory, &folder, err))
         return false;
     buf_init(&text, MAX_STORE_BYTES);
@@ -207,6 +209,8 @@ bool mitigation_store_save(const char *directory, const struct mitigation_store 
 {
     struct buf text;
     int folder;
+    if (access(directory, F_OK) != 0 && errno == ENOENT)
+        return true; /* before the first start: nothing was decided yet */
     if (!folder_open(directory, &folder, err))
         return false;
     buf_init(&text, MAX_STORE_BYTES);

@@ -126,6 +126,16 @@ static void test_a_changed_byte_is_an_error(void **state)
     place_done(&place);
 }
 
+static void test_a_folder_that_is_not_there_yet_holds_no_decisions(void **state)
+{
+    (void)state;
+    struct err err;
+    struct mitigation_store store = {.is_off = true};
+    assert_true(mitigation_store_load("/nonexistent/stopgap", &store, &err));
+    assert_false(store.is_off);
+    assert_int_equal(store.n_blocks, 0);
+}
+
 /* What cannot be looked at is not taken for absent, either. */
 static void test_a_folder_that_may_not_be_searched_is_an_error(void **state)
 {
@@ -153,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_a_block_is_there_once_and_goes_by_its_id),
         cmocka_unit_test(test_more_blocks_than_there_is_room_for_are_refused),
         cmocka_unit_test(test_a_changed_byte_is_an_error),
+        cmocka_unit_test(test_a_folder_that_is_not_there_yet_holds_no_decisions),
         cmocka_unit_test(test_a_folder_that_may_not_be_searched_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
