@@ -227,7 +227,6 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
     struct err err = {0};
     const struct explain_request *request = view->request;
     struct explanation *explanation = NULL;
-    struct explain_absent absent = {.n = 0};
     if (request->is_refused) {
         view->decision = (struct decision){.kind = DECISION_ANSWER,
                                            .status = request->parser.refusal.status,
@@ -241,9 +240,8 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
             return EXIT_UNREACHABLE;
         }
         view->explanation = explanation;
-        view->absent = &absent;
         if (view->rule == NULL)
-            explain_absent_find(&absent, &call->paths, call->config_path != NULL, view);
+            explain_absent_find(&view->absent, &call->paths, call->config_path != NULL, view);
         judge(view, explanation);
     }
     bool is_written = true;
@@ -252,7 +250,7 @@ static int explain_rules(const struct call *call, struct explain_result_view *vi
     else
         explain_print_text(view, stdout);
     explanation_free(explanation);
-    ruleset_unref(absent.set);
+    ruleset_unref(view->absent.set);
     if (!is_written)
         return EXIT_UNREACHABLE;
     bool is_stopped =

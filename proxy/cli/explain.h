@@ -63,7 +63,7 @@ struct explain_result_view {
     struct decision decision;
     bool is_off;    /* the configuration says mode off: the proxy would not have asked */
     bool is_exempt; /* a bare health check: the same */
-    const struct explain_absent *absent;
+    struct explain_absent absent;
     const char *rule; /* only this one, in full; NULL: the usual choice */
     bool shows_all;   /* every rule in full */
 };

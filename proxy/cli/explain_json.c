@@ -96,9 +96,9 @@ static json_t *json_rules(const struct explain_result_view *view)
 static json_t *json_absent(const struct explain_result_view *view)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < view->absent->n; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "id", view->absent->rules[i].id,
-                                                    "why", view->absent->rules[i].why));
+    for (size_t i = 0; i < view->absent.n; i++)
+        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "id", view->absent.rules[i].id,
+                                                    "why", view->absent.rules[i].why));
     return list;
 }
 

@@ -253,9 +253,9 @@ void explain_print_text(const struct explain_result_view *view, FILE *out)
     for (size_t i = 0; i < explanation->n_rules; i++)
         if (explain_is_full(view, &explanation->rules[i]))
             print_full(&explanation->rules[i], out);
-    for (size_t i = 0; i < view->absent->n; i++)
+    for (size_t i = 0; i < view->absent.n; i++)
         (void)fprintf(out, "%s  %-32s %s\n", i == 0 ? "\nWould match, but not in force:\n" : "",
-                      view->absent->rules[i].id, view->absent->rules[i].why);
+                      view->absent.rules[i].id, view->absent.rules[i].why);
     for (size_t i = 0; i < explanation->n_rules && view->rule == NULL; i++) {
         if (explain_is_full(view, &explanation->rules[i]))
             continue;
