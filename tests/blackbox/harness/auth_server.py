@@ -191,11 +191,11 @@ class AuthServer:
 
 
 def sockets():
-    """(local port, remote port, state) of each TCP socket over IPv4."""
+    """(local port, remote port, state) of each TCP socket over IPv4. The kernel hands the table out in parts, so where others
+    come and go meanwhile a socket can stand in it twice, or not at all: a count is to be waited for."""
     with open("/proc/net/tcp") as table:
-        for line in list(table)[1:]:
-            parts = line.split()
-            yield int(parts[1].split(":")[1], 16), int(parts[2].split(":")[1], 16), parts[3]
+        rows = {tuple(line.split()[1:4]) for line in list(table)[1:]}
+    return [(int(local.split(":")[1], 16), int(remote.split(":")[1], 16), state) for local, remote, state in rows]
 
 
 def listens(port):
