@@ -213,7 +213,8 @@ static void refuse(struct control_canary *canary, const char *hash)
 void control_canary_refuse(struct control *control, const char *hash)
 {
     refuse(&control->canary, hash);
-    refused_add(control->config->state_dir, hash);
+    if (!control_eocs_keeps(control, hash))
+        refused_add(control->config->state_dir, hash);
 }
 
 void control_canary_refused(struct control *control, struct load_order *order)
@@ -237,7 +238,8 @@ static void give_up(struct control_canary *canary, const struct ruleset *bad, st
         for (size_t k = 0; k < order.n_given_up; k++)
             is_bundle = is_bundle || strcmp(order.given_up[k].file, hashes[i]) == 0;
         refuse(canary, hashes[i]);
-        if (!is_bundle) /* the trust store remembers bundles, and reset-floor forgets them */
+        /* The trust store remembers bundles, and reset-floor forgets them. */
+        if (!is_bundle && !control_eocs_keeps(control, hashes[i]))
             refused_add(control->config->state_dir, hashes[i]);
     }
     (void)err_set(&canary->err, ERR_TEST, code, "%s: %s", canary->name, why);
@@ -304,6 +306,7 @@ static void on_tick(uv_timer_t *timer)
     struct rates time;
     take_now(control, &now);
     remember_moment(canary, &now);
+    control_eocs_settle(control);
     if (canary->watch == CANARY_IDLE || canary->has_asked || control->job != NULL ||
         control->is_stopping || control->is_draining || now.ms < canary->ask_at_ms)
         return;

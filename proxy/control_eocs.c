@@ -1,5 +1,6 @@
 /* The feed's timer, and the way of a new document into force. */
 #include "control_internal.h"
+#include "refused.h"
 
 #include <stdlib.h>
 
@@ -74,6 +75,104 @@ static void tell_new_set(const struct control_eocs *eocs)
                     "code=%s reason=%s", set->left_out[i].why.code, set->left_out[i].why.text);
 }
 
+/* ---- what a restart has */
+
+static bool is_same(const struct eocs_set *one, const struct eocs_set *other)
+{
+    return strcmp(one->path, other->path) == 0;
+}
+
+static void fall_back(struct control_eocs *eocs)
+{
+    eocs->kept = eocs->current = eocs->former;
+    eocs->former = (struct eocs_set){0};
+    eocs->is_unkept = true;
+}
+
+/* From what the canary says of current. */
+static void judge(struct control_eocs *eocs)
+{
+    const struct control *control = eocs->control;
+    enum canary_watch watch = control->canary.watch;
+    bool is_new = !is_same(&eocs->current, &eocs->kept);
+    bool has_failed = control_canary_has_refused(control, eocs->current.sha256);
+    if (has_failed && is_new) { /* on trial; its folder is to go */
+        eocs->current = eocs->kept;
+        eocs->is_unkept = eocs->kept.path[0] != '\0';
+    } else if (has_failed && eocs->former.path[0] != '\0') {
+        fall_back(eocs);
+    } else if (!has_failed && is_new && watch != CANARY_TRIAL) {
+        eocs->former = eocs->kept;
+        eocs->kept = eocs->current;
+        eocs->is_unkept = true;
+    }
+    if (watch == CANARY_IDLE && eocs->former.path[0] != '\0') {
+        eocs->former = (struct eocs_set){0};
+        eocs->is_unkept = true;
+    }
+}
+
+/* False with err: it is tried again. */
+static bool settle(struct control_eocs *eocs, struct err *err)
+{
+    if (eocs->current.path[0] == '\0') /* left out of the first set, or there is none */
+        return true;
+    judge(eocs);
+    if (!eocs->is_unkept || !is_same(&eocs->current, &eocs->kept))
+        return true; /* what is on trial would be removed */
+    eocs->is_unkept =
+        !eocs_set_keep(eocs->control->config->state_dir, &eocs->kept, &eocs->former, err);
+    return !eocs->is_unkept;
+}
+
+void control_eocs_settle(struct control *control)
+{
+    struct control_eocs *eocs = control->eocs;
+    struct err err = {0};
+    /* A visit writes a set that is neither of these two yet. */
+    if (eocs == NULL || control->job != NULL || eocs->is_busy || eocs->is_waiting ||
+        control->is_draining || control->is_stopping)
+        return;
+    bool was_unkept = eocs->is_unkept;
+    if (settle(eocs, &err))
+        return;
+    if (was_unkept)
+        eocs->err = err;
+    else
+        note_failure(eocs, &err);
+}
+
+static bool has_hash(const struct eocs_set *set, const char *hash)
+{
+    return set->path[0] != '\0' && strncmp(set->sha256, hash, EOCS_HASH_BYTES - 1) == 0;
+}
+
+bool control_eocs_keeps(const struct control *control, const char *hash)
+{
+    const struct control_eocs *eocs = control->eocs;
+    if (eocs == NULL)
+        return false;
+    const char *slash = strrchr(eocs->kept.path, '/');
+    bool is_kept = slash != NULL && strcmp(slash + 1, hash) == 0;
+    bool is_left_out = eocs->current.path[0] == '\0'; /* kept itself is tried again */
+    return has_hash(&eocs->former, hash) ||
+           (!is_kept && !is_left_out && has_hash(&eocs->kept, hash));
+}
+
+const char *control_eocs_former(const struct control *control)
+{
+    const struct control_eocs *eocs = control->eocs;
+    return eocs != NULL && eocs->former.path[0] != '\0' ? eocs->former.path : NULL;
+}
+
+void control_eocs_fall_back(struct control *control)
+{
+    if (control_eocs_former(control) != NULL)
+        fall_back(control->eocs);
+}
+
+/* ---- visits */
+
 /* The candidate is in force, or was refused and the set before goes on. */
 static void on_reloaded(void *ctx, bool ok, const char *text)
 {
@@ -83,12 +182,14 @@ static void on_reloaded(void *ctx, bool ok, const char *text)
         return;
     if (!ok)
         (void)err_set(&err, ERR_TRUST, "E_EOCS_LOAD", "%s", text);
-    else if (eocs_set_commit(eocs->control->config->state_dir, &eocs->candidate, &err))
+    else if (eocs_set_accept(eocs->control->config->state_dir, &eocs->candidate, &err))
         eocs->current = eocs->candidate;
     eocs->candidate.path[0] = '\0';
-    if (err.kind == ERR_NONE) {
-        note_contact(eocs);
+    bool is_in = err.kind == ERR_NONE;
+    if (is_in)
         tell_new_set(eocs);
+    if (is_in && settle(eocs, &err)) {
+        note_contact(eocs);
         return;
     }
     eocs->visit.etag[0] = '\0'; /* the next visit tries the whole way again */
@@ -161,6 +262,19 @@ static void on_timer(uv_timer_t *timer)
                         on_visited); /* with a callback it cannot fail */
 }
 
+/* What failed may still be named: the program was killed, or the disk was full. */
+static void read_kept(struct control_eocs *eocs)
+{
+    const char *state_dir = eocs->control->config->state_dir;
+    char refused[REFUSED_MAX][TRUST_HASH_BYTES];
+    size_t n = refused_read(state_dir, refused);
+    eocs_set_read(state_dir, &eocs->kept, &eocs->former);
+    eocs->current = eocs->kept;
+    for (size_t i = 0; i < n && eocs->former.path[0] != '\0'; i++)
+        if (strcmp(refused[i], eocs->current.sha256) == 0)
+            fall_back(eocs);
+}
+
 bool control_eocs_init(struct control *control, struct err *err)
 {
     const struct config *config = control->config;
@@ -178,7 +292,7 @@ bool control_eocs_init(struct control *control, struct err *err)
                                            .root_path = config->trust_path,
                                            .writes = true,
                                            .cancel = &eocs->cancel};
-    eocs_set_current(config->state_dir, &eocs->current);
+    read_kept(eocs);
     eocs->contact_unix = (uint64_t)eocs_contact_load(config->state_dir);
     (void)uv_timer_init(&control->loop, &eocs->timer);
     control->eocs = eocs;

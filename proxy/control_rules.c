@@ -97,8 +97,11 @@ static bool load_instead(struct control *control, bool is_less, const struct rul
         return false;
     struct load_order order = {.tries = false};
     control->set = control_load(control, files, policy, &order, &control->judgement, err);
+    const char *former = control_eocs_former(control);
     if (control->set != NULL && files->eocs_directory == NULL)
         control_eocs_drop(control);
+    else if (control->set != NULL && former != NULL && strcmp(files->eocs_directory, former) == 0)
+        control_eocs_fall_back(control);
     return control->set != NULL;
 }
 
@@ -108,6 +111,8 @@ static void load_less(struct control *control, const struct rule_files *files,
                       const struct policy_copy *policy, struct err *err)
 {
     char *eocs = files->eocs_directory;
+    const char *former = control_eocs_former(control);
+    char *eocs_before = former != NULL ? strdup(former) : NULL; /* no memory: one attempt less */
     bool has_builtin = control->config->use_builtin;
     bool has_bundles = files->bundles.n != 0;
     struct rule_files kept[2] = {{.eocs_directory = eocs}, {.eocs_directory = eocs}};
@@ -118,6 +123,7 @@ static void load_less(struct control *control, const struct rule_files *files,
         bool is_less;
         struct rule_files files;
     } attempts[] = {
+        {eocs_before != NULL, {.bundles = files->bundles, .eocs_directory = eocs_before}},
         {eocs != NULL && (has_bundles || has_builtin), {.bundles = files->bundles}},
         {kept[0].bundles.n != 0, kept[0]},
         {kept[1].bundles.n != 0, kept[1]},
@@ -133,6 +139,7 @@ static void load_less(struct control *control, const struct rule_files *files,
     if (load_instead(control, true, &(struct rule_files){.eocs_directory = NULL}, policy, err) &&
         !has_builtin)
         control->trust_watch->has_no_rules = true;
+    free(eocs_before);
     for (size_t i = 0; i < 2; i++) {
         kept[i].eocs_directory = NULL; /* borrowed */
         control_rule_files_done(&kept[i]);

@@ -118,6 +118,8 @@ void eocs_files_free(struct eocs_files *files);
 MUST_USE bool eocs_state_load(const char *folder, int64_t *ret_newest, struct err *err);
 MUST_USE bool eocs_state_save(const char *folder, const struct eocs_document *document,
                               struct err *err);
+/* signed_at of the document with this hash, when it is the newest; 0: not known. */
+int64_t eocs_state_signed(const char *folder, const char *sha256);
 
 /* When the feed was last reached and verified, by the clock of that time; 0: never, or not known.
  */
@@ -157,7 +159,13 @@ struct eocs_set {
 MUST_USE bool eocs_set_make(const char *folder, const struct eocs_document *document,
                             struct slice bytes, bool is_enforced, struct eocs_set *ret_set,
                             struct err *err);
-/* Make it the one in force, also after a restart, and remember its document as the newest. */
-MUST_USE bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err *err);
-/* The one in force; ret_set->path is "" when there is none. */
-void eocs_set_current(const char *folder, struct eocs_set *ret_set);
+/* Remember its document as the newest: older ones are refused from now on. False: E_EOCS_STATE. */
+MUST_USE bool eocs_set_accept(const char *folder, const struct eocs_set *set, struct err *err);
+/* Make it the one in force, also after a restart; every other set but these two is removed.
+ *
+ * former  what to go back to should set fail; path "": nothing, as set is proved
+ * False with err: E_EOCS_WRITE; both are as they were, or former alone is done. */
+MUST_USE bool eocs_set_keep(const char *folder, const struct eocs_set *set,
+                            const struct eocs_set *former, struct err *err);
+/* The one in force, and what to go back to; the path is "" when there is none. */
+void eocs_set_read(const char *folder, struct eocs_set *ret_current, struct eocs_set *ret_former);

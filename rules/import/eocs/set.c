@@ -3,6 +3,7 @@
  *   eocs-sets/HASH-MODE-VERSION/EOCS-M1.yaml ...   HASH: of the signed content
  *   eocs-sets/HASH-MODE-VERSION/document.xml       for people; not read again
  *   eocs-sets/current -> HASH-MODE-VERSION         replaced in one step
+ *   eocs-sets/former -> HASH-MODE-VERSION          what to go back to, until current is proved
  *
  * The rules are kept, not the document alone: what was accepted once must not be judged again at a
  * start many years later. */
@@ -19,6 +20,8 @@
 
 static const char sets_name[] = "eocs-sets";
 static const char document_name[] = "document.xml";
+static const char current_name[] = "current";
+static const char former_name[] = "former";
 
 enum { NAME_CHARS = 96 }; /* a hash, the mode, the version */
 
@@ -66,8 +69,8 @@ static void remove_set(int sets, const char *name)
     (void)unlinkat(sets, name, AT_REMOVEDIR);
 }
 
-/* Every set but the one to keep: those before it, and what a killed run left behind. */
-static void remove_others(int sets, const char *keep)
+/* Every set but those to keep: failed ones, and what a killed run left behind. */
+static void remove_others(int sets, const char *keep, const char *keep_too)
 {
     int fd = dup(sets);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -80,7 +83,8 @@ static void remove_others(int sets, const char *keep)
     const struct dirent *entry;
     /* cppcheck-suppress readdirCalled; as above */
     while ((entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] != '.' && strcmp(entry->d_name, keep) != 0)
+        if (entry->d_name[0] != '.' && strcmp(entry->d_name, keep) != 0 &&
+            strcmp(entry->d_name, keep_too) != 0)
             remove_set(sets, entry->d_name); /* "current" is a link, which O_NOFOLLOW spares */
     (void)closedir(dir);
 }
@@ -192,26 +196,55 @@ bool eocs_set_make(const char *folder, const struct eocs_document *document, str
     return done;
 }
 
-bool eocs_set_commit(const char *folder, const struct eocs_set *set, struct err *err)
+bool eocs_set_accept(const char *folder, const struct eocs_set *set, struct err *err)
 {
-    const char *slash = strrchr(set->path, '/');
-    const char *name = slash != NULL ? slash + 1 : set->path;
     struct eocs_document known = {.signed_at = set->signed_at};
     memcpy(known.sha256, set->sha256, sizeof(known.sha256));
-    /* First what refuses older documents: killed in between, the set before stays in force and
-     * the next visit brings this one again. */
-    if (set->signed_at != 0 && !eocs_state_save(folder, &known, err))
+    return set->signed_at == 0 || eocs_state_save(folder, &known, err);
+}
+
+static const char *name_of(const struct eocs_set *set)
+{
+    const char *slash = strrchr(set->path, '/');
+    return slash != NULL ? slash + 1 : set->path;
+}
+
+static bool is_former(int sets, const char *name)
+{
+    char former[NAME_CHARS];
+    ssize_t len = readlinkat(sets, former_name, former, sizeof(former));
+    return len >= 0 && (size_t)len == strlen(name) && memcmp(former, name, (size_t)len) == 0;
+}
+
+/* False with errno. */
+static bool point(int sets, const char *link, const char *name)
+{
+    static const char tmp[] = "link.tmp";
+    const char *from = tmp;
+    (void)unlinkat(sets, tmp, 0);
+    if (is_former(sets, name)) /* the way back needs no room on the disk */
+        from = former_name;
+    else if (symlinkat(name, sets, tmp) != 0)
         return false;
+    return renameat(sets, from, sets, link) == 0 && fsync(sets) == 0;
+}
+
+bool eocs_set_keep(const char *folder, const struct eocs_set *set, const struct eocs_set *former,
+                   struct err *err)
+{
+    const char *back = name_of(former);
     int sets = open_sets(folder, true);
     if (sets < 0)
         return fail_write(folder, err);
-    (void)unlinkat(sets, "current.tmp", 0);
-    bool done = symlinkat(name, sets, "current.tmp") == 0 &&
-                renameat(sets, "current.tmp", sets, "current") == 0 && fsync(sets) == 0;
+    /* Killed anywhere, both links name whole sets: the way back is laid before it may be needed,
+     * and goes when it is not needed any more. */
+    bool done = (back[0] == '\0' || point(sets, former_name, back)) &&
+                point(sets, current_name, name_of(set)) &&
+                (back[0] != '\0' || unlinkat(sets, former_name, 0) == 0 || errno == ENOENT);
     if (!done)
-        (void)fail_write("the link 'current'", err);
+        (void)fail_write("the links to the rules in force", err);
     else
-        remove_others(sets, name);
+        remove_others(sets, name_of(set), back);
     (void)close(sets);
     return done;
 }
@@ -243,14 +276,14 @@ static size_t count_rule_files(int sets, const char *name)
     return n;
 }
 
-void eocs_set_current(const char *folder, struct eocs_set *ret_set)
+static void read_link(const char *folder, const char *link, struct eocs_set *ret_set)
 {
     char name[NAME_CHARS];
     *ret_set = (struct eocs_set){0};
     int sets = open_sets(folder, false);
     if (sets < 0)
         return;
-    ssize_t len = readlinkat(sets, "current", name, sizeof(name) - 1);
+    ssize_t len = readlinkat(sets, link, name, sizeof(name) - 1);
     if (len > 0) {
         name[len] = '\0';
         int n = snprintf(ret_set->path, sizeof(ret_set->path), "%s/%s/%s", folder, sets_name, name);
@@ -261,6 +294,12 @@ void eocs_set_current(const char *folder, struct eocs_set *ret_set)
             ret_set->n_files = count_rule_files(sets, name);
     }
     (void)close(sets);
-    if (ret_set->path[0] != '\0' && !eocs_state_load(folder, &ret_set->signed_at, NULL))
-        ret_set->signed_at = 0; /* only shown; the next visit says what is wrong */
+    if (ret_set->path[0] != '\0')
+        ret_set->signed_at = eocs_state_signed(folder, ret_set->sha256);
+}
+
+void eocs_set_read(const char *folder, struct eocs_set *ret_current, struct eocs_set *ret_former)
+{
+    read_link(folder, current_name, ret_current);
+    read_link(folder, former_name, ret_former);
 }

@@ -43,7 +43,8 @@ static bool parse(struct slice text, int64_t *ret_newest)
            utc_parse_time(slice_make(text.ptr + head_len, UTC_TIME_CHARS), ret_newest);
 }
 
-bool eocs_state_load(const char *folder, int64_t *ret_newest, struct err *err)
+/* sha256 NULL: of whichever document. */
+static bool load(const char *folder, const char *sha256, int64_t *ret_newest, struct err *err)
 {
     static const struct file_codes codes = {.read = "E_EOCS_STATE", .size = "E_EOCS_STATE"};
     struct buf text;
@@ -59,11 +60,24 @@ bool eocs_state_load(const char *folder, int64_t *ret_newest, struct err *err)
                            "the file 'eocs' was damaged, so an older document could not be told "
                            "from a newer one; remove it only when you know why") ||
                    err_at(err, folder, 0, 0);
+        if (done && sha256 != NULL && memmem(text.ptr, text.len, sha256, strlen(sha256)) == NULL)
+            *ret_newest = 0;
     }
     buf_done(&text);
     if (fd >= 0)
         (void)close(fd);
     return done;
+}
+
+bool eocs_state_load(const char *folder, int64_t *ret_newest, struct err *err)
+{
+    return load(folder, NULL, ret_newest, err);
+}
+
+int64_t eocs_state_signed(const char *folder, const char *sha256)
+{
+    int64_t signed_at;
+    return load(folder, sha256, &signed_at, NULL) ? signed_at : 0; /* only shown */
 }
 
 bool eocs_state_save(const char *folder, const struct eocs_document *document, struct err *err)
