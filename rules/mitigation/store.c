@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "trust/encode.h"
@@ -154,6 +155,12 @@ bool mitigation_store_parse(struct slice text, struct mitigation_store *ret_stor
            (slice_equal(slice_make(sum.ptr + 4, TEXT_HASH_CHARS), slice_str(hash)) || fail(err));
 }
 
+/* Before the first start nothing was decided. A link to a disk that is away is not absent. */
+static bool folder_is_absent(const char *directory)
+{
+    return faccessat(AT_FDCWD, directory, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 static bool folder_open(const char *directory, int *ret_folder, struct err *err)
 {
     *ret_folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -168,8 +175,8 @@ bool mitigation_store_load(const char *directory, struct mitigation_store *ret_s
     struct buf text;
     int folder;
     *ret_store = (struct mitigation_store){0};
-    if (access(directory, F_OK) != 0 && errno == ENOENT)
-        return true; /* before the first start: nothing was decided yet */
+    if (folder_is_absent(directory))
+        return true;
     if (!folder_open(directory, &folder, err))
         return false;
     buf_init(&text, MAX_STORE_BYTES);
@@ -209,8 +216,9 @@ bool mitigation_store_save(const char *directory, const struct mitigation_store 
 {
     struct buf text;
     int folder;
-    if (access(directory, F_OK) != 0 && errno == ENOENT)
-        return true; /* before the first start: nothing was decided yet */
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "E_MITIGATIONS", "cannot create the state directory %s: %s",
+                       directory, strerror(errno));
     if (!folder_open(directory, &folder, err))
         return false;
     buf_init(&text, MAX_STORE_BYTES);

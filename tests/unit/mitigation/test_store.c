@@ -136,6 +136,42 @@ static void test_a_folder_that_is_not_there_yet_holds_no_decisions(void **state)
     assert_int_equal(store.n_blocks, 0);
 }
 
+/* Nobody else makes the folder where no rule set is signed. */
+static void test_the_first_decision_makes_the_folder(void **state)
+{
+    (void)state;
+    static struct mitigation_store saved, loaded;
+    struct mitigation_block m1 = block_of("M1", "reason");
+    struct place place;
+    struct err err = {0};
+    place_init(&place);
+    assert_int_equal(rmdir(place.folder), 0);
+    assert_true(mitigation_store_block(&saved, &m1, &err));
+    assert_true(mitigation_store_save(place.folder, &saved, &err));
+    assert_true(mitigation_store_load(place.folder, &loaded, &err));
+    assert_int_equal(loaded.n_blocks, 1);
+    place_done(&place);
+    assert_false(mitigation_store_save("/nonexistent/stopgap", &saved, &err));
+    assert_string_equal(err.code, "E_MITIGATIONS");
+}
+
+/* The disk of the decisions is away: no reason to think that there were none. */
+static void test_a_link_to_nowhere_is_an_error(void **state)
+{
+    (void)state;
+    static struct mitigation_store store;
+    struct place place;
+    struct err err = {0};
+    place_init(&place);
+    assert_int_equal(symlink("/nonexistent/stopgap", place.file), 0);
+    assert_false(mitigation_store_load(place.file, &store, &err));
+    assert_string_equal(err.code, "E_MITIGATIONS");
+    err = (struct err){0};
+    assert_false(mitigation_store_save(place.file, &store, &err));
+    assert_string_equal(err.code, "E_MITIGATIONS");
+    place_done(&place);
+}
+
 /* What cannot be looked at is not taken for absent, either. */
 static void test_a_folder_that_may_not_be_searched_is_an_error(void **state)
 {
@@ -164,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_more_blocks_than_there_is_room_for_are_refused),
         cmocka_unit_test(test_a_changed_byte_is_an_error),
         cmocka_unit_test(test_a_folder_that_is_not_there_yet_holds_no_decisions),
+        cmocka_unit_test(test_the_first_decision_makes_the_folder),
+        cmocka_unit_test(test_a_link_to_nowhere_is_an_error),
         cmocka_unit_test(test_a_folder_that_may_not_be_searched_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
