@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "drift/drift.h"
 #include "engine/engine.h"
 #include "origin_rules.h"
 
@@ -12,13 +11,27 @@
 
 /* ---- two lists of rules */
 
+enum { MAX_GONE_PERCENT = 20 }; /* more is more often a slip than meant */
+
 struct removal {
-    size_t n_before;     /* rules that act */
-    size_t n_gone;       /* of them: not there any more, or acting on less */
-    const char *kept;    /* a rule with `keep: true` that is gone; NULL: none */
-    char ids[160];       /* some of them, for a message */
-    bool is_conspicuous; /* too many, or one that should be kept */
+    struct removal_count count;
+    char ids[160]; /* some of those that are gone, for a message */
 };
+
+bool removal_note(struct removal_count *count, const struct rule *old_rule, enum drift drift)
+{
+    if (drift != DRIFT_LOOSER)
+        return false;
+    count->n_gone += !old_rule->is_detect_only;
+    if (old_rule->is_kept && count->kept == NULL)
+        count->kept = old_rule->id;
+    return true;
+}
+
+bool removal_is_conspicuous(const struct removal_count *count)
+{
+    return count->kept != NULL || count->n_gone * 100 > count->n_before * MAX_GONE_PERCENT;
+}
 
 static void sort(struct rule_list *rules)
 {
@@ -26,12 +39,9 @@ static void sort(struct rule_list *rules)
         qsort(rules->items, rules->n, sizeof(*rules->items), rule_compare_ids);
 }
 
-static void note_gone(struct removal *removal, const struct rule *rule, bool is_removed)
+static void note_id(struct removal *removal, const struct rule *rule, bool is_removed)
 {
     size_t len = strlen(removal->ids);
-    removal->n_gone++;
-    if (rule->is_kept && removal->kept == NULL)
-        removal->kept = rule->id;
     if (len + strlen(rule->id) + 20 < sizeof(removal->ids))
         (void)snprintf(removal->ids + len, sizeof(removal->ids) - len, "%s%s%s",
                        len != 0 ? ", " : "", rule->id, is_removed ? "" : " (looser)");
@@ -41,7 +51,7 @@ static void note_gone(struct removal *removal, const struct rule *rule, bool is_
 static void count(struct rule_list *old_rules, struct rule_list *new_rules,
                   struct removal *ret_removal)
 {
-    struct removal removal = {.n_before = 0};
+    struct removal removal = {.count = {.n_before = 0}};
     size_t k = 0;
     sort(old_rules);
     sort(new_rules);
@@ -51,12 +61,11 @@ static void count(struct rule_list *old_rules, struct rule_list *new_rules,
         while (k < new_rules->n && strcmp(new_rules->items[k]->id, rule->id) < 0)
             k++;
         bool is_there = k < new_rules->n && strcmp(new_rules->items[k]->id, rule->id) == 0;
-        removal.n_before += !rule->is_detect_only;
-        if (diff_rule(rule, is_there ? new_rules->items[k] : NULL, &aspects) == DRIFT_LOOSER)
-            note_gone(&removal, rule, !is_there);
+        removal.count.n_before += !rule->is_detect_only;
+        if (removal_note(&removal.count, rule,
+                         diff_rule(rule, is_there ? new_rules->items[k] : NULL, &aspects)))
+            note_id(&removal, rule, !is_there);
     }
-    removal.is_conspicuous =
-        removal.kept != NULL || removal.n_gone * 100 > removal.n_before * REMOVAL_MAX_PERCENT;
     *ret_removal = removal;
 }
 
@@ -68,9 +77,9 @@ static bool refuse(const struct origin *next, const struct origin *before,
     (void)err_set(err, ERR_TRUST, TRUST_HELD_CODE,
                   "%s takes away or loosens %zu of %zu rules of %s (%s)%s%s, and does not say "
                   "'urgency critical': 'stopgap rules approve %s %llu --reason TEXT' takes it",
-                  next->label, removal->n_gone, removal->n_before, before->label, removal->ids,
-                  removal->kept != NULL ? ", of them one to be kept: " : "",
-                  removal->kept != NULL ? removal->kept : "", next->source,
+                  next->label, removal->count.n_gone, removal->count.n_before, before->label,
+                  removal->ids, removal->count.kept != NULL ? ", of them one to be kept: " : "",
+                  removal->count.kept != NULL ? removal->count.kept : "", next->source,
                   (unsigned long long)next->bundle.serial);
     return next->n_files != 0 && err_at(err, next->files[0].place, 0, 0);
 }
@@ -85,7 +94,7 @@ static bool compare(const struct origin *next, const struct origin *before, stru
                    origin_rules_add(next, &new_rules, shadowed, err);
     if (is_good) {
         count(&old_rules, &new_rules, &removal);
-        is_good = !removal.is_conspicuous || refuse(next, before, &removal, err);
+        is_good = !removal_is_conspicuous(&removal.count) || refuse(next, before, &removal, err);
     }
     rule_list_done(&old_rules);
     rule_list_done(&new_rules);

@@ -207,26 +207,25 @@ static size_t count_acting(const struct ruleset *set)
     return n;
 }
 
-/* n_gone of the old rules act no more, or on less. */
 static bool check_removal(const struct publish *publish, const struct publish_item *item,
-                          size_t n_old, size_t n_gone, const char *kept, struct err *err)
+                          const struct removal_count *removal, struct err *err)
 {
-    if (n_gone * 100 <= n_old * REMOVAL_MAX_PERCENT && kept == NULL)
+    if (!removal_is_conspicuous(removal))
         return true;
     if (!item->facts.is_critical)
         (void)printf("removes   installs will hold this set back until an operator approves it; "
                      "with 'bundle build --urgency critical' they take it\n");
     return warn(publish, "E_PUBLISH_REMOVES",
-                kept != NULL ? "a rule with 'keep: true' would be removed or loosened"
-                             : "more than a fifth of the rules would be removed or loosened",
+                removal->kept != NULL
+                    ? "a rule with 'keep: true' would be removed or loosened"
+                    : "more than a fifth of the rules would be removed or loosened",
                 err);
 }
 
 static bool compare(const struct publish *publish, const struct publish_item *item,
                     struct ruleset *old, struct ruleset *set, struct err *err)
 {
-    const char *kept = NULL;
-    size_t n_gone = 0;
+    struct removal_count removal = {.n_before = count_acting(old)};
     struct rules_diff diff;
     size_t n_added = 0;
     size_t n_removed = 0;
@@ -239,10 +238,8 @@ static bool compare(const struct publish *publish, const struct publish_item *it
         n_removed += change->new_rule == NULL;
         n_looser +=
             change->old_rule != NULL && change->new_rule != NULL && change->drift == DRIFT_LOOSER;
-        if (change->old_rule != NULL && change->drift == DRIFT_LOOSER) {
-            n_gone++;
-            kept = change->old_rule->is_kept ? change->old_rule->id : kept;
-        }
+        if (change->old_rule != NULL)
+            (void)removal_note(&removal, change->old_rule, change->drift);
         if (change->new_rule == NULL && change->old_rule != NULL)
             (void)printf("removed   %s\n", change->old_rule->id);
     }
@@ -251,7 +248,7 @@ static bool compare(const struct publish *publish, const struct publish_item *it
                  n_added, n_removed, diff.n_changes - n_added - n_removed, n_looser,
                  diff.n_verdicts);
     rules_diff_done(&diff);
-    return check_removal(publish, item, count_acting(old), n_gone, kept, err);
+    return check_removal(publish, item, &removal, err);
 }
 
 static bool check_diff(const struct publish *publish, const struct publish_item *item,
