@@ -237,10 +237,10 @@ static void give_up(struct control_canary *canary, const struct ruleset *bad, st
         bool is_bundle = false;
         for (size_t k = 0; k < order.n_given_up; k++)
             is_bundle = is_bundle || strcmp(order.given_up[k].file, hashes[i]) == 0;
-        refuse(canary, hashes[i]);
-        /* The trust store remembers bundles, and reset-floor forgets them. */
-        if (!is_bundle && !control_eocs_keeps(control, hashes[i]))
-            refused_add(control->config->state_dir, hashes[i]);
+        if (is_bundle) /* the trust store remembers it, and reset-floor forgets it */
+            refuse(canary, hashes[i]);
+        else
+            control_canary_refuse(control, hashes[i]);
     }
     (void)err_set(&canary->err, ERR_TEST, code, "%s: %s", canary->name, why);
     canary->err_unix = control_unix_now();
