@@ -42,6 +42,7 @@ static void open_part(struct control *control, const struct err *why)
     } parts[] = {
         {{.state_dir = config->state_dir, .holds = holds},
          "signed sets are verified with the root of the state folder"},
+        /* It does not hold: nothing is known here, so what was in force would be refused, too. */
         {{.root_path = config->trust_path}, without_memory},
     };
     const char *meaning = "no signed set can be verified; the rules of this program stay in force";
