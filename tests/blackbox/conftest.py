@@ -12,6 +12,7 @@ from harness.client import Client
 from harness.exchange import Exchange, answer_all
 from harness.clock import Clock
 from harness.launcher import Launcher, Pair
+from harness.own_feed import OwnFeed
 from harness.trust_state import Install
 from harness.wait import Ports
 
@@ -46,6 +47,14 @@ def authority(tmp_path_factory):
 @pytest.fixture
 def publisher(tmp_path):
     return Publisher(tmp_path)
+
+
+@pytest.fixture
+def feed(tmp_path):
+    """What a publisher shows, with serial 1 on offer (harness/own_feed.py)."""
+    made = OwnFeed(tmp_path / "publisher")
+    made.publish(1)
+    return made
 
 
 @pytest.fixture

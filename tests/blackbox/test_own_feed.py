@@ -10,15 +10,8 @@ from harness.bundles import block_rule
 from harness.certs import Authority
 from harness.feed_server import FeedServer
 from harness.load import Load
-from harness.own_feed import OwnFeed, stopgap, utc
+from harness.own_feed import stopgap, utc
 from harness.wait import wait_for
-
-
-@pytest.fixture
-def feed(tmp_path):
-    made = OwnFeed(tmp_path / "publisher")
-    made.publish(1)
-    return made
 
 
 @pytest.fixture

@@ -9,13 +9,6 @@ from harness.own_feed import DAYS, OwnFeed, stopgap, utc, write_config
 
 
 @pytest.fixture
-def feed(tmp_path):
-    made = OwnFeed(tmp_path / "publisher")
-    made.publish(1)
-    return made
-
-
-@pytest.fixture
 def servers():
     made = []
 

@@ -13,13 +13,6 @@ from harness.wait import wait_for
 
 
 @pytest.fixture
-def feed(tmp_path):
-    made = OwnFeed(tmp_path / "publisher")
-    made.publish(1)
-    return made
-
-
-@pytest.fixture
 def server(feed):
     made = FeedServer()
     made.folder = feed.folder
