@@ -55,7 +55,10 @@ static void print_help(void)
         "  --reason TEXT  one line for whoever asks later\n"
         "  --admin URL    unix:/path (default " ADMIN_DEFAULT_URL ")\n\n"
         "Exit status: 0 fine, 1 refused, 2 usage, 3 not reachable.\n\n"
-        "Example: stopgap rules pin exchange-core 2026112401 --days 3 --reason 'ticket 4711'\n",
+        "Examples:\n"
+        "  stopgap rules pin exchange-core 2026112401 --days 3 --reason 'ticket 4711'\n"
+        "  stopgap rules approve exchange-core 2026112402 --reason 'their note of today'\n"
+        "  stopgap rules promote exchange-core@1.2026112402 --reason 'under attack'\n",
         TRUST_PIN_MAX_DAYS, TRUST_PIN_DAYS);
 }
 
