@@ -203,14 +203,6 @@ void control_mitigate(void *ctx, const struct admin_mitigation *asked, admin_rel
 
 /* ---- what changed with a new set */
 
-static const struct mitigation_info *find_info(const struct ruleset *set, const char *id)
-{
-    for (size_t i = 0; i < ruleset_n_mitigations(set); i++)
-        if (strcmp(ruleset_mitigation(set, i)->id, id) == 0)
-            return ruleset_mitigation(set, i);
-    return NULL;
-}
-
 static void tell_state(struct control *control, const struct mitigation_info *now,
                        const struct mitigation_info *before)
 {
@@ -234,7 +226,8 @@ void control_tell_mitigations(struct control *control, const struct ruleset *old
 {
     for (size_t i = 0; i < ruleset_n_mitigations(set); i++) {
         const struct mitigation_info *now = ruleset_mitigation(set, i);
-        const struct mitigation_info *before = old != NULL ? find_info(old, now->id) : NULL;
+        const struct mitigation_info *before =
+            old != NULL ? ruleset_find_mitigation(old, now->id) : NULL;
         /* At the start only what is not in force is worth a line. */
         bool is_news = old == NULL ? now->state != MITIGATION_APPLIED
                                    : before == NULL || before->state != now->state ||
@@ -244,7 +237,7 @@ void control_tell_mitigations(struct control *control, const struct ruleset *old
     }
     for (size_t i = 0; old != NULL && i < ruleset_n_mitigations(old); i++) {
         const char *id = ruleset_mitigation(old, i)->id;
-        if (find_info(set, id) == NULL)
+        if (ruleset_find_mitigation(set, id) == NULL)
             events_emit(control->events, EVENT_MITIGATION_REMOVED, id,
                         "%s is gone: the new set has no rule for it", id);
     }

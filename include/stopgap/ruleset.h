@@ -179,6 +179,8 @@ const char *ruleset_warning(const struct ruleset *set, size_t index);
 /* The mitigations that the sources hold, those that are not in force, too. */
 size_t ruleset_n_mitigations(const struct ruleset *set);
 const struct mitigation_info *ruleset_mitigation(const struct ruleset *set, size_t index);
+/* The one with this id, as it is written; NULL without one. */
+const struct mitigation_info *ruleset_find_mitigation(const struct ruleset *set, const char *id);
 
 /* A lease for one worker; keeps a reference to the set. Call off the loops. NULL: no memory. */
 struct lease *lease_new(struct ruleset *set, struct err *err);

@@ -9,6 +9,17 @@
 
 #include "stopgap/banned.h"
 
+/* The set without what the operator changed, options too. */
+static struct ruleset *load_all(const struct rule_paths *paths, bool has_config,
+                                const struct config *config)
+{
+    struct err err = {0};
+    struct rule_paths all = *paths;
+    struct config plain = rule_absence_undo(config);
+    all.takes_all = true;
+    return rule_paths_load(&all, has_config ? &plain : NULL, &err);
+}
+
 static void collect(struct explain_absent *absent, const struct explanation *explanation,
                     const struct ruleset *real, const struct policy *policy,
                     const struct config *config)
@@ -29,12 +40,9 @@ void explain_absent_find(struct explain_absent *absent, const struct rule_paths 
                          bool has_config, const struct explain_result_view *view)
 {
     struct err err = {0};
-    struct rule_paths all = *paths;
-    struct config plain = rule_absence_undo(view->config);
     const struct explain_request *request = view->request;
     struct policy *policy = policy_new(view->config);
-    all.takes_all = true;
-    absent->set = rule_paths_load(&all, has_config ? &plain : NULL, &err);
+    absent->set = load_all(paths, has_config, view->config);
     struct lease *lease =
         absent->set != NULL && policy != NULL ? lease_new(absent->set, &err) : NULL;
     struct explanation *explanation =
@@ -51,12 +59,8 @@ void explain_absent_find(struct explain_absent *absent, const struct rule_paths 
 const char *explain_absent_why(const struct rule_paths *paths, bool has_config,
                                const struct explain_result_view *view)
 {
-    struct err err = {0};
-    struct rule_paths all = *paths;
-    struct config plain = rule_absence_undo(view->config);
     struct policy *policy = policy_new(view->config);
-    all.takes_all = true;
-    struct ruleset *set = rule_paths_load(&all, has_config ? &plain : NULL, &err);
+    struct ruleset *set = load_all(paths, has_config, view->config);
     size_t index = set != NULL ? ruleset_find(set, view->rule) : SIZE_MAX;
     const char *why = NULL;
     if (index != SIZE_MAX && policy != NULL)

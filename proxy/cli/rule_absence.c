@@ -17,19 +17,11 @@ struct config rule_absence_undo(const struct config *config)
     return plain;
 }
 
-static const struct mitigation_info *find_mitigation(const struct ruleset *set, const char *id)
-{
-    for (size_t i = 0; i < ruleset_n_mitigations(set); i++)
-        if (strcmp(ruleset_mitigation(set, i)->id, id) == 0)
-            return ruleset_mitigation(set, i);
-    return NULL;
-}
-
 const char *rule_absence_reason(const struct rule *rule, const struct ruleset *set,
                                 const struct policy *policy, const struct config *config)
 {
     const struct mode_row *row = changes_whole_row(rule, &policy->changes);
-    const struct mitigation_info *mitigation = find_mitigation(set, rule->mitigation);
+    const struct mitigation_info *mitigation = ruleset_find_mitigation(set, rule->mitigation);
     if (row != NULL && row->mode == RULES_OFF)
         return "modes says so";
     if (mitigation != NULL)

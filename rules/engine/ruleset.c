@@ -161,6 +161,14 @@ const struct mitigation_info *ruleset_mitigation(const struct ruleset *set, size
     return &set->mitigations[index];
 }
 
+const struct mitigation_info *ruleset_find_mitigation(const struct ruleset *set, const char *id)
+{
+    for (size_t i = 0; i < set->n_mitigations; i++)
+        if (strcmp(set->mitigations[i].id, id) == 0)
+            return &set->mitigations[i];
+    return NULL;
+}
+
 const char *ruleset_name(const struct ruleset *set)
 {
     return set->name;
