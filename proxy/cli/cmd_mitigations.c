@@ -175,6 +175,9 @@ static size_t print_list(const json_t *list, const char *family)
     return n;
 }
 
+static const char no_list[] = "stopgap: the answer has no mitigations; are command and running "
+                              "program of one version?\n";
+
 static int show(const struct call *call)
 {
     struct admin_response response;
@@ -183,9 +186,7 @@ static int show(const struct call *call)
         json_t *root = json_loadb(response.body.ptr, response.body.len, 0, NULL);
         const json_t *list = json_object_get(root, "mitigations");
         if (!json_is_array(list)) {
-            (void)fputs("stopgap: the answer has no mitigations; are command and running program "
-                        "of one version?\n",
-                        stderr);
+            (void)fputs(no_list, stderr);
             code = EXIT_FAILED;
         } else if (call->as_json) {
             (void)json_dumpf(list, stdout, JSON_INDENT(2));
@@ -210,10 +211,13 @@ static void print_outcome(const struct call *call)
     bool is_switch = call->id[0] == '\0';
     if (ask(call, "GET", "/status.json", slice_make(NULL, 0), &response) == EXIT_FINE) {
         json_t *root = json_loadb(response.body.ptr, response.body.len, 0, NULL);
-        if (is_switch)
+        const json_t *list = json_object_get(root, "mitigations");
+        if (!json_is_array(list))
+            (void)fputs(no_list, stderr);
+        else if (is_switch)
             (void)printf("%zu rules are in force\n",
                          json_array_size(json_object_get(root, "rules")));
-        else if (print_list(json_object_get(root, "mitigations"), call->id) == 0)
+        else if (print_list(list, call->id) == 0)
             (void)fprintf(stderr,
                           "note: no rule here belongs to %s; 'stopgap mitigations list' shows the "
                           "ids. A block holds for rules that come later\n",
