@@ -232,7 +232,10 @@ static void judge_own_feed(struct doctor *doctor, const json_t *root)
     put_age(number_of(feed, "pulse_unix"), pulse, sizeof(pulse));
     bool has_failed = json_is_object(error);
     doctor_add(doctor, has_failed ? DOCTOR_WARN : DOCTOR_FINE, "feed", "",
-               has_failed ? "'stopgap feed test -c CONFIG' shows each step" : NULL,
+               has_failed
+                   ? "'stopgap feed test -c CONFIG' shows each step, 'stopgap status' the last "
+                     "load with all sets together"
+                   : NULL,
                "signed rules: last verified answer %s, its pulse was made %s%s%s", contact, pulse,
                has_failed ? "; the last visit failed: " : "", text_of(error, "text"));
     judge_mirrors(doctor, feed);
