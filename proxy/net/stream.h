@@ -7,7 +7,7 @@
  * - on_data lends a piece for the call; take a reference on its chunk to keep it.
  * - stream_send queues and never reports bytes written; streams with something queued are flushed
  *   once per loop turn, so that a head and its body leave in one write. An owner flushes a queue
- * that has become long at once, which is cheaper than to stop its source and start it again.
+ *   that has become long at once, which is cheaper than to stop its source and start it again.
  * - stream_read(false) is a wish: data may still arrive afterwards.
  * - stream_close is asynchronous; on_closed is the last event, and the only one after it. */
 #pragma once

@@ -90,8 +90,10 @@ static void tcp_fail(struct tcp_stream *tcp, enum stream_failure failure, int uv
     if (tcp->has_failed || tcp->is_closing)
         return;
     tcp->has_failed = true;
-    if (!tcp->is_writing) /* else libuv still reads these bytes; they go when it has closed */
+    if (!tcp->is_writing) { /* else libuv still reads these bytes; they go when it has closed */
         piece_queue_clear(&tcp->queue);
+        tcp->sending = 0;
+    }
     if (tcp->wants_close)
         tcp_close(&tcp->stream, true);
     else
